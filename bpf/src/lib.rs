@@ -1,0 +1,1 @@
+//! BPF objects of the workload security agent and the skeleton that loads them.

@@ -1,0 +1,1 @@
+//! Both real processes on a real kernel.

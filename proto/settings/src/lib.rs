@@ -1,0 +1,1 @@
+//! Configuration keys of both processes: one table, YAML files, environment.

@@ -1,0 +1,1 @@
+//! Policies and the rule engine: loading, merging, variables, actions, rate limits.

@@ -1,0 +1,3 @@
+//! Unprivileged half of the workload security agent: evaluates rules and reports.
+
+fn main() {}
