@@ -144,31 +144,40 @@ impl Setting for Duration {
 
 /// Go's notation of durations, whose units may be combined (`1h30m`); a bare number is in seconds.
 fn parse_duration(text: &str) -> Option<Duration> {
-    if text.is_empty() {
-        return None;
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    if !text.is_empty() && text.chars().all(is_number) {
+        return multiple(text, Duration::from_secs(1));
     }
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return Duration::try_from_secs_f64(text.parse().ok()?).ok();
-    }
-    let mut total = Duration::ZERO;
+    let mut total = None;
     let mut rest = text;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(digits);
-        let letters = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
-        let (unit, after) = after.split_at(letters);
-        let seconds = match unit {
-            "ns" => 1e-9,
-            "us" | "µs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
+        let (number, after) = rest.split_at(rest.find(|c| !is_number(c))?);
+        let (unit, after) = after.split_at(after.find(is_number).unwrap_or(after.len()));
+        let unit = match unit {
+            "ns" => Duration::from_nanos(1),
+            "us" | "µs" => Duration::from_micros(1),
+            "ms" => Duration::from_millis(1),
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            "h" => Duration::from_secs(3600),
             _ => return None,
         };
-        let part = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?;
-        total = total.checked_add(part)?;
+        total = Some(total.unwrap_or(Duration::ZERO).checked_add(multiple(number, unit)?)?);
         rest = after;
+    }
+    total
+}
+
+/// `number`, with or without decimals, times `unit`, exactly; what is below a nanosecond is cut off.
+fn multiple(number: &str, unit: Duration) -> Option<Duration> {
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let unit_ns = u64::try_from(unit.as_nanos()).ok()?;
+    let whole: u64 = if whole.is_empty() && !decimals.is_empty() { 0 } else { whole.parse().ok()? };
+    let mut total = Duration::from_nanos(whole.checked_mul(unit_ns)?);
+    let mut place_ns = unit_ns;
+    for digit in decimals.chars() {
+        place_ns /= 10;
+        total = total.checked_add(Duration::from_nanos(u64::from(digit.to_digit(10)?) * place_ns))?;
     }
     Some(total)
 }

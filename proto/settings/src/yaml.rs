@@ -70,7 +70,10 @@ impl<'text> Reader<'text> {
             Event::MappingStart(anchor, _) => (self.nested(position, Self::mapping)?, anchor),
             Event::Alias(id) => {
                 let Some((node, size)) = self.anchors.get(&id).cloned() else {
-                    return Err(Malformed { position, message: "alias of a value that contains it".to_owned() });
+                    return Err(Malformed {
+                        position,
+                        message: "alias of a value that contains it".to_owned(),
+                    });
                 };
                 self.count(size, position)?;
                 (node.kind, 0)

@@ -1,0 +1,68 @@
+//! Settings of security-agent.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostics::ConfigErrors;
+use crate::environment::Environment;
+use crate::known::process;
+use crate::layers::{Layers, Loaded, Missing};
+use crate::probe;
+use crate::table::{AgentLog, Host, Link, Module, Outputs, Policies, Privileges, ProcessTree, Signals};
+
+/// The files that security-agent reads when the command line names none.
+pub const DEFAULT_FILES: [&str; 2] =
+    ["/etc/datadog-agent/datadog.yaml", "/etc/datadog-agent/security-agent.yaml"];
+
+/// Names of the files in a directory given by `-c`, weakest first.
+const FILE_NAMES: [&str; 2] = ["datadog.yaml", "security-agent.yaml"];
+
+process! {
+    /// Everything that security-agent can be told.
+    AgentSettings, "security-agent";
+    /// What runs at all.
+    module: Module;
+    /// The socket to the probe, and whom to run as.
+    link: Link;
+    /// What it may do, and its own command line.
+    privileges: Privileges;
+    /// How it logs.
+    log: AgentLog;
+    /// Who it reports as.
+    host: Host;
+    /// Where the rules are.
+    policies: Policies;
+    /// How much is remembered about processes.
+    process_tree: ProcessTree;
+    /// What signals hold and how many there may be.
+    signals: Signals;
+    /// Where signals go.
+    outputs: Outputs;
+}
+
+/// Reads `files` in order, the later being stronger, then the environment. A directory stands for the
+/// `datadog.yaml` and the `security-agent.yaml` in it.
+///
+/// Before them, the `system-probe.yaml` beside the first file is asked for the keys that the reference
+/// reads in system-probe and we read here, if it is there and readable.
+///
+/// # Errors
+/// Everything that is wrong, at once; also if not one of the files can be read.
+pub fn load(files: &[PathBuf], environment: &Environment) -> Result<Loaded<AgentSettings>, ConfigErrors> {
+    let files: Vec<PathBuf> = files.iter().flat_map(|file| files_of(file)).collect();
+    let mut layers = Layers::<AgentSettings>::new();
+    if let Some(directory) = files.first().and_then(|file| file.parent()) {
+        let beside = directory.join(probe::FILE_NAME);
+        if !files.contains(&beside) {
+            layers.file_of_the_probe(&beside);
+        }
+    }
+    for file in &files {
+        layers.file(file, Missing::OneNeeded);
+    }
+    layers.environment(environment);
+    layers.finish()
+}
+
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    if path.is_dir() { FILE_NAMES.map(|name| path.join(name)).to_vec() } else { vec![path.to_owned()] }
+}

@@ -1,0 +1,46 @@
+//! Settings of system-probe.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostics::ConfigErrors;
+use crate::environment::Environment;
+use crate::known::process;
+use crate::layers::{Layers, Loaded, Missing};
+use crate::table::{EventStream, Link, Module, ProbeLog};
+
+/// Where system-probe's file is when the command line does not say.
+pub const DEFAULT_FILE: &str = "/etc/datadog-agent/system-probe.yaml";
+
+/// Name of the file in a directory given by `--config`.
+pub(crate) const FILE_NAME: &str = "system-probe.yaml";
+
+process! {
+    /// Everything that system-probe can be told.
+    ProbeSettings, "system-probe";
+    /// What runs at all.
+    module: Module;
+    /// The socket to the agent, and who may connect.
+    link: Link;
+    /// How it logs.
+    log: ProbeLog;
+    /// How events are collected and sent.
+    event_stream: EventStream;
+}
+
+/// Reads `config`, a file or a directory that holds `system-probe.yaml`, and the environment.
+///
+/// A missing file is no error, only a warning: the defaults and the environment then decide.
+///
+/// # Errors
+/// Everything that is wrong, at once: see [`crate::ConfigError`].
+pub fn load(config: &Path, environment: &Environment) -> Result<Loaded<ProbeSettings>, ConfigErrors> {
+    let mut layers = Layers::<ProbeSettings>::new();
+    layers.file(&file_of(config), Missing::Warned);
+    layers.environment(environment);
+    layers.finish()
+}
+
+/// The file that `--config=…` means.
+fn file_of(config: &Path) -> PathBuf {
+    if config.is_dir() { config.join(FILE_NAME) } else { config.to_owned() }
+}
