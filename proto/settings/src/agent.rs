@@ -42,12 +42,14 @@ process! {
 /// Reads `files` in order, the later being stronger, then the environment. A directory stands for the
 /// `datadog.yaml` and the `security-agent.yaml` in it.
 ///
-/// Before them, the `system-probe.yaml` beside the first file is asked for the keys that the reference
+/// If `files` is empty, [`DEFAULT_FILES`] are read. Before them, the `system-probe.yaml` beside the first file is asked for the keys that the reference
 /// reads in system-probe and we read here, if it is there and readable.
 ///
 /// # Errors
 /// Everything that is wrong, at once; also if not one of the files can be read.
 pub fn load(files: &[PathBuf], environment: &Environment) -> Result<Loaded<AgentSettings>, ConfigErrors> {
+    let defaults = DEFAULT_FILES.map(PathBuf::from);
+    let files = if files.is_empty() { &defaults } else { files };
     let files: Vec<PathBuf> = files.iter().flat_map(|file| files_of(file)).collect();
     let mut layers = Layers::<AgentSettings>::new();
     if let Some(directory) = files.first().and_then(|file| file.parent()) {

@@ -16,6 +16,10 @@ use crate::yaml;
 /// Largest configuration file, in bytes. The documented example of the whole reference has about 200 KiB.
 const MAX_FILE_SIZE: u64 = 1 << 20;
 
+/// Most unknown names that are looked up among the known ones or listed: the rest is counted. Keeps a file
+/// that is not ours, given by mistake, from filling the log.
+const MAX_UNKNOWN: usize = 50;
+
 /// Sections of which every key is known, so that an unknown one is a mistake. All else in a
 /// `datadog.yaml` may belong to another product.
 const OUR_SECTIONS: [&str; 3] = ["runtime_security_config", "event_monitoring_config", "security_agent"];
@@ -72,6 +76,8 @@ pub(crate) struct Layers<T> {
     origins: BTreeMap<&'static str, Location>,
     /// Files of which at least one has to be there.
     required: Vec<PathBuf>,
+    /// Unknown names so far.
+    unknown: usize,
     /// Features whose keys were mentioned: one line each, not one per key.
     planned: BTreeSet<&'static str>,
 }
@@ -87,6 +93,7 @@ impl<T: Process> Layers<T> {
             sources: Vec::new(),
             origins: BTreeMap::new(),
             required: Vec::new(),
+            unknown: 0,
             planned: BTreeSet::new(),
         }
     }
@@ -115,11 +122,23 @@ impl<T: Process> Layers<T> {
             }
             variables.extend(names);
         }
+        let planned: Vec<(String, String, &'static str)> = self
+            .vocabulary
+            .iter()
+            .filter_map(|(name, meaning)| match meaning {
+                Meaning::Planned { feature } => Some((variable(name), name.to_owned(), *feature)),
+                Meaning::Mine { .. } | Meaning::Other { .. } => None,
+            })
+            .filter(|(variable, ..)| environment.get(variable).is_some())
+            .collect();
+        for (variable, name, feature) in planned {
+            self.mention_planned(Location::Environment(variable), &name, feature);
+        }
         let known: BTreeSet<String> = self.vocabulary.iter().map(|(name, _)| variable(name)).collect();
         let prefixes = OUR_SECTIONS.map(|section| format!("{}_", variable(section)));
         for name in environment.names().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
         {
-            if !variables.contains(name) && !known.contains(name) {
+            if !variables.contains(name) && !known.contains(name) && self.admit_unknown() {
                 let suggestion = did_you_mean(nearest(name, known.iter().map(String::as_str)));
                 let location = Location::Environment(name.to_owned());
                 self.warn(location, format!("no such key{suggestion}"));
@@ -206,12 +225,7 @@ impl<T: Process> Layers<T> {
                 }
                 Some(Meaning::Other { files: Files::Either, .. }) => {}
                 Some(Meaning::Planned { feature }) => {
-                    if self.planned.insert(feature) {
-                        self.info(
-                            location,
-                            format!("{} has no effect: {feature}: not implemented", entry.key),
-                        );
-                    }
+                    self.mention_planned(location, &entry.key, feature);
                 }
                 None => self.unknown(location, &entry, &mut foreign),
             }
@@ -219,6 +233,9 @@ impl<T: Process> Layers<T> {
         if !foreign.is_empty() {
             let names = foreign.into_iter().collect::<Vec<_>>().join(", ");
             self.info(Location::WholeFile(path.to_owned()), format!("left to other products: {names}"));
+        }
+        if let Some(more @ 1..) = self.unknown.checked_sub(MAX_UNKNOWN) {
+            self.warn(Location::WholeFile(path.to_owned()), format!("{more} more unknown keys"));
         }
     }
 
@@ -234,14 +251,30 @@ impl<T: Process> Layers<T> {
             }
             return;
         }
+        if !self.admit_unknown() {
+            return;
+        }
         let section = entry.key.split('.').next().unwrap_or_default();
-        let suggestion = nearest(&entry.key, self.vocabulary.iter().map(|(name, _)| name));
-        if OUR_SECTIONS.contains(&section) || suggestion.is_some() {
+        let ours = OUR_SECTIONS.contains(&section);
+        // A key of another product may resemble one that we only know of, but hardly one that we read.
+        let candidates = self
+            .vocabulary
+            .iter()
+            .filter(|(_, meaning)| ours || matches!(meaning, Meaning::Mine { .. }))
+            .map(|(name, _)| name);
+        let suggestion = nearest(&entry.key, candidates);
+        if ours || suggestion.is_some() {
             let shown: String = entry.key.chars().take(100).collect();
             self.warn(location, format!("no such key: {shown}{}", did_you_mean(suggestion)));
         } else {
             foreign.insert(section.chars().take(100).collect());
         }
+    }
+
+    /// Counts one more unknown name. False: too many to say anything about it.
+    fn admit_unknown(&mut self) -> bool {
+        self.unknown += 1;
+        self.unknown <= MAX_UNKNOWN
     }
 
     fn set(&mut self, key: &'static str, location: Location, value: &Node) {
@@ -255,6 +288,12 @@ impl<T: Process> Layers<T> {
             }
             // `key` comes from the table, which `set` is generated from.
             None => {}
+        }
+    }
+
+    fn mention_planned(&mut self, location: Location, key: &str, feature: &'static str) {
+        if self.planned.insert(feature) {
+            self.info(location, format!("{key} has no effect here ({feature})"));
         }
     }
 
@@ -300,3 +339,6 @@ fn read_limited(path: &Path) -> Result<String, Failure> {
     }
     String::from_utf8(bytes).map_err(|_| Failure::NotText)
 }
+
+#[cfg(test)]
+mod tests;

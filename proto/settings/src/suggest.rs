@@ -16,24 +16,28 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// Number of insertions, deletions and replacements that turn `a` into `b`.
+/// Number of insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, &to) in row.iter_mut().skip(1).zip(&b) {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
+    // rows[i][j] is the distance of the first i characters of `a` to the first j of `b`.
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    let cell = |rows: &[Vec<usize>], i: usize, j: usize| {
+        rows.get(i).and_then(|row| row.get(j)).copied().unwrap_or(usize::MAX / 2)
+    };
+    for (i, from) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, to) in b.iter().enumerate() {
+            let replaced = cell(&rows, i, j) + usize::from(from != to);
+            let deleted = cell(&rows, i, j + 1) + 1;
+            let inserted = row.last().map_or(usize::MAX, |left| left + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(to) && b.get(j - 1) == Some(from);
+            let swapped = if swapped { cell(&rows, i - 1, j - 1) + 1 } else { usize::MAX };
+            row.push(replaced.min(deleted).min(inserted).min(swapped));
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        rows.push(row);
     }
-    row.last().copied().unwrap_or(0)
+    cell(&rows, a.len(), b.len())
 }
 
 #[cfg(test)]
@@ -42,9 +46,14 @@ mod tests {
 
     #[test]
     fn distances_are_edit_distances() {
-        for (a, b, expected) in
-            [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("kitten", "sitting", 3)]
-        {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("abc", "abc", 0),
+            ("kitten", "sitting", 3),
+            ("levle", "level", 1),
+        ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }

@@ -150,3 +150,6 @@ fn position(marker: Marker) -> Position {
 fn malformed(error: &ScanError) -> Malformed {
     Malformed { position: position(*error.marker()), message: error.info().to_owned() }
 }
+
+#[cfg(test)]
+mod tests;
