@@ -39,17 +39,17 @@
 /* Levels of a cgroup path that are walked. */
 #define CGROUP_LEVELS_MAX 24
 /* Arguments and environment up to these sizes travel inside the exec record ... */
-#define ARGS_INLINE_MAX 8192
-#define ENVS_INLINE_MAX 8192
+#define ARGS_INLINE_MAX 4096
+#define ENVS_INLINE_MAX 4096
 /* ... larger ones in chunk records of this size that precede it, ... */
 #define CHUNK_SIZE_MAX 16384
 /* ... up to these totals. The rest is cut and flagged. One argument can have 128 KiB (MAX_ARG_STRLEN). */
 #define ARGS_SIZE_MAX 262144
 #define ENVS_SIZE_MAX 65536
 
-#define TASK_COMM_SIZE 16
+#define TASK_COMM_SIZE       16
 #define FILESYSTEM_NAME_SIZE 16
-#define TTY_NAME_SIZE 32
+#define TTY_NAME_SIZE        32
 
 /* ---- kinds ------------------------------------------------------------------------------------------ */
 
@@ -57,10 +57,10 @@
 #define KIND_EXEC 2
 /* A piece of the arguments or the environment of the exec record that follows it. */
 #define KIND_EXEC_CHUNK 3
-#define KIND_EXIT 4
-#define KIND_SETUID 5
-#define KIND_SETGID 6
-#define KIND_CAPSET 7
+#define KIND_EXIT       4
+#define KIND_SETUID     5
+#define KIND_SETGID     6
+#define KIND_CAPSET     7
 /* A task moved to another cgroup. */
 #define KIND_CGROUP_ATTACH 8
 /* 9..31 process, 32..63 files, 64..95 network, 96..127 kernel activity. */
@@ -75,13 +75,13 @@
 
 /* ---- record_header.errors: what could not be read; the event itself is real --------------------------- */
 
-#define ERROR_FILE 0x00000001
+#define ERROR_FILE        0x00000001
 #define ERROR_INTERPRETER 0x00000002
-#define ERROR_ARGS 0x00000004
-#define ERROR_ENVS 0x00000008
-#define ERROR_CGROUP 0x00000010
-#define ERROR_FILENAME 0x00000020
-#define ERROR_CWD 0x00000040
+#define ERROR_ARGS        0x00000004
+#define ERROR_ENVS        0x00000008
+#define ERROR_CGROUP      0x00000010
+#define ERROR_FILENAME    0x00000020
+#define ERROR_CWD         0x00000040
 /* The record was full before all parts were written. */
 #define ERROR_NO_SPACE 0x00000080
 /* The previous values of a change (credentials) are unknown. */
@@ -147,11 +147,12 @@
 #define CHUNK_ARGS 0
 #define CHUNK_ENVS 1
 
-/* ---- exit_body.cause: the values of SECL's EXITED, COREDUMPED, SIGNALED --------------------------------- */
+/* ---- exit_body.cause: the values of SECL's EXITED, COREDUMPED, SIGNALED ---------------------------------
+ */
 
-#define EXIT_CAUSE_EXITED 0
+#define EXIT_CAUSE_EXITED     0
 #define EXIT_CAUSE_COREDUMPED 1
-#define EXIT_CAUSE_SIGNALED 2
+#define EXIT_CAUSE_SIGNALED   2
 
 /* ---- structures ------------------------------------------------------------------------------------- */
 
@@ -278,7 +279,8 @@ struct exec_body {
     /* The working directory; only with a relative filename or a script. */
     struct span cwd;
     struct span cgroup_path;
-    /* Mode bits of the descriptors 0, 1, 2 (S_IFSOCK, S_IFIFO ...: what stdin, stdout, stderr are); 0: closed. */
+    /* Mode bits of the descriptors 0, 1, 2 (S_IFSOCK, S_IFIFO ...: what stdin, stdout, stderr are); 0:
+     * closed. */
     __u16 stdio_mode[3];
     __u16 _pad;
     __u32 _pad2;

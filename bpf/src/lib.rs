@@ -1,1 +1,20 @@
-//! BPF objects of the workload security agent and the skeleton that loads them.
+//! The BPF object of `system-probe` as a skeleton: [`CwsSkelBuilder`] opens it, its maps and programs are fields.
+//!
+//! The C sources lie in `src/*.bpf.c`, one file per family of hooks, and `include/`. `include/events.h` owns the
+//! layout of the records; Rust's view of it is the crate `proto`.
+
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    let_underscore_drop,
+    unreachable_pub,
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::clone_on_ref_ptr,
+    clippy::wildcard_imports,
+    reason = "nothing but generated code"
+)]
+
+include!(concat!(env!("OUT_DIR"), "/cws.skel.rs"));

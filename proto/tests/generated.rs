@@ -2,6 +2,8 @@
 //! These tests generate them anew from `bpf/include/events.h` and `probe.proto` and fail on a difference;
 //! with `UPDATE_GENERATED=1` they rewrite the files instead.
 
+#![allow(clippy::unwrap_used, reason = "a test: the helpers as well may fail loudly")]
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Building and sending records. The only file that touches the ring buffer, so that every loss is counted in
+ * one place.
+ */
+#ifndef EMIT_H
+#define EMIT_H
+
+/* One buffer for all CPUs, so that the order of records is the order of events. Its size is set by user
+ * space before load. */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 8 * 1024 * 1024);
+} events SEC(".maps");
+
+/* Records that found the ring full, by kind. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, KIND_MAX + 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} losses SEC(".maps");
+
+/* Where a record with a tail is put together. Tracepoints run with preemption off, and none that uses this
+ * fires inside another one, so one per CPU is enough. */
+struct record {
+    __u8 bytes[RECORD_SIZE_MAX];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct record);
+} record_scratch SEC(".maps");
+
+#define BODY_OFFSET (sizeof(struct record_header) + sizeof(struct task_context))
+
+/* Keeps a bounds check and the access that it guards on the same register; the compiler likes to compare one
+ * copy and use another, which the verifier then refuses. */
+#define barrier_var(var) asm volatile("" : "+r"(var))
+
+static __always_inline struct record *record__scratch(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&record_scratch, &zero);
+}
+
+static __always_inline void losses__count(__u32 kind)
+{
+    __u64 *count = bpf_map_lookup_elem(&losses, &kind);
+
+    if (count)
+        *count += 1;
+}
+
+static __always_inline void header__fill(struct record_header *header, __u16 kind, __u32 size)
+{
+    header->size = size;
+    header->kind = kind;
+    header->flags = 0;
+    header->time_ns = bpf_ktime_get_boot_ns();
+    header->errors = 0;
+    header->cpu = bpf_get_smp_processor_id();
+}
+
+/* Pads the record in `record`, of which `used` bytes are filled, and gives its final size. */
+static __always_inline __u32 record__close(struct record *record, __u32 used)
+{
+    struct record_header *header = (void *)record;
+    __u32 size = (used + 7) & ~7u;
+
+    if (used <= RECORD_SIZE_MAX - 8) {
+        barrier_var(used);
+        if (used <= RECORD_SIZE_MAX - 8)
+            __builtin_memset(record->bytes + used, 0, 8);
+    }
+    header->size = size;
+    return size;
+}
+
+/* Sends the record in `record`, of which `used` bytes are filled. */
+static __always_inline void record__send(struct record *record, __u32 used)
+{
+    struct record_header *header = (void *)record;
+    __u32 size = record__close(record, used);
+
+    barrier_var(size);
+    if (size > RECORD_SIZE_MAX)
+        return;
+    if (bpf_ringbuf_output(&events, record, size, 0))
+        losses__count(header->kind);
+}
+
+#endif /* EMIT_H */

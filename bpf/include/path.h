@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Paths from kernel objects: dentries and mounts are walked up to the root of the process, so the result is
+ * the path as the process sees it (a container's own view), whatever string it used.
+ *
+ * The walks are global functions: the verifier checks them once, however often they are called. Such a
+ * function takes only scalars, so kernel pointers travel as numbers.
+ */
+#ifndef PATH_H
+#define PATH_H
+
+#define NAME_SIZE_MAX 255
+
+/* The task as a plain address. Where the verifier knows a pointer's type (tp_btf, iter) it does not take it
+ * for a number; read back from the stack it has none. */
+static __always_inline struct task_struct *task__untyped(struct task_struct *task)
+{
+    struct task_struct *untyped = NULL;
+
+    bpf_probe_read_kernel(&untyped, sizeof(untyped), &task);
+    return untyped;
+}
+
+/* A path is written from its end to its start, in front of byte PATH_SIZE_MAX. The slack is for the
+ * verifier: a name of 255 bytes may start anywhere. */
+struct path_scratch {
+    __u8 bytes[PATH_SIZE_MAX + NAME_SIZE_MAX + 1];
+    /* Where the path starts in `bytes`; it ends at PATH_SIZE_MAX. */
+    __u32 start;
+    /* FILE_FLAG_*: what the walk noticed. */
+    __u32 flags;
+    /* Where the part inside the first mount starts, 0 if it never left it. */
+    __u32 mount_start;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct path_scratch);
+} path_scratch SEC(".maps");
+
+static __always_inline struct path_scratch *path__scratch(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&path_scratch, &zero);
+}
+
+/* Puts `/name` in front of what is there. False when it does not fit. */
+static __always_inline bool path__prepend(struct path_scratch *scratch, const void *name, __u32 length)
+{
+    __u32 start = scratch->start;
+
+    if (length > NAME_SIZE_MAX || length + 1 > start)
+        return false;
+    start = (start - length - 1) & (PATH_SIZE_MAX - 1);
+    barrier_var(length);
+    if (length > NAME_SIZE_MAX)
+        return false;
+    scratch->bytes[start] = '/';
+    bpf_probe_read_kernel(&scratch->bytes[start + 1], length, name);
+    scratch->start = start;
+    return true;
+}
+
+static __always_inline bool path__prepend_dentry(struct path_scratch *scratch, struct dentry *dentry)
+{
+    struct qstr name = BPF_CORE_READ(dentry, d_name);
+
+    return path__prepend(scratch, name.name, name.len);
+}
+
+static __always_inline struct mount *vfsmount__mount(struct vfsmount *mnt)
+{
+    return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+}
+
+/*
+ * Writes the path of (`dentry_address`, `vfsmount_address`) as seen from the root of task `task_address`
+ * to the path scratch. Returns its length; 0 when there is none.
+ */
+__noinline int path__resolve(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
+{
+    struct dentry *dentry = (void *)dentry_address;
+    struct mount *mount = vfsmount__mount((void *)vfsmount_address);
+    struct task_struct *task = (void *)task_address;
+    struct dentry *root_dentry = BPF_CORE_READ(task, fs, root.dentry);
+    struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
+    struct path_scratch *scratch = path__scratch();
+    struct dentry *mount_root, *parent;
+    bool done = false;
+
+    if (!scratch || !dentry_address || !vfsmount_address)
+        return 0;
+    scratch->start = PATH_SIZE_MAX;
+    scratch->flags = 0;
+    scratch->mount_start = 0;
+
+    mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
+    parent = BPF_CORE_READ(dentry, d_parent);
+    /* memfd, pipes, sockets: a dentry of its own under no root; its bare name is the path. */
+    if (parent == dentry && dentry != mount_root) {
+        path__prepend_dentry(scratch, dentry);
+        scratch->start = (scratch->start + 1) & (2 * PATH_SIZE_MAX - 1);
+        return scratch->start <= PATH_SIZE_MAX ? PATH_SIZE_MAX - scratch->start : 0;
+    }
+    /* A removed name is unhashed; so is the root of a file system, which has none. */
+    if (parent != dentry && !BPF_CORE_READ(dentry, d_hash.pprev))
+        scratch->flags |= FILE_FLAG_DELETED;
+
+    for (int i = 0; i < PATH_COMPONENTS_MAX; i++) {
+        struct vfsmount *mnt = (void *)mount + bpf_core_field_offset(struct mount, mnt);
+
+        if (dentry == root_dentry && mnt == root_mnt) {
+            done = true;
+            break;
+        }
+        parent = BPF_CORE_READ(dentry, d_parent);
+        if (dentry == mount_root || dentry == parent) {
+            struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+            if (dentry != mount_root || above == mount) {
+                /* The top of this mount namespace, or of a mount that is in none, without having met the
+                 * process's root. */
+                scratch->flags |= FILE_FLAG_UNREACHABLE;
+                done = true;
+                break;
+            }
+            if (!scratch->mount_start)
+                scratch->mount_start = scratch->start;
+            dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+            mount = above;
+            mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
+            continue;
+        }
+        if (!path__prepend_dentry(scratch, dentry))
+            break;
+        dentry = parent;
+    }
+    if (!done)
+        scratch->flags |= FILE_FLAG_PATH_TRUNCATED;
+    if (scratch->start == PATH_SIZE_MAX) {
+        /* The root itself. */
+        scratch->start = PATH_SIZE_MAX - 1;
+        scratch->bytes[PATH_SIZE_MAX - 1] = '/';
+    }
+    return PATH_SIZE_MAX - scratch->start;
+}
+
+/* Writes the path of a cgroup, below its hierarchy's root, to the path scratch. Returns its length. */
+__noinline int path__resolve_cgroup(__u64 kernfs_node_address)
+{
+    struct kernfs_node *node = (void *)kernfs_node_address;
+    struct path_scratch *scratch = path__scratch();
+
+    if (!scratch || !kernfs_node_address)
+        return 0;
+    scratch->start = PATH_SIZE_MAX;
+    scratch->flags = 0;
+    for (int i = 0; i < CGROUP_LEVELS_MAX; i++) {
+        struct kernfs_node *parent = kernfs__parent(node);
+        const char *name;
+        long size;
+
+        if (!parent)
+            break;
+        /* kernfs names have no length: put the text in the slack first, then in its place. */
+        name = BPF_CORE_READ(node, name);
+        size = bpf_probe_read_kernel_str(&scratch->bytes[PATH_SIZE_MAX], NAME_SIZE_MAX + 1, name);
+        if (size <= 1 || !path__prepend(scratch, name, size - 1))
+            break;
+        node = parent;
+    }
+    if (scratch->start == PATH_SIZE_MAX) {
+        scratch->start = PATH_SIZE_MAX - 1;
+        scratch->bytes[PATH_SIZE_MAX - 1] = '/';
+    }
+    return PATH_SIZE_MAX - scratch->start;
+}
+
+#endif /* PATH_H */

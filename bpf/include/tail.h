@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Appending variable data to a record. */
+#ifndef TAIL_H
+#define TAIL_H
+
+/* A record under construction. */
+struct builder {
+    struct record *record;
+    /* Bytes filled so far. */
+    __u32 used;
+    /* ERROR_* */
+    __u32 errors;
+};
+
+/* Appends the path that the path scratch holds, at most `limit` bytes of its end. */
+static __always_inline struct span tail__append_path(struct builder *builder, int length, __u32 limit)
+{
+    struct path_scratch *scratch = path__scratch();
+    struct span span = {};
+    __u32 used = builder->used;
+    __u32 size = length;
+
+    if (!scratch || length <= 0 || size > PATH_SIZE_MAX)
+        return span;
+    if (size > limit)
+        size = limit;
+    if (used > RECORD_SIZE_MAX - PATH_SIZE_MAX - 8) {
+        builder->errors |= ERROR_NO_SPACE;
+        return span;
+    }
+    barrier_var(size);
+    if (size > PATH_SIZE_MAX)
+        return span;
+    barrier_var(used);
+    if (used > RECORD_SIZE_MAX - PATH_SIZE_MAX - 8)
+        return span;
+    bpf_probe_read_kernel(builder->record->bytes + used, size,
+                          scratch->bytes + ((PATH_SIZE_MAX - size) & (PATH_SIZE_MAX - 1)));
+    span.offset = used;
+    span.length = size;
+    builder->used = used + size;
+    return span;
+}
+
+/* Appends a NUL-terminated string of the kernel, without its NUL, cut to `limit` - 1 bytes. */
+static __always_inline struct span tail__append_string(struct builder *builder, const char *string,
+                                                       const __u32 limit, __u32 error)
+{
+    struct span span = {};
+    __u32 used = builder->used;
+    long size;
+
+    if (used > RECORD_SIZE_MAX - limit - 8) {
+        builder->errors |= ERROR_NO_SPACE;
+        return span;
+    }
+    barrier_var(used);
+    if (used > RECORD_SIZE_MAX - limit - 8)
+        return span;
+    size = bpf_probe_read_kernel_str(builder->record->bytes + used, limit, string);
+    if (size <= 0 || size > limit) {
+        builder->errors |= error;
+        return span;
+    }
+    span.offset = used;
+    span.length = size - 1;
+    builder->used = used + size - 1;
+    return span;
+}
+
+/* Appends `size` bytes of the current process's memory. */
+static __always_inline struct span tail__append_user(struct builder *builder, __u64 address, __u64 size,
+                                                     const __u32 limit, __u32 error)
+{
+    struct span span = {};
+    __u32 used = builder->used;
+
+    if (size == 0)
+        return span;
+    if (used > RECORD_SIZE_MAX - limit - 8) {
+        builder->errors |= ERROR_NO_SPACE;
+        return span;
+    }
+    barrier_var(used);
+    if (used > RECORD_SIZE_MAX - limit - 8)
+        return span;
+    barrier_var(size);
+    if (size > limit)
+        return span;
+    if (bpf_probe_read_user(builder->record->bytes + used, size, (void *)address)) {
+        builder->errors |= error;
+        return span;
+    }
+    span.offset = used;
+    span.length = size;
+    builder->used = used + size;
+    return span;
+}
+
+#endif /* TAIL_H */
