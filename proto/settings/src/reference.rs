@@ -39,7 +39,8 @@ const INTRODUCTION: &str = "\
 * In a container, `HOST_PROC`, `HOST_SYS` and `HOST_ROOT` say where the host's `/proc`, `/sys` and `/` are mounted. Where `/host` is
   mounted, the first two default to `/host/proc` and `/host/sys`, the third to `/host/root`.
 
-*Since* is the version of the reference that introduced the key; *own* marks the keys that only this project has.
+*The reference* is Cloud Workload Security of the Datadog Agent. *Since* is its version that introduced the key; *own* marks the keys
+that only this project has.
 ";
 
 /// `docs/configuration.md`.

@@ -7,9 +7,12 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     if name.len() > LONGEST {
         return None;
     }
-    let allowed = (name.chars().count() / 6).clamp(1, 4);
+    // Known names are ASCII; an unknown one that is not is hardly a misspelling of them.
+    let allowed = (name.len() / 6).clamp(1, 4);
     candidates
         .into_iter()
+        // Each edit changes the length by one at most.
+        .filter(|candidate| candidate.len().abs_diff(name.len()) <= allowed)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
