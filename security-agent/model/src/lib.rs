@@ -1,1 +1,33 @@
-//! The one table of events, fields and constants that rules, reports and documentation derive from.
+//! The event model: what rules, reports and documentation know about events, declared once.
+//!
+//! A record ([`Process`], [`File`], each [`payload`]) is a struct whose declaration names the fields that rules read from
+//! it (`record.rs`). `layout.rs` puts the records under the prefixes of rules: `process`, `process.ancestors`, `exec` and
+//! `ptrace.tracee` are the same [`Process`]. Everything else walks that one table:
+//!
+//! - `Fields` gives names, types and constants to the rule compiler ([`secl::Schema`]);
+//! - [`Event`] and `FlatEvent` give values to compiled rules ([`secl::Event`]);
+//! - `docs/fields.md` is generated from it.
+#![forbid(unsafe_code)]
+
+mod arguments;
+pub mod constants;
+mod container;
+pub mod environment;
+mod event;
+mod file;
+mod network;
+pub mod payload;
+mod process;
+mod record;
+#[cfg(test)]
+mod shared_data;
+mod text;
+
+pub use arguments::Arguments;
+pub use container::{Cgroup, Container, UserSession};
+pub use event::{Category, Context, Event, EventKind, Payload};
+pub use file::{File, FileMetadata, Package, RIGHTS_MASK, base_name};
+pub use network::{Device, Endpoint, Flow, HostNames, Packet, SocketAddress, Tls, Traffic, is_public};
+pub use process::{Ancestors, Credentials, Image, Lineage, Namespaces, Process, ProcessSource};
+pub use record::{Leaf, Part};
+pub use text::{Text, TextList, lossy};

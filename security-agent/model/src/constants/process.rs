@@ -1,0 +1,104 @@
+//! Constants of processes: errors, capabilities, signals, limits, sessions.
+
+use super::constants;
+
+constants! {
+    /// Errors of system calls. They are negative, as `retval` fields are.
+    ERRORS, "Errors", {
+        EPERM = -1, ENOENT = -2, ESRCH = -3, EINTR = -4, EIO = -5, ENXIO = -6, E2BIG = -7, ENOEXEC = -8,
+        EBADF = -9, ECHILD = -10, EAGAIN = -11, EWOULDBLOCK = -11, ENOMEM = -12, EACCES = -13, EFAULT = -14,
+        ENOTBLK = -15, EBUSY = -16, EEXIST = -17, EXDEV = -18, ENODEV = -19, ENOTDIR = -20, EISDIR = -21,
+        EINVAL = -22, ENFILE = -23, EMFILE = -24, ENOTTY = -25, ETXTBSY = -26, EFBIG = -27, ENOSPC = -28,
+        ESPIPE = -29, EROFS = -30, EMLINK = -31, EPIPE = -32, EDOM = -33, ERANGE = -34, EDEADLK = -35,
+        EDEADLOCK = -35, ENAMETOOLONG = -36, ENOLCK = -37, ENOSYS = -38, ENOTEMPTY = -39, ELOOP = -40,
+        ENOMSG = -42, EILSEQ = -43, EIDRM = -43, ECHRNG = -44, EL2NSYNC = -45, EL3HLT = -46, EL3RST = -47,
+        ELNRNG = -48, EUNATCH = -49, ENOCSI = -50, EL2HLT = -51, EBADE = -52, EBADR = -53, EXFULL = -54,
+        ENOANO = -55, EBADRQC = -56, EBADSLT = -57, EBFONT = -59, ENOSTR = -60, ENODATA = -61, ETIME = -62,
+        ENOSR = -63, ENONET = -64, ENOPKG = -65, EREMOTE = -66, ENOLINK = -67, EADV = -68, ESRMNT = -69,
+        ECOMM = -70, EPROTO = -71, EMULTIHOP = -72, EDOTDOT = -73, EBADMSG = -74, EOVERFLOW = -75,
+        ENOTUNIQ = -76, EBADFD = -77, EREMCHG = -78, ELIBACC = -79, ELIBBAD = -80, ELIBSCN = -81,
+        ELIBMAX = -82, ELIBEXEC = -83, ERESTART = -85, ESTRPIPE = -86, EUSERS = -87, ENOTSOCK = -88,
+        EDESTADDRREQ = -89, EMSGSIZE = -90, EPROTOTYPE = -91, ENOPROTOOPT = -92, EPROTONOSUPPORT = -93,
+        ESOCKTNOSUPPORT = -94, EOPNOTSUPP = -95, ENOTSUP = -95, EPFNOSUPPORT = -96, EAFNOSUPPORT = -97,
+        EADDRINUSE = -98, EADDRNOTAVAIL = -99, ENETDOWN = -100, ENETUNREACH = -101, ENETRESET = -102,
+        ECONNABORTED = -103, ECONNRESET = -104, ENOBUFS = -105, EISCONN = -106, ENOTCONN = -107,
+        ESHUTDOWN = -108, ETOOMANYREFS = -109, ETIMEDOUT = -110, ECONNREFUSED = -111, EHOSTDOWN = -112,
+        EHOSTUNREACH = -113, EALREADY = -114, EINPROGRESS = -115, ESTALE = -116, EUCLEAN = -117,
+        ENOTNAM = -118, ENAVAIL = -119, EISNAM = -120, EREMOTEIO = -121, EDQUOT = -122, ENOMEDIUM = -123,
+        EMEDIUMTYPE = -124, ECANCELED = -125, ENOKEY = -126, EKEYEXPIRED = -127, EKEYREVOKED = -128,
+        EKEYREJECTED = -129, EOWNERDEAD = -130, ENOTRECOVERABLE = -131, ERFKILL = -132,
+    }, x86_64 {}, aarch64 {};
+
+    /// Capabilities, as bit masks.
+    CAPABILITY, "Capabilities", {
+        CAP_CHOWN = 1 << 0, CAP_DAC_OVERRIDE = 1 << 1, CAP_DAC_READ_SEARCH = 1 << 2, CAP_FOWNER = 1 << 3,
+        CAP_FSETID = 1 << 4, CAP_KILL = 1 << 5, CAP_SETGID = 1 << 6, CAP_SETUID = 1 << 7,
+        CAP_SETPCAP = 1 << 8, CAP_LINUX_IMMUTABLE = 1 << 9, CAP_NET_BIND_SERVICE = 1 << 10,
+        CAP_NET_BROADCAST = 1 << 11, CAP_NET_ADMIN = 1 << 12, CAP_NET_RAW = 1 << 13, CAP_IPC_LOCK = 1 << 14,
+        CAP_IPC_OWNER = 1 << 15, CAP_SYS_MODULE = 1 << 16, CAP_SYS_RAWIO = 1 << 17, CAP_SYS_CHROOT = 1 << 18,
+        CAP_SYS_PTRACE = 1 << 19, CAP_SYS_PACCT = 1 << 20, CAP_SYS_ADMIN = 1 << 21, CAP_SYS_BOOT = 1 << 22,
+        CAP_SYS_NICE = 1 << 23, CAP_SYS_RESOURCE = 1 << 24, CAP_SYS_TIME = 1 << 25,
+        CAP_SYS_TTY_CONFIG = 1 << 26, CAP_MKNOD = 1 << 27, CAP_LEASE = 1 << 28, CAP_AUDIT_WRITE = 1 << 29,
+        CAP_AUDIT_CONTROL = 1 << 30, CAP_SETFCAP = 1 << 31, CAP_MAC_OVERRIDE = 1 << 32,
+        CAP_MAC_ADMIN = 1 << 33, CAP_SYSLOG = 1 << 34, CAP_WAKE_ALARM = 1 << 35, CAP_BLOCK_SUSPEND = 1 << 36,
+        CAP_AUDIT_READ = 1 << 37, CAP_PERFMON = 1 << 38, CAP_BPF = 1 << 39, CAP_CHECKPOINT_RESTORE = 1 << 40,
+    }, x86_64 {}, aarch64 {};
+
+    /// Signals.
+    SIGNAL, "Signals", {
+        SIGHUP = 1, SIGINT = 2, SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGIOT = 6, SIGBUS = 7,
+        SIGFPE = 8, SIGKILL = 9, SIGUSR1 = 10, SIGSEGV = 11, SIGUSR2 = 12, SIGPIPE = 13, SIGALRM = 14,
+        SIGTERM = 15, SIGSTKFLT = 16, SIGCHLD = 17, SIGCONT = 18, SIGSTOP = 19, SIGTSTP = 20, SIGTTIN = 21,
+        SIGTTOU = 22, SIGURG = 23, SIGXCPU = 24, SIGXFSZ = 25, SIGVTALRM = 26, SIGPROF = 27, SIGWINCH = 28,
+        SIGIO = 29, SIGPOLL = 29, SIGPWR = 30, SIGSYS = 31,
+    }, x86_64 {}, aarch64 {};
+
+    /// Why a process ended.
+    EXIT_CAUSE, "Exit causes", {
+        EXITED = 0, COREDUMPED = 1, SIGNALED = 2,
+    }, x86_64 {}, aarch64 {};
+
+    /// Login user ids with a meaning.
+    AUDIT_USER, "Audit users", {
+        AUDIT_AUID_UNSET = 0xffffffff,
+    }, x86_64 {}, aarch64 {};
+
+    /// Resources of `setrlimit`.
+    RESOURCE_LIMIT, "Resource limits", {
+        RLIMIT_CPU = 0, RLIMIT_FSIZE = 1, RLIMIT_DATA = 2, RLIMIT_STACK = 3, RLIMIT_CORE = 4, RLIMIT_RSS = 5,
+        RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7, RLIMIT_MEMLOCK = 8, RLIMIT_AS = 9, RLIMIT_LOCKS = 10,
+        RLIMIT_SIGPENDING = 11, RLIMIT_MSGQUEUE = 12, RLIMIT_NICE = 13, RLIMIT_RTPRIO = 14,
+        RLIMIT_RTTIME = 15,
+    }, x86_64 {}, aarch64 {};
+
+    /// How a person got into the system.
+    USER_SESSION_TYPE, "User session types", {
+        unknown = 0, k8s = 1, ssh = 2,
+    }, x86_64 {}, aarch64 {};
+
+    /// How an SSH client proved its identity.
+    SSH_AUTH_METHOD, "SSH authentication methods", {
+        password = 1, public_key = 2,
+    }, x86_64 {}, aarch64 {};
+
+    /// Operations of `prctl`.
+    PRCTL_OPTION, "Prctl options", {
+        PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4,
+        PR_GET_UNALIGN = 5, PR_SET_UNALIGN = 6, PR_GET_KEEPCAPS = 7, PR_SET_KEEPCAPS = 8, PR_GET_FPEMU = 9,
+        PR_SET_FPEMU = 10, PR_GET_FPEXC = 11, PR_SET_FPEXC = 12, PR_GET_TIMING = 13, PR_SET_TIMING = 14,
+        PR_SET_NAME = 15, PR_GET_NAME = 16, PR_GET_ENDIAN = 19, PR_SET_ENDIAN = 20, PR_GET_SECCOMP = 21,
+        PR_SET_SECCOMP = 22, PR_CAPBSET_READ = 23, PR_CAPBSET_DROP = 24, PR_GET_TSC = 25,
+        PR_SET_TSC = 26, PR_GET_SECUREBITS = 27, PR_SET_SECUREBITS = 28, PR_SET_TIMERSLACK = 29,
+        PR_GET_TIMERSLACK = 30, PR_TASK_PERF_EVENTS_DISABLE = 31, PR_TASK_PERF_EVENTS_ENABLE = 32,
+        PR_MCE_KILL = 33, PR_MCE_KILL_GET = 34, PR_SET_MM = 35, PR_SET_CHILD_SUBREAPER = 36,
+        PR_GET_CHILD_SUBREAPER = 37, PR_SET_NO_NEW_PRIVS = 38, PR_GET_NO_NEW_PRIVS = 39,
+        PR_GET_TID_ADDRESS = 40, PR_SET_THP_DISABLE = 41, PR_GET_THP_DISABLE = 42,
+        PR_MPX_ENABLE_MANAGEMENT = 43, PR_MPX_DISABLE_MANAGEMENT = 44, PR_SET_FP_MODE = 45,
+        PR_GET_FP_MODE = 46, PR_CAP_AMBIENT = 47, PR_SVE_SET_VL = 50, PR_SVE_GET_VL = 51, PR_GET_SPECULATION_CTRL = 52,
+        PR_SET_SPECULATION_CTRL = 53, PR_PAC_RESET_KEYS = 54, PR_SET_TAGGED_ADDR_CTRL = 55,
+        PR_GET_TAGGED_ADDR_CTRL = 56, PR_SET_IO_FLUSHER = 57, PR_GET_IO_FLUSHER = 58,
+        PR_SET_SYSCALL_USER_DISPATCH = 59, PR_SET_MDWE = 65, PR_GET_MDWE = 66,
+        PR_RISCV_SET_ICACHE_FLUSH_CTX = 71, PR_GET_AUXV = 1096112214, PR_SET_VMA = 1398164801,
+        PR_SET_PTRACER = 1499557217,
+    }, x86_64 {}, aarch64 {};
+}

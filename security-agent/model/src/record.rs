@@ -1,0 +1,411 @@
+//! The `record!` macro: a struct and the fields that rules can read from it, declared in one place.
+//!
+//! A record lists its own fields ([`Part::Leaf`]) and the records it holds ([`Part::Nested`]). Fields are numbered in
+//! that order, and a nested record takes as many consecutive numbers as it has fields. So `process.file.path` is one
+//! small number within a process, and reading it is a jump per level: no name, no hash, no allocation. Type checking,
+//! evaluation, the field reference and the documentation all walk the same [`Part`]s; a record that is reachable by ten
+//! prefixes (a process is) is declared once.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use secl::{Kind, Matching};
+
+use crate::constants::Group;
+use crate::environment;
+use crate::text::{Text, TextList};
+
+/// What rules, reports and documentation know about one field of a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaf {
+    /// Name relative to the record.
+    pub name: &'static str,
+    /// What it means, in a sentence or two.
+    pub doc: &'static str,
+    /// First CWS release with the field (on whatever record had it first).
+    pub since: &'static str,
+    /// Kind of its value or values.
+    pub kind: Kind,
+    /// Whether it has any number of values.
+    pub list: bool,
+    /// How literals are checked and matched.
+    pub matching: Matching,
+    /// Whether it may match by other values besides its own.
+    pub alternatives: bool,
+    /// Whether `.length` is a field too.
+    pub length: bool,
+    /// Whether it is a point in time, in nanoseconds since 1970, which rules compare with durations as an age.
+    pub time: bool,
+    /// Cost of reading it, see [`secl::schema::weight`].
+    pub weight: u16,
+    /// Longest literal that makes sense.
+    pub max_literal: Option<u16>,
+    /// The constants its value is made of.
+    pub constants: Option<&'static Group>,
+    /// A rule that uses it.
+    pub example: Option<&'static str>,
+}
+
+impl Leaf {
+    /// What a field is unless its row says otherwise.
+    pub(crate) const DEFAULT: Self = Self {
+        name: "",
+        doc: "",
+        since: "",
+        kind: Kind::Int,
+        list: false,
+        matching: Matching::Plain,
+        alternatives: false,
+        length: false,
+        time: false,
+        weight: 0,
+        max_literal: None,
+        constants: None,
+        example: None,
+    };
+}
+
+/// A part of a record.
+#[derive(Debug, Clone, Copy)]
+pub enum Part {
+    /// A value.
+    Leaf(Leaf),
+    /// A record within the record.
+    Nested {
+        /// Name that the names of its fields are put behind, with a dot; empty: they stand for themselves.
+        name: &'static str,
+        /// Its parts.
+        parts: &'static [Part],
+    },
+}
+
+/// The number of fields of a record with these parts, nested ones included.
+pub(crate) const fn count(parts: &[Part]) -> usize {
+    let mut total = 0;
+    let mut index = 0;
+    while index < parts.len() {
+        total += match parts[index] {
+            Part::Leaf(_) => 1,
+            Part::Nested { parts, .. } => count(parts),
+        };
+        index += 1;
+    }
+    total
+}
+
+/// The number of the field of that name among `parts`.
+pub(crate) fn position(parts: &[Part], name: &str) -> Option<usize> {
+    let mut first = 0;
+    for part in parts {
+        match part {
+            Part::Leaf(leaf) if leaf.name == name => return Some(first),
+            Part::Leaf(_) => first += 1,
+            Part::Nested { name: prefix, parts } => {
+                let rest = if prefix.is_empty() {
+                    Some(name)
+                } else {
+                    name.strip_prefix(prefix).and_then(|n| n.strip_prefix('.'))
+                };
+                if let Some(found) = rest.and_then(|rest| position(parts, rest)) {
+                    return Some(first + found);
+                }
+                first += count(parts);
+            }
+        }
+    }
+    None
+}
+
+/// A value read from a record.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'a> {
+    /// The record is not there (a process without container has no `container.id`): the zero of whatever kind.
+    Absent,
+    /// An integer.
+    Int(i64),
+    /// A boolean.
+    Bool(bool),
+    /// A byte string.
+    Str(&'a [u8]),
+    /// An address, if there is one.
+    Ip(Option<IpAddr>),
+    /// Integers.
+    Ints(&'a [i64]),
+    /// Byte strings.
+    Strs(Strs<'a>),
+}
+
+/// Byte strings read from a record.
+#[derive(Debug, Clone, Copy)]
+pub enum Strs<'a> {
+    /// The elements from an index on.
+    From(&'a TextList, usize),
+    /// Environment variables without their values.
+    EnvNames(&'a TextList),
+}
+
+impl<'a> Strs<'a> {
+    /// Whether `test` holds for an element; it sees them in order until it does.
+    pub fn any(self, mut test: impl FnMut(&'a [u8]) -> bool) -> bool {
+        match self {
+            Self::From(list, first) => (first..list.len()).any(|i| list.get(i).is_some_and(&mut test)),
+            Self::EnvNames(list) => {
+                (0..list.len()).any(|i| list.get(i).is_some_and(|entry| test(environment::reported(entry))))
+            }
+        }
+    }
+}
+
+/// A struct declared by `record!`.
+pub(crate) trait Record {
+    /// Its parts, in the order of their numbers.
+    const PARTS: &'static [Part];
+
+    /// The value of field `index`.
+    fn read(&self, index: usize) -> Value<'_>;
+}
+
+/// A member that holds a record, or may.
+pub(crate) trait Nested {
+    /// The record.
+    type Record: Record;
+
+    /// The record, if it is there.
+    fn record(&self) -> Option<&Self::Record>;
+}
+
+impl<T: Nested> Nested for Option<T> {
+    type Record = T::Record;
+
+    fn record(&self) -> Option<&T::Record> {
+        self.as_ref().and_then(T::record)
+    }
+}
+
+impl<T: Nested> Nested for Arc<T> {
+    type Record = T::Record;
+
+    fn record(&self) -> Option<&T::Record> {
+        (**self).record()
+    }
+}
+
+impl<T: Nested> Nested for Box<T> {
+    type Record = T::Record;
+
+    fn record(&self) -> Option<&T::Record> {
+        (**self).record()
+    }
+}
+
+/// A member type that rules can read as it is.
+pub(crate) trait Member {
+    /// Kind of its value or values.
+    const KIND: Kind;
+    /// Whether it has any number of values.
+    const LIST: bool = false;
+
+    /// Its value.
+    fn value(&self) -> Value<'_>;
+}
+
+macro_rules! int_members {
+    ($($ty:ty),*) => {$(
+        impl Member for $ty {
+            const KIND: Kind = Kind::Int;
+
+            #[inline]
+            fn value(&self) -> Value<'_> {
+                Value::Int(i64::from(*self))
+            }
+        }
+    )*};
+}
+int_members!(u8, u16, u32, i32, i64);
+
+impl Member for u64 {
+    const KIND: Kind = Kind::Int;
+
+    /// Keeps the bits: rules have one integer type.
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        Value::Int(self.cast_signed())
+    }
+}
+
+impl Member for bool {
+    const KIND: Kind = Kind::Bool;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        Value::Bool(*self)
+    }
+}
+
+impl Member for Text {
+    const KIND: Kind = Kind::Str;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+}
+
+impl Member for Option<IpAddr> {
+    const KIND: Kind = Kind::Ip;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        Value::Ip(*self)
+    }
+}
+
+impl Member for TextList {
+    const KIND: Kind = Kind::Str;
+    const LIST: bool = true;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        Value::Strs(Strs::From(self, 0))
+    }
+}
+
+impl Member for Box<[i64]> {
+    const KIND: Kind = Kind::Int;
+    const LIST: bool = true;
+
+    #[inline]
+    fn value(&self) -> Value<'_> {
+        Value::Ints(self)
+    }
+}
+
+/// The cost of a field whose row names none: lists cost more than single values.
+pub(crate) const fn default_weight(list: bool) -> u16 {
+    if list { secl::schema::weight::ARRAY } else { secl::schema::weight::PLAIN }
+}
+
+/// Declares a struct and what rules read from it. Its sections, each optional, in this order:
+///
+/// - `leaf { /// doc  member: Type = "name", "since", { options }; }`: members that rules read as they are;
+/// - `derived { /// doc  id: kind = "name", "since", |it| expression, { options }; }`: fields computed from the struct;
+///   kind is one of `int`, `bool`, `str`, `ip`, `strs`;
+/// - `nested { /// doc  member: Type = "name"; }`: members that are records;
+/// - `hidden { /// doc  member: Type; }`: members that rules do not see.
+///
+/// Options are the members of [`Leaf`] that differ from [`Leaf::DEFAULT`].
+macro_rules! record {
+    (
+        $(#[$attr:meta])*
+        pub struct $Name:ident {
+            $(leaf { $(
+                $(#[doc = $leaf_doc:literal])+
+                $leaf:ident: $leaf_ty:ty = $leaf_name:literal, $leaf_since:literal $(, { $($leaf_opt:tt)* })?;
+            )* })?
+            $(derived { $(
+                $(#[doc = $derived_doc:literal])+
+                $derived:ident: $kind:ident = $derived_name:literal, $derived_since:literal,
+                    |$this:ident| $value:expr $(, { $($derived_opt:tt)* })?;
+            )* })?
+            $(nested { $(
+                $(#[doc = $nested_doc:literal])+
+                $nested:ident: $nested_ty:ty = $nested_name:literal;
+            )* })?
+            $(hidden { $(
+                $(#[doc = $hidden_doc:literal])+
+                $hidden:ident: $hidden_ty:ty;
+            )* })?
+        }
+    ) => {
+        $(#[$attr])*
+        #[derive(Debug, Clone, Default)]
+        pub struct $Name {
+            $($( $(#[doc = $leaf_doc])+ pub $leaf: $leaf_ty, )*)?
+            $($( $(#[doc = $nested_doc])+ pub $nested: $nested_ty, )*)?
+            $($( $(#[doc = $hidden_doc])+ pub $hidden: $hidden_ty, )*)?
+        }
+
+        impl $crate::record::Record for $Name {
+            const PARTS: &'static [$crate::record::Part] = &[
+                $($( $crate::record::Part::Leaf($crate::record::Leaf {
+                    name: $leaf_name,
+                    since: $leaf_since,
+                    kind: <$leaf_ty as $crate::record::Member>::KIND,
+                    list: <$leaf_ty as $crate::record::Member>::LIST,
+                    doc: concat!($($leaf_doc, "\n"),+),
+                    ..record!(@options <$leaf_ty as $crate::record::Member>::LIST; $($($leaf_opt)*)?)
+                }), )*)?
+                $($( $crate::record::Part::Leaf($crate::record::Leaf {
+                    name: $derived_name,
+                    since: $derived_since,
+                    kind: record!(@kind $kind),
+                    list: record!(@list $kind),
+                    doc: concat!($($derived_doc, "\n"),+),
+                    ..record!(@options record!(@list $kind); $($($derived_opt)*)?)
+                }), )*)?
+                $($( $crate::record::Part::Nested {
+                    name: $nested_name,
+                    parts: <<$nested_ty as $crate::record::Nested>::Record as $crate::record::Record>::PARTS,
+                }, )*)?
+            ];
+
+            #[inline]
+            #[allow(
+                non_camel_case_types, non_upper_case_globals, unused_mut, unused_variables, unused_assignments, dead_code,
+                reason = "members become the names of numbers; a record may lack any of the sections"
+            )]
+            fn read(&self, index: usize) -> $crate::record::Value<'_> {
+                enum Number { $($($leaf,)*)? $($($derived,)*)? End_ }
+                $($( const $leaf: usize = Number::$leaf as usize; )*)?
+                $($( const $derived: usize = Number::$derived as usize; )*)?
+                match index {
+                    $($( $leaf => return $crate::record::Member::value(&self.$leaf), )*)?
+                    $($( $derived => { let $this = self; return record!(@value $kind, $value); } )*)?
+                    _ => {}
+                }
+                let mut index = index.wrapping_sub(Number::End_ as usize);
+                $($(
+                    let fields = const {
+                        $crate::record::count(
+                            <<$nested_ty as $crate::record::Nested>::Record as $crate::record::Record>::PARTS,
+                        )
+                    };
+                    if index < fields {
+                        return match $crate::record::Nested::record(&self.$nested) {
+                            Some(record) => $crate::record::Record::read(record, index),
+                            None => $crate::record::Value::Absent,
+                        };
+                    }
+                    index -= fields;
+                )*)?
+                $crate::record::Value::Absent
+            }
+        }
+
+        impl $crate::record::Nested for $Name {
+            type Record = Self;
+
+            #[inline]
+            fn record(&self) -> Option<&Self> {
+                Some(self)
+            }
+        }
+    };
+    (@options $list:expr; $($options:tt)*) => {
+        $crate::record::Leaf {
+            $($options)*
+            ..$crate::record::Leaf { weight: $crate::record::default_weight($list), ..$crate::record::Leaf::DEFAULT }
+        }
+    };
+    (@kind int) => { secl::Kind::Int };
+    (@kind bool) => { secl::Kind::Bool };
+    (@kind str) => { secl::Kind::Str };
+    (@kind strs) => { secl::Kind::Str };
+    (@list strs) => { true };
+    (@list $kind:ident) => { false };
+    (@value int, $value:expr) => { $crate::record::Value::Int($value) };
+    (@value bool, $value:expr) => { $crate::record::Value::Bool($value) };
+    (@value str, $value:expr) => { $crate::record::Value::Str($value) };
+    (@value strs, $value:expr) => { $crate::record::Value::Strs($value) };
+}
+pub(crate) use record;
