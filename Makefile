@@ -1,0 +1,46 @@
+# The commands of the project. What each does is in packaging/dev; a recipe here only calls it.
+#
+# `make run` and `make test` install what they need on Debian and Ubuntu; elsewhere they say what to install.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+DEV := packaging/dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt bench build setup generate check-generated clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build, then watch this machine: detections appear in the terminal, Ctrl-C stops
+	@$(DEV)/run.sh
+
+test: ## Everything that has to hold: formatting, lints, tests, end-to-end tests
+	@$(DEV)/test.sh all
+
+lint: ## Formatting, clippy, clang-format and cargo-deny only
+	@$(DEV)/test.sh lint
+
+fmt: ## Format the Rust and the C sources
+	$(CARGO) fmt --all
+	find bpf -name '*.[ch]' -print0 | xargs -0 --no-run-if-empty clang-format -i
+
+bench: ## Run the benchmarks
+	@$(DEV)/setup.sh build
+	$(CARGO) bench --workspace --benches
+
+build: ## Build both processes with optimisation, into target/release
+	@$(DEV)/setup.sh build
+	$(CARGO) build --release --locked -p system-probe -p security-agent
+
+setup: ## Install what building and testing need
+	@$(DEV)/setup.sh test
+
+generate: ## Rewrite the committed files that derive from the code
+	@$(DEV)/generated.sh write
+
+check-generated: ## Compare them to what the code says
+	@$(DEV)/generated.sh check
+
+clean: ## Remove what was built
+	$(CARGO) clean

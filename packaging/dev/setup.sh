@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Makes sure that what building (`setup.sh build`) or testing (`setup.sh test`) needs is there. Installs
+# what is missing on Debian and Ubuntu; elsewhere, says what to install. Does nothing if all is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+main() {
+    local purpose=${1:?usage: setup.sh build|test}
+    check_rust
+    local apt=() dnf=()
+
+    # Each line: a check, the Debian package, the Fedora package.
+    need "command -v cc" gcc gcc
+    need "command -v make" make make
+    need "command -v clang" clang clang
+    need "command -v pkg-config" pkg-config pkgconf-pkg-config
+    need "pkg-config --exists libelf" libelf-dev elfutils-libelf-devel
+    need "pkg-config --exists zlib" zlib1g-dev zlib-devel
+    need "has_header linux/bpf.h" linux-libc-dev kernel-headers
+    if [[ $purpose == test ]]; then
+        need "command -v clang-format" clang-format clang-tools-extra
+        # The layout tests read the C header through libclang.
+        need "has_libclang" libclang-dev clang-devel
+    fi
+
+    ((${#apt[@]})) || return 0
+    if command -v apt-get >/dev/null; then
+        apt_install "${apt[@]}"
+    else
+        fail "missing here: ${dnf[*]}" \
+            "On Fedora and its relatives: sudo dnf install ${dnf[*]}" \
+            "Elsewhere, the packages of the same purpose; on Debian they are: ${apt[*]}"
+    fi
+}
+
+# Notes the packages of a check that fails. Appends to `apt` and `dnf` of the caller.
+need() {
+    if ! eval "$1" >/dev/null 2>&1; then
+        apt+=("$2")
+        dnf+=("$3")
+    fi
+}
+
+has_header() {
+    printf '#include <%s>\n' "$1" | cc -E -x c - >/dev/null 2>&1
+}
+
+has_libclang() {
+    compgen -G '/usr/lib*/llvm-*/lib/libclang*.so*' || compgen -G '/usr/lib*/libclang*.so*' ||
+        compgen -G '/usr/lib/*/libclang*.so*'
+}
+
+check_rust() {
+    command -v cargo >/dev/null || fail "Rust is missing" \
+        "Install it from https://rustup.rs (the packages of most distributions are too old), then repeat the command."
+    local wanted have
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    have=$(rustc --version | awk '{ print $2 }')
+    [[ $(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1) == "$wanted" ]] ||
+        fail "Rust $have is too old: $wanted or later is needed" "With rustup: rustup update stable"
+}
+
+apt_install() {
+    local as_root=()
+    if [[ $(id -u) != 0 ]]; then
+        command -v sudo >/dev/null || fail "missing here: $*" "As root: apt-get install $*"
+        as_root=(sudo)
+    fi
+    echo "installing: $*" >&2
+    "${as_root[@]}" apt-get update -q >&2 || fail "apt-get update failed" "Then: apt-get install $*"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2 ||
+        fail "apt-get could not install: $*"
+}
+
+fail() {
+    echo "setup: $1" >&2
+    shift
+    (($#)) && printf '       %s\n' "$@" >&2
+    exit 1
+}
+
+main "$@"
