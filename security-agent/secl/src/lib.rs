@@ -4,11 +4,27 @@
 //! and from [`Variables`].
 #![forbid(unsafe_code)]
 
+pub mod ast;
+pub mod code;
+pub mod diagnostic;
+mod escape;
+mod lexer;
+pub mod limits;
+mod parser;
+mod print;
 pub mod schema;
+pub mod span;
+mod suggest;
+mod token;
 pub mod value;
 
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Severity};
+pub use limits::Limits;
+pub use parser::parse;
 pub use schema::{
     Event, EventTypeId, Field, FieldId, IteratorId, Matching, NoVariables, Schema, Variable, VariableId,
     VariableNames, Variables,
 };
+pub use span::Span;
 pub use value::{IpNet, Kind, Type, Value};

@@ -132,7 +132,7 @@ impl IpNet {
     pub fn new(addr: IpAddr, prefix: u8) -> Option<Self> {
         let net = match addr {
             IpAddr::V4(a) => {
-                let mask = u128::from(prefix_mask(prefix, 32)? >> 96);
+                let mask = prefix_mask(prefix, 32)? >> 96;
                 Self { v4: true, base: u128::from(a.to_bits()) & mask, mask }
             }
             IpAddr::V6(a) => {
