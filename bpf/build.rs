@@ -16,10 +16,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Compiles `source` and writes the skeleton beside the object.
 fn build(source: &Path, source_dir: &Path, skeleton: &Path) -> Result<(), Box<dyn Error>> {
     let include = source_dir.join("include");
+    let object = skeleton.with_extension("o");
     SkeletonBuilder::new()
         .source(source)
+        .obj(&object)
         .clang_args([
             "-I".as_ref(),
             include.as_os_str(),
@@ -28,5 +31,6 @@ fn build(source: &Path, source_dir: &Path, skeleton: &Path) -> Result<(), Box<dy
             "-Werror".as_ref(),
         ])
         .build_and_generate(skeleton)?;
+    println!("cargo:rustc-env=OBJECT_PATH={}", object.display());
     Ok(())
 }

@@ -17,7 +17,9 @@ struct task_struct___since_5_5 {
 };
 
 /* inode times: struct timespec64 i_ctime up to 6.5, __i_ctime from 6.6 (13bc24457850), __i_mtime from 6.7,
- * split in seconds and nanoseconds from 6.11 (3aa63a569c64). */
+ * split in seconds and nanoseconds from 6.11 (3aa63a569c64). From 6.13 the top bit of i_ctime_nsec tells that
+ * someone looked (multigrain timestamps, 4e40eff0b573). */
+#define I_CTIME_QUERIED 0x80000000u
 struct inode___before_6_6 {
     struct timespec64 i_ctime;
     struct timespec64 i_mtime;
@@ -95,7 +97,7 @@ static __always_inline __u64 inode__change_time_ns(struct inode *inode)
 
     if (bpf_core_field_exists(since_6_11->i_ctime_sec))
         return (__u64)BPF_CORE_READ(since_6_11, i_ctime_sec) * 1000000000ULL +
-               BPF_CORE_READ(since_6_11, i_ctime_nsec);
+               (BPF_CORE_READ(since_6_11, i_ctime_nsec) & ~I_CTIME_QUERIED);
     if (bpf_core_field_exists(since_6_6->__i_ctime))
         return timespec__ns(BPF_CORE_READ(since_6_6, __i_ctime));
     return timespec__ns(BPF_CORE_READ(old, i_ctime));

@@ -69,6 +69,7 @@ static __always_inline void context__fill(struct task_context *context, struct t
     context->net_ns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
     context->cgroup_ns = BPF_CORE_READ(nsproxy, cgroup_ns, ns.inum);
     context->flags = task__context_flags(task);
+    __builtin_memset(context->comm, 0, sizeof(context->comm));
     BPF_CORE_READ_STR_INTO(&context->comm, task, comm);
 }
 

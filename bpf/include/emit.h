@@ -24,7 +24,23 @@ struct {
 /* Where a record with a tail is put together. Tracepoints run with preemption off, and none that uses this
  * fires inside another one, so one per CPU is enough. */
 struct record {
-    __u8 bytes[RECORD_SIZE_MAX];
+    union {
+        __u8 bytes[RECORD_SIZE_MAX];
+        struct {
+            struct record_header header;
+            struct task_context context;
+            union {
+                struct fork_body fork;
+                struct exec_body exec;
+                struct exec_chunk_body exec_chunk;
+                struct exit_body exit;
+                struct setuid_body setuid;
+                struct setgid_body setgid;
+                struct capset_body capset;
+                struct cgroup_attach_body cgroup_attach;
+            };
+        };
+    };
 };
 
 struct {
@@ -68,7 +84,6 @@ static __always_inline void header__fill(struct record_header *header, __u16 kin
 /* Pads the record in `record`, of which `used` bytes are filled, and gives its final size. */
 static __always_inline __u32 record__close(struct record *record, __u32 used)
 {
-    struct record_header *header = (void *)record;
     __u32 size = (used + 7) & ~7u;
 
     if (used <= RECORD_SIZE_MAX - 8) {
@@ -76,21 +91,20 @@ static __always_inline __u32 record__close(struct record *record, __u32 used)
         if (used <= RECORD_SIZE_MAX - 8)
             __builtin_memset(record->bytes + used, 0, 8);
     }
-    header->size = size;
+    record->header.size = size;
     return size;
 }
 
 /* Sends the record in `record`, of which `used` bytes are filled. */
 static __always_inline void record__send(struct record *record, __u32 used)
 {
-    struct record_header *header = (void *)record;
     __u32 size = record__close(record, used);
 
     barrier_var(size);
     if (size > RECORD_SIZE_MAX)
         return;
     if (bpf_ringbuf_output(&events, record, size, 0))
-        losses__count(header->kind);
+        losses__count(record->header.kind);
 }
 
 #endif /* EMIT_H */

@@ -40,7 +40,7 @@ typedef _Bool bool;
 /* linux/sched/signal.h */
 #define SIGNAL_GROUP_EXIT 0x00000004
 
-/* linux/fs.h: opened for execution */
+/* linux/fs.h: opened for execution. In f_flags (as __FMODE_EXEC) on every kernel, in f_mode up to 6.x. */
 #define FMODE_EXEC 0x20
 
 /* uapi/linux/stat.h */

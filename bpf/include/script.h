@@ -6,7 +6,8 @@
  * caller gave, and a link in it could have been swapped meanwhile. But the release of a file is deferred to
  * the task's return to user mode (fput → task_work), so the script still hangs in task->task_works, and it is
  * the first file opened for execution that this call released: the kernel drops it before it opens anything
- * else (exec_binprm). That gives the real object with tracepoints alone.
+ * else (exec_binprm), and what is mapped (ld.so, the old image) is not released. That gives the real object
+ * with tracepoints alone.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
@@ -32,7 +33,7 @@ __noinline __u64 script__find(__u64 task_address)
         if ((__u64)BPF_CORE_READ(work, func) == fput_callback) {
             struct file *file = file__of_deferred_release(work);
 
-            if (file && BPF_CORE_READ(file, f_mode) & FMODE_EXEC)
+            if (file && (BPF_CORE_READ(file, f_flags) | BPF_CORE_READ(file, f_mode)) & FMODE_EXEC)
                 oldest = (__u64)file;
         }
         work = BPF_CORE_READ(work, next);

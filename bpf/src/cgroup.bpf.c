@@ -4,25 +4,22 @@
 static __always_inline int cgroup_attach_task(struct task_struct *task)
 {
     struct record *record = record__scratch();
-    struct record_header *header = (void *)record;
     struct task_struct *actor = (void *)bpf_get_current_task();
-    struct task_context *context;
     struct cgroup_attach_body *body;
     struct builder builder = {};
 
     if (!record)
         return 0;
-    context = (void *)(header + 1);
-    body = (void *)(context + 1);
+    body = &record->cgroup_attach;
     builder.record = record;
     builder.used = BODY_OFFSET + sizeof(*body);
-    header__fill(header, KIND_CGROUP_ATTACH, 0);
-    context__fill(context, task);
+    header__fill(&record->header, KIND_CGROUP_ATTACH, 0);
+    context__fill(&record->context, task);
     body->actor_start_time_ns = task__start_time_ns(BPF_CORE_READ(actor, group_leader));
     body->actor_pid = BPF_CORE_READ(actor, tgid);
     body->cgroup_path = tail__append_path(
         &builder, path__resolve_cgroup((__u64)BPF_CORE_READ(task__cgroup(task), kn)), CGROUP_PATH_SIZE_MAX);
-    header->errors = builder.errors;
+    record->header.errors = builder.errors;
     record__send(record, builder.used);
     return 0;
 }

@@ -18,3 +18,7 @@
 )]
 
 include!(concat!(env!("OUT_DIR"), "/cws.skel.rs"));
+
+/// The compiled object as a file of the build, for tests that inspect its BTF.
+#[doc(hidden)]
+pub const OBJECT_PATH: &str = env!("OBJECT_PATH");

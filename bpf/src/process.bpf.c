@@ -8,8 +8,6 @@
 static __always_inline int sched_process_fork(struct task_struct *forker, struct task_struct *child)
 {
     struct record *record;
-    struct record_header *header;
-    struct task_context *context;
     struct fork_body *body;
     struct builder builder = {};
     struct cgroup *cgroup;
@@ -20,14 +18,11 @@ static __always_inline int sched_process_fork(struct task_struct *forker, struct
     record = record__scratch();
     if (!record)
         return 0;
-    header = (void *)record;
-    context = (void *)(header + 1);
-    body = (void *)(context + 1);
-
+    body = &record->fork;
     builder.record = record;
     builder.used = BODY_OFFSET + sizeof(*body);
-    header__fill(header, KIND_FORK, 0);
-    context__fill(context, child);
+    header__fill(&record->header, KIND_FORK, 0);
+    context__fill(&record->context, child);
     body->forker_start_time_ns = task__start_time_ns(BPF_CORE_READ(forker, group_leader));
     body->forker_pid = BPF_CORE_READ(forker, tgid);
     body->forker_tid = BPF_CORE_READ(forker, pid);
@@ -38,7 +33,7 @@ static __always_inline int sched_process_fork(struct task_struct *forker, struct
     if (cgroup != task__cgroup(forker))
         body->cgroup_path = tail__append_path(
             &builder, path__resolve_cgroup((__u64)BPF_CORE_READ(cgroup, kn)), CGROUP_PATH_SIZE_MAX);
-    header->errors = builder.errors;
+    record->header.errors = builder.errors;
     record__send(record, builder.used);
     return 0;
 }
@@ -58,13 +53,12 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 __noinline int exec__send_chunks(__u64 address, __u64 size, __u32 what)
 {
     struct record *record = record__scratch();
-    struct record_header *header = (void *)record;
     struct exec_chunk_body *body;
     __u32 error = what == CHUNK_ARGS ? ERROR_ARGS : ERROR_ENVS;
 
     if (!record)
         return error;
-    body = (void *)(record->bytes + BODY_OFFSET);
+    body = &record->exec_chunk;
     for (__u32 i = 0; i < ARGS_SIZE_MAX / CHUNK_SIZE_MAX; i++) {
         struct builder builder = {.record = record, .used = BODY_OFFSET + sizeof(*body)};
         __u32 offset = i * CHUNK_SIZE_MAX;
@@ -75,7 +69,7 @@ __noinline int exec__send_chunks(__u64 address, __u64 size, __u32 what)
         left = size - offset;
         if (left > CHUNK_SIZE_MAX)
             left = CHUNK_SIZE_MAX;
-        header__fill(header, KIND_EXEC_CHUNK, 0);
+        header__fill(&record->header, KIND_EXEC_CHUNK, 0);
         body->what = what;
         body->offset = offset;
         body->_pad = 0;
@@ -156,8 +150,6 @@ static __always_inline int sched_process_exec(struct task_struct *task, int old_
                                               struct linux_binprm *bprm)
 {
     struct record *record = record__scratch();
-    struct record_header *header = (void *)record;
-    struct task_context *context;
     struct exec_body *body;
     struct builder builder = {};
     __u64 args_start = BPF_CORE_READ(task, mm, arg_start);
@@ -168,9 +160,8 @@ static __always_inline int sched_process_exec(struct task_struct *task, int old_
 
     if (!record)
         return 0;
-    context = (void *)(header + 1);
-    body = (void *)(context + 1);
-    context__fill(context, task);
+    body = &record->exec;
+    context__fill(&record->context, task);
 
     /* The arguments lie in the new image, where the kernel has just put them and which no one else can
      * write yet: what is read here is what the program gets. */
@@ -191,7 +182,7 @@ static __always_inline int sched_process_exec(struct task_struct *task, int old_
 
     builder.record = record;
     builder.used = BODY_OFFSET + sizeof(*body);
-    header__fill(header, KIND_EXEC, 0);
+    header__fill(&record->header, KIND_EXEC, 0);
     __builtin_memset(body, 0, sizeof(*body));
     body->flags = flags;
     body->caller_tid = old_pid;
@@ -210,7 +201,7 @@ static __always_inline int sched_process_exec(struct task_struct *task, int old_
     if (envs_size <= ENVS_INLINE_MAX)
         body->envs = tail__append_user(&builder, envs_start, envs_size, ENVS_INLINE_MAX, ERROR_ENVS);
     exec_body__fill_filename(body, &builder, task, bprm);
-    header->errors = builder.errors | errors;
+    record->header.errors = builder.errors | errors;
     record__send(record, builder.used);
     return 0;
 }

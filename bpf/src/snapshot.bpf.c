@@ -11,8 +11,6 @@ int snapshot_task(struct bpf_iter__task *ctx)
     struct seq_file *seq = ctx->meta->seq;
     struct task_struct *task = task__untyped(ctx->task);
     struct record *record = record__scratch();
-    struct record_header *header = (void *)record;
-    struct task_context *context;
     struct exec_body *body;
     struct builder builder = {};
     struct file *image;
@@ -27,20 +25,19 @@ int snapshot_task(struct bpf_iter__task *ctx)
     if (!image || BPF_CORE_READ(task, flags) & PF_KTHREAD)
         return 0;
 
-    context = (void *)(header + 1);
-    body = (void *)(context + 1);
+    body = &record->exec;
     builder.record = record;
     builder.used = BODY_OFFSET + sizeof(*body);
-    header__fill(header, KIND_EXEC, 0);
-    header->flags = RECORD_FLAG_SYNTHETIC;
-    context__fill(context, task);
+    header__fill(&record->header, KIND_EXEC, 0);
+    record->header.flags = RECORD_FLAG_SYNTHETIC;
+    context__fill(&record->context, task);
     __builtin_memset(body, 0, sizeof(*body));
-    body->caller_tid = context->tid;
+    body->caller_tid = record->context.tid;
     body->args_size = BPF_CORE_READ(task, mm, arg_end) - BPF_CORE_READ(task, mm, arg_start);
     body->envs_size = BPF_CORE_READ(task, mm, env_end) - BPF_CORE_READ(task, mm, env_start);
     file_info__fill(&body->file, &builder, image, task);
     exec_body__fill_task(body, &builder, task);
-    header->errors = builder.errors;
+    record->header.errors = builder.errors;
     size = record__close(record, builder.used);
     barrier_var(size);
     if (size <= RECORD_SIZE_MAX)

@@ -1,0 +1,58 @@
+//! The object and `proto` must mean the same bytes. Both derive from `events.h`, but by different compilers: what
+//! clang made of it for the BPF target stands in the object's BTF. Needs no privilege.
+
+use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::HasSize as _;
+use libbpf_rs::btf::types::MemberAttr;
+use libbpf_rs::btf::types::Struct;
+use proto::wire::layout;
+
+/// Compares size and member offsets of each structure.
+macro_rules! assert_same {
+    ($btf:ident: $($name:ident { $($field:ident),+ $(,)? })+) => {$(
+        let ty = $btf.type_by_name::<Struct<'_>>(stringify!($name)).expect(stringify!($name));
+        assert_eq!(ty.size(), size_of::<layout::$name>(), "size of {}", stringify!($name));
+        $(
+            let member = ty
+                .iter()
+                .find(|member| member.name.is_some_and(|name| name == stringify!($field)))
+                .expect(concat!(stringify!($name), ".", stringify!($field)));
+            let MemberAttr::Normal { offset } = member.attr else {
+                panic!("bit-field {}", stringify!($field));
+            };
+            assert_eq!(
+                offset as usize / 8,
+                std::mem::offset_of!(layout::$name, $field),
+                "offset of {}.{}", stringify!($name), stringify!($field)
+            );
+        )+
+    )+};
+}
+
+#[test]
+fn the_object_and_the_reader_agree_on_every_structure() {
+    let btf = Btf::from_path(bpf::OBJECT_PATH).unwrap();
+    assert_same!(btf:
+        record_header { size, kind, flags, time_ns, errors, cpu }
+        task_context {
+            start_time_ns, parent_start_time_ns, cgroup_id, cap_effective, cap_permitted, pid, tid, ppid, ns_pid,
+            uid, gid, euid, egid, fsuid, fsgid, auid, session_id, pid_ns, mnt_ns, net_ns, user_ns, cgroup_ns,
+            flags, comm,
+        }
+        file_info {
+            inode, size, change_time_ns, modification_time_ns, mount_id, mode, uid, gid, links, flags, device, path,
+            overlay_prefix, filesystem,
+        }
+        fork_body { forker_start_time_ns, forker_pid, forker_tid, cgroup_path }
+        exec_body {
+            file, interpreter, flags, caller_tid, args_size, envs_size, args_count, envs_count, args, envs, filename,
+            cwd, cgroup_path, stdio_mode, tty,
+        }
+        exec_chunk_body { what, offset, data }
+        exit_body { cause, code }
+        setuid_body { old_uid, old_euid, old_fsuid, uid, euid, fsuid }
+        setgid_body { old_gid, old_egid, old_fsgid, gid, egid, fsgid }
+        capset_body { old_cap_effective, old_cap_permitted, cap_effective, cap_permitted }
+        cgroup_attach_body { actor_start_time_ns, actor_pid, cgroup_path }
+    );
+}

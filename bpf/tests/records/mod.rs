@@ -1,0 +1,80 @@
+//! Collects the records that the programs emit while something happens.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "support of tests")]
+
+use std::cell::RefCell;
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bpf::CwsSkelBuilder;
+use libbpf_rs::RingBufferBuilder;
+use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::Skel as _;
+use libbpf_rs::skel::SkelBuilder as _;
+use proto::wire::Kind;
+use proto::wire::Record;
+
+/// True if this process may load programs; says so if not.
+pub(crate) fn privileged() -> bool {
+    if rustix::process::geteuid().is_root() {
+        return true;
+    }
+    println!("skipped: loading BPF programs needs root");
+    false
+}
+
+/// Address of the kernel's `____fput`.
+fn fput_callback() -> u64 {
+    let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    symbols
+        .lines()
+        .find_map(|line| line.strip_suffix(" t ____fput").and_then(|hex| u64::from_str_radix(hex, 16).ok()))
+        .unwrap_or(0)
+}
+
+/// One record, copied.
+#[derive(Clone)]
+pub(crate) struct Seen(pub(crate) Vec<u8>);
+
+impl Seen {
+    pub(crate) fn record(&self) -> Record<'_> {
+        Record::parse(&self.0).expect("programs send well-formed records")
+    }
+}
+
+/// Runs `provoke` with fork, exec and exit watched, and returns all records until it has ended.
+pub(crate) fn while_running(provoke: impl FnOnce()) -> Vec<Seen> {
+    let mut object = MaybeUninit::uninit();
+    let mut open = CwsSkelBuilder::default().open(&mut object).unwrap();
+    open.maps.rodata_data.as_deref_mut().unwrap().fput_callback = fput_callback();
+    for mut program in open.open_object_mut().progs_mut() {
+        let wanted = ["on_fork", "on_exec", "on_exit", "on_cgroup_attach"];
+        program.set_autoload(wanted.iter().any(|name| program.name() == *name));
+    }
+    let mut skeleton = open.load().unwrap();
+    skeleton.attach().unwrap();
+
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let mut ring = RingBufferBuilder::new();
+    let sink = Rc::clone(&seen);
+    ring.add(&skeleton.maps.events, move |bytes| {
+        sink.borrow_mut().push(Seen(bytes.to_vec()));
+        0
+    })
+    .unwrap();
+    let ring = ring.build().unwrap();
+    provoke();
+    ring.poll(Duration::from_millis(200)).unwrap();
+    drop(ring);
+    Rc::try_unwrap(seen).ok().unwrap().into_inner()
+}
+
+/// The records of a kind that come from process `pid`.
+pub(crate) fn of(records: &[Seen], kind: Kind, pid: u32) -> Vec<Seen> {
+    records
+        .iter()
+        .filter(|seen| seen.record().kind() == kind && seen.record().context().pid == pid)
+        .cloned()
+        .collect()
+}
