@@ -66,7 +66,7 @@ fn strip_dashes(argument: &[u8]) -> Option<(&[u8], bool)> {
 ///
 /// A short one that is all letters and digits gives each of its characters: `-la` gives `l` and `a`. A name of more than
 /// one character without `=` gives itself too, long or short: `-la` gives `la` as well, `--all` gives `all`.
-pub fn flags<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
+pub(crate) fn flags<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
     let mut flags: Vec<&[u8]> = Vec::new();
     for argument in arguments {
         let Some((name, long)) = strip_dashes(argument) else { continue };
@@ -84,7 +84,7 @@ pub fn flags<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
 ///
 /// The value stands behind an `=` or is the following argument, unless that begins with a dash. The name begins with a
 /// letter or digit.
-pub fn options<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
+pub(crate) fn options<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
     let mut options: Vec<Text> = Vec::new();
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {

@@ -13,12 +13,6 @@ record! {
     /// A file, as the kernel saw it at the time of the event.
     pub struct File {
         leaf {
-            /// Full path as the process sees it: within the mount namespace, or root directory, of its container. A file
-            /// without a path has a name such as `memfd:x`.
-            path: Text = "path", "7.27", {
-                matching: Matching::Path, alternatives: true, length: true, weight: weight::RESOLVED,
-                example: Some(r#"open.file.path =~ "/etc/cron.d/*""#),
-            };
             /// Type of the file system, such as `ext4`, `overlay` or `tmpfs`.
             filesystem: Text = "filesystem", "7.27", { example: Some(r#"exec.file.filesystem == "tmpfs""#), };
             /// Inode number.
@@ -51,8 +45,14 @@ record! {
             mount_visible: bool = "mount_visible", "7.74";
         }
         derived {
+            /// Full path as the process sees it: within the mount namespace, or root directory, of its container. A file
+            /// without a path has a name such as `memfd:x`.
+            path: path = "path", "7.27", |file| file, {
+                matching: Matching::Path, alternatives: true, length: true, weight: weight::RESOLVED,
+                example: Some(r#"open.file.path =~ "/etc/cron.d/*""#),
+            };
             /// Last component of the path.
-            name: str = "name", "7.27", |file| file.name(), {
+            name: name = "name", "7.27", |file| file, {
                 alternatives: true, length: true, weight: weight::RESOLVED,
                 example: Some(r#"exec.file.name in ["nc", "ncat", "netcat"]"#),
             };
@@ -75,6 +75,8 @@ record! {
             package: Option<Arc<Package>> = "package";
         }
         hidden {
+            /// The path.
+            path: Text;
             /// Whether the file is in the upper layer of an overlay; `None` on other file systems.
             upper_layer: Option<bool>;
             /// The symbolic link by which the file was executed; empty if it was none. Rules on path and name match it

@@ -4,8 +4,8 @@
 //! it (`record.rs`). `layout.rs` puts the records under the prefixes of rules: `process`, `process.ancestors`, `exec` and
 //! `ptrace.tracee` are the same [`Process`]. Everything else walks that one table:
 //!
-//! - `Fields` gives names, types and constants to the rule compiler ([`secl::Schema`]);
-//! - [`Event`] and `FlatEvent` give values to compiled rules ([`secl::Event`]);
+//! - [`Fields`] gives names, types and constants to the rule compiler ([`secl::Schema`]);
+//! - [`Event`] and [`FlatEvent`] give values to compiled rules ([`secl::Event`]);
 //! - `docs/fields.md` is generated from it.
 #![forbid(unsafe_code)]
 
@@ -15,10 +15,15 @@ mod container;
 pub mod environment;
 mod event;
 mod file;
+mod flat;
+mod layout;
+pub mod legacy;
 mod network;
 pub mod payload;
 mod process;
+mod read;
 mod record;
+mod schema;
 #[cfg(test)]
 mod shared_data;
 mod text;
@@ -27,7 +32,9 @@ pub use arguments::Arguments;
 pub use container::{Cgroup, Container, UserSession};
 pub use event::{Category, Context, Event, EventKind, Payload};
 pub use file::{File, FileMetadata, Package, RIGHTS_MASK, base_name};
+pub use flat::{FlatEvent, FlatEventError};
 pub use network::{Device, Endpoint, Flow, HostNames, Packet, SocketAddress, Tls, Traffic, is_public};
 pub use process::{Ancestors, Credentials, Image, Lineage, Namespaces, Process, ProcessSource};
 pub use record::{Leaf, Part};
+pub use schema::{FieldInfo, Fields, field, field_by_id, fields};
 pub use text::{Text, TextList, lossy};

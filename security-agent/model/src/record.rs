@@ -13,6 +13,7 @@ use secl::{Kind, Matching};
 
 use crate::constants::Group;
 use crate::environment;
+use crate::file::File;
 use crate::text::{Text, TextList};
 
 /// What rules, reports and documentation know about one field of a record.
@@ -118,7 +119,7 @@ pub(crate) fn position(parts: &[Part], name: &str) -> Option<usize> {
 
 /// A value read from a record.
 #[derive(Debug, Clone, Copy)]
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// The record is not there (a process without container has no `container.id`): the zero of whatever kind.
     Absent,
     /// An integer.
@@ -127,6 +128,10 @@ pub enum Value<'a> {
     Bool(bool),
     /// A byte string.
     Str(&'a [u8]),
+    /// The path of a file.
+    Path(&'a File),
+    /// The name of a file.
+    Name(&'a File),
     /// An address, if there is one.
     Ip(Option<IpAddr>),
     /// Integers.
@@ -137,7 +142,7 @@ pub enum Value<'a> {
 
 /// Byte strings read from a record.
 #[derive(Debug, Clone, Copy)]
-pub enum Strs<'a> {
+pub(crate) enum Strs<'a> {
     /// The elements from an index on.
     From(&'a TextList, usize),
     /// Environment variables without their values.
@@ -146,7 +151,7 @@ pub enum Strs<'a> {
 
 impl<'a> Strs<'a> {
     /// Whether `test` holds for an element; it sees them in order until it does.
-    pub fn any(self, mut test: impl FnMut(&'a [u8]) -> bool) -> bool {
+    pub(crate) fn any(self, mut test: impl FnMut(&'a [u8]) -> bool) -> bool {
         match self {
             Self::From(list, first) => (first..list.len()).any(|i| list.get(i).is_some_and(&mut test)),
             Self::EnvNames(list) => {
@@ -289,7 +294,7 @@ pub(crate) const fn default_weight(list: bool) -> u16 {
 ///
 /// - `leaf { /// doc  member: Type = "name", "since", { options }; }`: members that rules read as they are;
 /// - `derived { /// doc  id: kind = "name", "since", |it| expression, { options }; }`: fields computed from the struct;
-///   kind is one of `int`, `bool`, `str`, `ip`, `strs`;
+///   kind is one of `int`, `bool`, `str`, `strs`, or `path` and `name` of a file;
 /// - `nested { /// doc  member: Type = "name"; }`: members that are records;
 /// - `hidden { /// doc  member: Type; }`: members that rules do not see.
 ///
@@ -400,12 +405,16 @@ macro_rules! record {
     (@kind int) => { secl::Kind::Int };
     (@kind bool) => { secl::Kind::Bool };
     (@kind str) => { secl::Kind::Str };
+    (@kind path) => { secl::Kind::Str };
+    (@kind name) => { secl::Kind::Str };
     (@kind strs) => { secl::Kind::Str };
     (@list strs) => { true };
     (@list $kind:ident) => { false };
     (@value int, $value:expr) => { $crate::record::Value::Int($value) };
     (@value bool, $value:expr) => { $crate::record::Value::Bool($value) };
     (@value str, $value:expr) => { $crate::record::Value::Str($value) };
+    (@value path, $value:expr) => { $crate::record::Value::Path($value) };
+    (@value name, $value:expr) => { $crate::record::Value::Name($value) };
     (@value strs, $value:expr) => { $crate::record::Value::Strs($value) };
 }
 pub(crate) use record;

@@ -31,11 +31,10 @@ fn constants_are_those_of_cws() {
     if expected.is_empty() {
         return;
     }
-    let ours: BTreeSet<_> =
-        groups().flat_map(|group| group.iter()).map(|(name, _)| name.to_owned()).collect();
+    let ours: BTreeSet<_> = groups().flat_map(Group::iter).map(|(name, _)| name.to_owned()).collect();
     let more: Vec<_> = ours.difference(&expected).collect();
     assert!(more.is_empty() || cfg!(target_arch = "aarch64"), "unknown to CWS: {more:?}");
-    for (name, _) in groups().flat_map(|group| group.aarch64_only()) {
+    for (name, _) in groups().flat_map(Group::aarch64_only) {
         assert!(expected.contains(*name) || name.ends_with("MTETAGS"), "{name}");
     }
 }
