@@ -23,7 +23,7 @@ lint: ## Formatting, clippy, clang-format and cargo-deny only
 
 fmt: ## Format the Rust and the C sources
 	$(CARGO) fmt --all
-	find bpf -name '*.[ch]' -print0 | xargs -0 --no-run-if-empty clang-format -i
+	find bpf integration-tests -name '*.[ch]' -print0 | xargs -0 --no-run-if-empty clang-format -i
 
 bench: ## Run the benchmarks
 	@$(DEV)/setup.sh build

@@ -52,7 +52,7 @@ lint() {
 }
 
 clang_format() {
-    find bpf -name '*.[ch]' -print0 | xargs -0 --no-run-if-empty clang-format --dry-run -Werror
+    find bpf integration-tests -name '*.[ch]' -print0 | xargs -0 --no-run-if-empty clang-format --dry-run -Werror
 }
 
 rust_tests() {

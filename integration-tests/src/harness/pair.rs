@@ -1,0 +1,201 @@
+//! The two processes, started together on one configuration.
+
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal as Unix;
+use serde_json::Value;
+
+use super::binaries::built;
+use super::child::Running;
+use super::setup::{Files, MARK_RULE, Setup};
+use super::signals::{Signal, Signals};
+
+/// How long loading programs, the first snapshot or a reconnection may take; a busy machine needs patience.
+const READY: Duration = Duration::from_secs(60);
+
+/// A running system-probe and security-agent.
+#[derive(Debug)]
+pub struct Pair {
+    // Dropped in this order: the agent, the probe, their files.
+    agent: Running,
+    probe: Running,
+    /// The signals so far.
+    pub signals: Signals,
+    files: Files,
+    marks: u64,
+}
+
+impl Pair {
+    /// Starts both and waits until an event comes all the way through.
+    ///
+    /// # Errors
+    /// If one of them ends or is not ready in time; the error holds its log.
+    pub fn start(setup: &Setup) -> Result<Self> {
+        let files = setup.write()?;
+        let probe = start_probe(&files)?;
+        let agent = start_agent(&files)?;
+        let signals = Signals::of(&files.signals());
+        let mut pair = Self { agent, probe, signals, files, marks: 0 };
+        pair.settle()?;
+        Ok(pair)
+    }
+
+    /// Waits until the agent has evaluated everything that happened before this call: starts a program that
+    /// a rule of the harness matches, again and again, until one of these comes through. Events keep
+    /// their order, so that whatever is not among the signals then will not come.
+    ///
+    /// # Errors
+    /// If a process ends, or nothing comes through in time.
+    pub fn settle(&mut self) -> Result<()> {
+        let deadline = Instant::now() + READY;
+        let first = self.marks;
+        loop {
+            self.marks += 1;
+            let status =
+                Command::new(self.files.mark_program()).arg(format!("mark-{}", self.marks)).status()?;
+            anyhow::ensure!(status.success(), "the program of the harness failed: {status}");
+            let next = Instant::now() + Duration::from_millis(300);
+            while Instant::now() < next {
+                self.agent.check()?;
+                self.probe.check()?;
+                self.signals.update()?;
+                if self.signals.of_rule(MARK_RULE).any(|signal| mark_of(signal) > Some(first)) {
+                    return Ok(());
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if Instant::now() > deadline {
+                bail!("no event came through within {READY:?}\n{}", self.logs());
+            }
+        }
+    }
+
+    /// Waits for a signal of `rule` that `wanted` accepts.
+    ///
+    /// # Errors
+    /// If none is there once everything before this call has been evaluated; the error lists those of the rule.
+    pub fn expect(&mut self, rule: &str, wanted: impl Fn(&Signal) -> bool) -> Result<Signal> {
+        self.signals.update()?;
+        if !self.signals.of_rule(rule).any(&wanted) {
+            self.settle()?;
+        }
+        let found = self.signals.of_rule(rule).find(|signal| wanted(signal)).cloned();
+        found.with_context(|| {
+            let others: Vec<String> = self.signals.of_rule(rule).map(|signal| signal.0.to_string()).collect();
+            format!(
+                "no such signal of {rule}; there are {}:\n{}\n{}",
+                others.len(),
+                others.join("\n"),
+                self.logs()
+            )
+        })
+    }
+
+    /// Answer of `security-agent status --json`.
+    ///
+    /// # Errors
+    /// If the command fails or its answer is not JSON.
+    pub fn status(&self) -> Result<Value> {
+        let output = Command::new(built("security-agent")?)
+            .args(["status", "--json", "-c"])
+            .arg(self.files.agent_configuration())
+            .output()?;
+        anyhow::ensure!(
+            output.status.success(),
+            "status: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).context("status is not JSON")
+    }
+
+    /// Replaces the rules, written as items of a policy's `rules:`, and lets the agent load them.
+    ///
+    /// # Errors
+    /// If the file cannot be written or the agent cannot be told.
+    pub fn replace_rules(&mut self, rules: &str) -> Result<()> {
+        self.files.write_rules(rules)?;
+        self.agent.signal(Unix::HUP)
+    }
+
+    /// Ends the agent as a crash would.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub fn kill_agent(&mut self) -> Result<()> {
+        self.agent.kill()
+    }
+
+    /// Starts the agent again.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub fn restart_agent(&mut self) -> Result<()> {
+        self.agent = start_agent(&self.files)?;
+        Ok(())
+    }
+
+    /// Ends the probe as a crash would.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub fn kill_probe(&mut self) -> Result<()> {
+        self.probe.kill()
+    }
+
+    /// Starts the probe again.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub fn restart_probe(&mut self) -> Result<()> {
+        self.probe = start_probe(&self.files)?;
+        Ok(())
+    }
+
+    /// Process ids of the probe and the agent.
+    #[must_use]
+    pub fn pids(&self) -> (u32, u32) {
+        (self.probe.pid(), self.agent.pid())
+    }
+
+    /// A path in the directory of this pair, which every user can enter.
+    #[must_use]
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.files.path(name)
+    }
+
+    /// What both have logged.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        format!("== system-probe\n{}\n== security-agent\n{}", self.probe.log(), self.agent.log())
+    }
+
+    /// Stops both as a service manager does. Returns how the probe and the agent ended.
+    ///
+    /// # Errors
+    /// If one of them does not end.
+    pub fn stop(mut self) -> Result<(ExitStatus, ExitStatus)> {
+        let agent = self.agent.stop()?;
+        let probe = self.probe.stop()?;
+        Ok((probe, agent))
+    }
+}
+
+/// The number of the harness' own signal.
+fn mark_of(signal: &Signal) -> Option<u64> {
+    signal.args().iter().find_map(|arg| arg.strip_prefix("mark-")?.parse().ok())
+}
+
+fn start_probe(files: &Files) -> Result<Running> {
+    let mut command = Command::new(built("system-probe")?);
+    command.arg("run").arg(format!("--config={}", files.probe_configuration().display()));
+    Running::start("system-probe", &mut command, &files.path("system-probe.log"))
+}
+
+fn start_agent(files: &Files) -> Result<Running> {
+    let mut command = Command::new(built("security-agent")?);
+    command.arg("start").arg("-c").arg(files.agent_configuration());
+    Running::start("security-agent", &mut command, &files.path("security-agent.log"))
+}

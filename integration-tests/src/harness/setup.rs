@@ -1,0 +1,158 @@
+//! The configuration of a pair under test.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+/// An unprivileged user that every machine has. The agent under test becomes it.
+pub(crate) const USER: &str = "nobody";
+
+/// Rule that the harness itself uses to know how far the agent is: see [`crate::harness::Pair::settle`].
+pub(crate) const MARK_RULE: &str = "harness_mark";
+/// Name of the program that this rule matches.
+pub(crate) const MARK_PROGRAM: &str = "cws-harness-mark";
+
+/// What a test wants the pair to be started with.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    rules: String,
+    probe: String,
+    agent: String,
+}
+
+impl Setup {
+    /// No rules but that of the harness.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a rule.
+    #[must_use]
+    pub fn rule(mut self, id: &str, expression: &str) -> Self {
+        // A JSON string is a YAML scalar, whatever the expression holds.
+        let expression = serde_json::Value::from(expression);
+        self.rules.push_str(&format!("  - id: {id}\n    expression: {expression}\n"));
+        self
+    }
+
+    /// Appends a line to the configuration of system-probe.
+    #[must_use]
+    pub fn probe_line(mut self, line: &str) -> Self {
+        self.probe.push_str(line);
+        self.probe.push('\n');
+        self
+    }
+
+    /// Appends a line to the configuration of security-agent.
+    #[must_use]
+    pub fn agent_line(mut self, line: &str) -> Self {
+        self.agent.push_str(line);
+        self.agent.push('\n');
+        self
+    }
+
+    /// Writes all files into a new directory.
+    pub(crate) fn write(&self) -> Result<Files> {
+        let directory = tempfile::Builder::new().prefix("cws-test.").tempdir()?;
+        // The agent's user must reach its files here.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
+        let files = Files { directory };
+        let (uid, gid) = ids(USER)?;
+
+        let sockets = files.path("probe");
+        fs::create_dir(&sockets)?;
+        fs::set_permissions(&sockets, fs::Permissions::from_mode(0o750))?;
+        chown(&sockets, Some(0), Some(gid))?;
+
+        let own = files.path("agent");
+        fs::create_dir(&own)?;
+        chown(&own, Some(uid), Some(gid))?;
+
+        fs::create_dir(files.path("policies"))?;
+        files.write_rules(&self.rules)?;
+
+        let socket = files.path("probe/events.sock");
+        let both = format!(
+            "runtime_security_config:\n  enabled: true\n  socket: {}\nsecurity_agent.user: {USER}\n",
+            socket.display()
+        );
+        fs::write(files.probe_configuration(), format!("{both}{}", self.probe))?;
+        let agent = format!(
+            "{both}\
+             runtime_security_config.policies.dir: {policies}\n\
+             runtime_security_config.outputs.file.path: {signals}\n\
+             runtime_security_config.outputs.file.max_size: 0\n\
+             runtime_security_config.event_server.rate: 1000000\n\
+             runtime_security_config.event_server.burst: 1000000\n\
+             security_agent.cmd_socket: {commands}\n\
+             {more}",
+            policies = files.path("policies").display(),
+            signals = files.signals().display(),
+            commands = files.path("agent/command.sock").display(),
+            more = self.agent,
+        );
+        fs::write(files.agent_configuration(), agent)?;
+
+        // A program of its own name, which nothing else on the machine starts.
+        let mark = files.mark_program();
+        fs::copy("/bin/true", &mark).context("copy /bin/true")?;
+        fs::set_permissions(&mark, fs::Permissions::from_mode(0o755))?;
+        Ok(files)
+    }
+}
+
+/// The directory of a pair. It is removed with this value.
+#[derive(Debug)]
+pub(crate) struct Files {
+    directory: TempDir,
+}
+
+impl Files {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn probe_configuration(&self) -> PathBuf {
+        self.path("system-probe.yaml")
+    }
+
+    pub(crate) fn agent_configuration(&self) -> PathBuf {
+        self.path("security-agent.yaml")
+    }
+
+    pub(crate) fn signals(&self) -> PathBuf {
+        self.path("agent/signals.jsonl")
+    }
+
+    pub(crate) fn mark_program(&self) -> PathBuf {
+        self.path(MARK_PROGRAM)
+    }
+
+    /// Replaces the rules, atomically, as an editor does.
+    pub(crate) fn write_rules(&self, rules: &str) -> Result<()> {
+        let text = format!(
+            "version: 1.0.0\nrules:\n  - id: {MARK_RULE}\n    expression: exec.file.name == \"{MARK_PROGRAM}\"\n{rules}"
+        );
+        let new = self.path("policies/test.policy.new");
+        fs::write(&new, text)?;
+        fs::rename(new, self.path("policies/test.policy")).context("put the policy in place")
+    }
+}
+
+/// User and group id of a user, from the passwd file: the harness needs no more than local users.
+fn ids(user: &str) -> Result<(u32, u32)> {
+    let passwd = fs::read_to_string(Path::new("/etc/passwd"))?;
+    let mut fields = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.first() == Some(&user))
+        .with_context(|| format!("no user {user}"))?
+        .into_iter()
+        .skip(2);
+    let mut next = || fields.next().and_then(|field| field.parse().ok()).context("a number in /etc/passwd");
+    Ok((next()?, next()?))
+}

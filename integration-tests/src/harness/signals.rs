@@ -1,0 +1,91 @@
+//! The signals of the agent, read from its JSON-lines file as they come.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// One line of the agent's file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal(
+    /// The whole object.
+    pub Value,
+);
+
+impl Signal {
+    /// The rule that matched.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        self.at("agent.rule_id").as_str().unwrap_or_default()
+    }
+
+    /// The member at a dotted path such as `process.parent.pid`; numbers index lists. Null if there is none.
+    #[must_use]
+    pub fn at(&self, path: &str) -> &Value {
+        path.split('.')
+            .try_fold(&self.0, |value, part| match value {
+                Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+                value => value.get(part),
+            })
+            .unwrap_or(&Value::Null)
+    }
+
+    /// `process.args` as text.
+    #[must_use]
+    pub fn args(&self) -> Vec<&str> {
+        let args = self.at("process.args").as_array();
+        args.map(|args| args.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+    }
+}
+
+/// All signals so far, in order.
+#[derive(Debug)]
+pub struct Signals {
+    path: PathBuf,
+    read: u64,
+    partial: Vec<u8>,
+    all: Vec<Signal>,
+}
+
+impl Signals {
+    pub(crate) fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), read: 0, partial: Vec::new(), all: Vec::new() }
+    }
+
+    /// Takes in what was written since the last call.
+    ///
+    /// # Errors
+    /// If a line is not JSON: the agent promises whole, valid lines.
+    pub fn update(&mut self) -> Result<()> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).with_context(|| self.path.display().to_string()),
+        };
+        file.seek(SeekFrom::Start(self.read))?;
+        let length = file.read_to_end(&mut self.partial)?;
+        self.read += u64::try_from(length)?;
+        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
+            let rest = self.partial.split_off(end + 1);
+            let line = std::mem::replace(&mut self.partial, rest);
+            let value = serde_json::from_slice(&line).with_context(|| {
+                format!("line of {}: {}", self.path.display(), String::from_utf8_lossy(&line))
+            })?;
+            self.all.push(Signal(value));
+        }
+        Ok(())
+    }
+
+    /// All signals so far.
+    #[must_use]
+    pub fn all(&self) -> &[Signal] {
+        &self.all
+    }
+
+    /// Those of one rule.
+    pub fn of_rule<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = &'a Signal> {
+        self.all.iter().filter(move |signal| signal.rule() == rule)
+    }
+}

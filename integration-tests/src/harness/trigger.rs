@@ -1,0 +1,67 @@
+//! Making things happen: small C programs that do one thing each and print what they did, as JSON.
+//!
+//! They are in C since what they do (vfork, execveat, exec by a thread …) is not expressible in safe Rust,
+//! and static, so that they run in any root directory.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// A compiled trigger.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    path: PathBuf,
+}
+
+impl Trigger {
+    /// Compiles `triggers/NAME.c` to the file NAME in `directory`.
+    ///
+    /// # Errors
+    /// If the compiler is missing or not content.
+    pub fn compile(name: &str, directory: &Path) -> Result<Self> {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("triggers");
+        let path = directory.join(name);
+        let output = Command::new("cc")
+            .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-o"])
+            .arg(&path)
+            .arg(sources.join(format!("{name}.c")))
+            .output()
+            .context("start cc")?;
+        ensure!(output.status.success(), "cc {name}.c: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(Self { path })
+    }
+
+    /// The executable.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs it to its end and returns what it printed. What it executes shares its standard output: a trigger
+    /// prints before it executes something, and what it executes prints nothing.
+    ///
+    /// # Errors
+    /// If it fails, or prints no JSON.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Value> {
+        let name = self.path.display();
+        let output = Command::new(&self.path).args(arguments).stdin(Stdio::null()).output()?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{name}: {}: {stderr}", output.status);
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("{name} printed {:?}", String::from_utf8_lossy(&output.stdout)))
+    }
+}
+
+/// Copies a program of the machine to `directory` under a name that nothing else has, and returns its path.
+///
+/// # Errors
+/// If it cannot be copied.
+pub fn ordinary_program(original: &str, name: &str, directory: &Path) -> Result<PathBuf> {
+    let path = directory.join(name);
+    // Follows symbolic links and keeps the mode.
+    std::fs::copy(original, &path).with_context(|| format!("copy {original}"))?;
+    Ok(path)
+}

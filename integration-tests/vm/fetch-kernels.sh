@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Fetches Debian kernels for the guests into DIR (first argument), one directory per kernel, and prints a line
+# "NAME VMLINUZ VERSION" for each that could be had. Other suites are reached on the mirror that the machine's
+# own apt already uses, through an apt configuration of its own: the machine's is left as it is.
+#
+#   fetch-kernels.sh DIR [NAME...]        NAME: 5.10 6.1 6.12
+set -euo pipefail
+
+dir=${1:?usage: fetch-kernels.sh DIR [NAME...]}
+shift
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+
+# NAME  repository (main or security)  suite  package
+kernels='
+5.10 security bullseye-security linux-image-amd64
+6.1  security bookworm-security linux-image-amd64
+6.12 main     trixie            linux-image-amd64
+'
+
+say() { echo "$*" >&2; }
+
+# "http://mirror/debian" for main, the security archive's for security.
+mirror_of() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | sort -u |
+        case $1 in
+        security) grep -m1 -- 'debian-security' ;;
+        main) grep -v -- 'debian-security' | grep -m1 -- '/debian/*$' ;;
+        esac
+}
+
+private_apt() {
+    local root=$1
+    shift
+    apt-get -qq \
+        -o "Dir::Etc::sourcelist=$root/sources.list" -o Dir::Etc::sourceparts=- \
+        -o "Dir::State::lists=$root/lists" -o "Dir::Cache=$root/cache" \
+        -o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0 "$@"
+}
+
+fetch() {
+    local name=$1 repository=$2 suite=$3 meta=$4 root=$dir/$1 mirror image
+    if [ ! -s "$root/done" ]; then
+        mirror=$(mirror_of "$repository") || { say "kernel $name: no $repository mirror among the apt sources"; return 1; }
+        rm -rf "$root"
+        mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/tree"
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$root/sources.list"
+        private_apt "$root" update >&2 || { say "kernel $name: suite $suite can't be read"; return 1; }
+        image=$(apt-cache -o "Dir::Etc::sourcelist=$root/sources.list" -o Dir::Etc::sourceparts=- \
+            -o "Dir::State::lists=$root/lists" -o "Dir::Cache=$root/cache" depends "$meta" |
+            sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+        [ -n "$image" ] || { say "kernel $name: $suite names no kernel"; return 1; }
+        (cd "$root" && private_apt "$root" download "$image" >&2) || { say "kernel $name: $image can't be downloaded"; return 1; }
+        dpkg -x "$root"/linux-image-*.deb "$root/tree"
+        rm -rf "$root"/linux-image-*.deb "$root/lists" "$root/cache"
+        basename "$root"/tree/boot/vmlinuz-* | sed 's/^vmlinuz-//' >"$root/done"
+    fi
+    local version
+    version=$(cat "$root/done")
+    # The guest sees this machine's file system and looks for its modules at the usual place.
+    mkdir -p /lib/modules
+    if [ ! -e "/lib/modules/$version" ]; then
+        ln -s "$root"/tree/lib/modules/"$version" "/lib/modules/$version"
+    fi
+    depmod "$version"
+    echo "$name $root/tree/boot/vmlinuz-$version $version"
+}
+
+wanted=" ${*:-5.10 6.1 6.12} "
+status=0
+while read -r name repository suite meta; do
+    [ -n "$name" ] || continue
+    case $wanted in *" $name "*) fetch "$name" "$repository" "$suite" "$meta" || status=1 ;; esac
+done <<<"$kernels"
+exit $status
