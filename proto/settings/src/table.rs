@@ -147,6 +147,10 @@ group! {
     /// Attaches by kprobes where fentry is off or does not work.
     use_kprobe_fallback: bool = true, "event_monitoring_config.event_stream.use_kprobe_fallback", since(v("7.64"));
 
+    /// Also watches calls that 32-bit programs make of a 64-bit kernel, where the kernel offers only a hook on
+    /// every system call of every program, which costs each of them some 20 ns.
+    compat_syscalls: bool = false, "runtime_security_config.probe.compat_syscalls", since(OWN);
+
     /// Records that wait in system-probe for security-agent to take them. Beyond this, records are dropped and counted.
     queue_records: u32 = 65_536, "runtime_security_config.probe.queue_records", since(OWN), range(1_024 => 4_194_304);
 
