@@ -1,0 +1,143 @@
+//! What already ran when a stream began.
+//!
+//! A stream begins with one synthetic exec record per living process, in any order. They are collected and linked when
+//! the last one has come: a child may precede its parent, and a parent always started before its child. A process that
+//! is known and still runs the same program keeps its entry, which knows more than the snapshot; one that is not in the
+//! snapshot ended while nobody looked.
+//!
+//! The probe watches before it takes the snapshot, so the live records that follow may tell of what the snapshot already
+//! shows. They are told apart by time: a live record older than the snapshot record of its process changes nothing.
+
+use std::sync::Arc;
+
+use model::{Process, ProcessSource, Text};
+use rustc_hash::FxHashMap;
+
+use super::change::{is_same_program, refresh, share_environment};
+use super::lineage::Above;
+use super::{Applied, Entry, ProcessTree, Resolve, from_context, own_service};
+use crate::cache::cgroups::Membership;
+use crate::decode::{Decoded, Payload, Task};
+
+/// Snapshot records that wait to be linked, by pid.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    processes: FxHashMap<u32, Found>,
+}
+
+/// A process that a snapshot found.
+#[derive(Debug)]
+struct Found {
+    process: Process,
+    task: Task,
+    membership: Membership,
+    time_ns: u64,
+}
+
+impl ProcessTree {
+    /// A new stream begins: its snapshot tells which processes still live.
+    pub fn begin_stream(&mut self) {
+        self.stream += 1;
+        self.snapshot = Pending::default();
+    }
+
+    pub(super) fn add_to_snapshot(&mut self, decoded: &mut Decoded<'_>, resolve: Resolve<'_>) {
+        let Payload::Exec(exec) = &mut decoded.payload else { return };
+        let image = Arc::new(std::mem::take(&mut exec.image));
+        let (tty_name, cgroup_path) = (Text::new(exec.tty_name), exec.cgroup_path);
+        let key = decoded.task.key();
+        let pending = &self.snapshot.processes;
+        let is_older =
+            pending.get(&key.pid).is_some_and(|found| found.process.start_time > key.start_time_ns);
+        let is_full = pending.len() >= self.limits.processes && !pending.contains_key(&key.pid);
+        if is_older || is_full {
+            self.counters.refused_snapshots += u64::from(is_full);
+            return;
+        }
+        let membership = self.cgroups.with_path(decoded.task.cgroup_id(), cgroup_path);
+        let process = Process {
+            tty_name,
+            image,
+            // When it executed its program is not known; not before it started.
+            exec_time: resolve.clock.wall(key.start_time_ns),
+            source: ProcessSource::Snapshot,
+            ..from_context(decoded, &membership, resolve)
+        };
+        let found = Found { process, task: decoded.task, membership, time_ns: decoded.time_ns };
+        self.snapshot.processes.insert(key.pid, found);
+    }
+
+    /// All snapshot records of the stream have come. Gives the processes that are news, parents before children.
+    pub fn end_snapshot(&mut self, resolve: Resolve<'_>) -> Vec<Applied> {
+        let mut found: Vec<Found> = std::mem::take(&mut self.snapshot.processes).into_values().collect();
+        found.sort_unstable_by_key(|found| (found.process.start_time, found.process.pid));
+        let news = found.into_iter().filter_map(|found| self.take_over(found, resolve)).collect();
+        self.forget_unseen();
+        self.stay_within_limits();
+        news
+    }
+
+    /// Puts one process of the snapshot into the tree; `None` if it was known.
+    fn take_over(&mut self, found: Found, resolve: Resolve<'_>) -> Option<Applied> {
+        let Found { mut process, task, membership, time_ns } = found;
+        let key = task.key();
+        let stream = self.stream;
+        let mut lineage_of_known = None;
+        if let Some(entry) = self.entries.get_mut(&key.pid) {
+            if entry.process.start_time > key.start_time_ns {
+                return None;
+            }
+            if entry.is(key) {
+                (entry.stream, entry.seen_ns) = (stream, entry.seen_ns.max(time_ns));
+                let is_made_up = entry.process.source == ProcessSource::Placeholder;
+                if !is_made_up && is_same_program(&entry.process, &process) {
+                    entry.snapshot_ns = time_ns;
+                    let moved = (entry.cgroup_id != membership.id).then_some(&membership);
+                    refresh(entry, &task, moved, resolve, &mut self.retired);
+                    return None;
+                }
+                share_environment(&mut process, &entry.process);
+                lineage_of_known = Some(if is_made_up {
+                    let lineage = model::Lineage::new(entry.process.lineage.nearest().cloned());
+                    Above { lineage, depth: entry.depth }
+                } else {
+                    Above::new(&entry.process, entry.depth, self.limits.ancestors, &mut self.counters)
+                });
+            } else {
+                self.counters.missed_exits += 1;
+            }
+        }
+        let inherited = self.entry(task.parent_key()).map(|parent| parent.service.clone());
+        let above = lineage_of_known.unwrap_or_else(|| self.above_child_of(task.parent_key()));
+        process.lineage = above.lineage;
+        let service = own_service(&process).or(inherited).unwrap_or_default();
+        let process = Arc::new(process);
+        self.make_room(key.pid);
+        self.insert(Entry {
+            process: Arc::clone(&process),
+            cgroup_id: membership.id,
+            service: service.clone(),
+            depth: above.depth,
+            snapshot_ns: time_ns,
+            seen_ns: time_ns,
+            stream,
+        });
+        Some(Applied { process, service, time_ns, known: false })
+    }
+
+    /// Processes of earlier streams that neither the snapshot nor a record of this stream has seen.
+    fn forget_unseen(&mut self) {
+        let stream = self.stream;
+        let before = self.entries.len();
+        let retired = &mut self.retired;
+        self.entries.retain(|_, entry| {
+            let keep = entry.stream == stream;
+            if !keep {
+                retired.add(&entry.process);
+            }
+            keep
+        });
+        let forgotten = before - self.entries.len();
+        self.counters.missed_exits += u64::try_from(forgotten).unwrap_or(u64::MAX);
+    }
+}

@@ -1,0 +1,62 @@
+//! Files as records carry them.
+
+use model::{File, Text};
+use proto::wire::Record;
+use proto::wire::layout::{
+    FILE_FLAG_DETACHED, FILE_FLAG_OVERLAY, FILE_FLAG_PATH_TRUNCATED, FILE_FLAG_PATH_USER,
+    FILE_FLAG_UNREACHABLE, FILE_FLAG_UPPER_LAYER, FILE_FLAG_VALID, file_info,
+};
+
+use super::{Data, until_nul};
+use crate::resolve::users::Users;
+
+/// The file of `info`. `failed`: the record says that it could not be read.
+pub(super) fn file(record: &Record<'_>, info: &file_info, failed: bool, users: &Users) -> File {
+    let flag = |bit: u32| info.flags & bit != 0;
+    if !flag(FILE_FLAG_VALID) {
+        return if failed { unreadable() } else { File::default() };
+    }
+    let path = Data::of(record, info.path);
+    File {
+        path: Text::new(path.bytes()),
+        filesystem: Text::new(until_nul(&info.filesystem)),
+        inode: info.inode,
+        mode: info.mode,
+        mount_id: info.mount_id,
+        uid: info.uid,
+        gid: info.gid,
+        user: users.user(info.uid),
+        group: users.group(info.gid),
+        change_time: info.change_time_ns,
+        modification_time: info.modification_time_ns,
+        mount_detached: flag(FILE_FLAG_DETACHED),
+        mount_visible: !flag(FILE_FLAG_DETACHED),
+        upper_layer: flag(FILE_FLAG_OVERLAY).then_some(flag(FILE_FLAG_UPPER_LAYER)),
+        mount_path: Text::new(mount_path(path.bytes(), info)),
+        path_error: path_error(path, info, failed).into(),
+        ..File::default()
+    }
+}
+
+/// A file that there is, but nothing could be read of.
+fn unreadable() -> File {
+    File { path_error: "not readable in the kernel".into(), ..File::default() }
+}
+
+fn mount_path<'r>(path: &'r [u8], info: &file_info) -> &'r [u8] {
+    usize::try_from(info.overlay_prefix).ok().and_then(|end| path.get(..end)).unwrap_or_default()
+}
+
+/// Why the path is not the whole truth; empty if it is.
+fn path_error(path: Data<'_>, info: &file_info, failed: bool) -> &'static str {
+    let flag = |bit: u32| info.flags & bit != 0;
+    match path {
+        Data::Damaged => "damaged record",
+        Data::Whole(b"") => "not readable in the kernel",
+        _ if flag(FILE_FLAG_PATH_TRUNCATED) => "too long or too deep: the beginning is missing",
+        _ if flag(FILE_FLAG_UNREACHABLE) => "outside of the root directory of the process",
+        _ if flag(FILE_FLAG_PATH_USER) => "as given by the process: links are not resolved",
+        _ if failed => "read in part",
+        _ => "",
+    }
+}

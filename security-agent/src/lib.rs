@@ -1,0 +1,14 @@
+//! Unprivileged half of the workload security agent: evaluates rules and reports.
+//!
+//! Events come from system-probe as a stream of records ([`stream`]). Each is decoded ([`decode`]), put into the process
+//! tree ([`cache`]) and evaluated; matches become signals ([`report`]). Everything between the stream and the sinks is
+//! plain functions over a struct: no runtime, no clock of its own, no I/O.
+#![forbid(unsafe_code)]
+
+pub mod cache;
+pub mod decode;
+pub mod resolve;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod test_support;

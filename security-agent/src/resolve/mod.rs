@@ -1,0 +1,4 @@
+//! What the kernel does not say outright: names for ids, containers for control groups.
+
+pub mod container_id;
+pub mod users;
