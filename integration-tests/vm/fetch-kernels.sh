@@ -55,12 +55,13 @@ fetch() {
         rm -rf "$root"/linux-image-*.deb "$root/lists" "$root/cache"
         basename "$root"/tree/boot/vmlinuz-* | sed 's/^vmlinuz-//' >"$root/done"
     fi
-    local version
+    local version modules
     version=$(cat "$root/done")
+    modules=$(echo "$root"/tree/{usr/,}lib/modules/"$version" | tr ' ' '\n' | while read -r d; do [ -d "$d" ] && echo "$d"; done | head -1)
     # The guest sees this machine's file system and looks for its modules at the usual place.
     mkdir -p /lib/modules
     if [ ! -e "/lib/modules/$version" ]; then
-        ln -s "$root"/tree/lib/modules/"$version" "/lib/modules/$version"
+        ln -sfn "$modules" "/lib/modules/$version"
     fi
     depmod "$version"
     echo "$name $root/tree/boot/vmlinuz-$version $version"

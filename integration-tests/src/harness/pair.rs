@@ -1,5 +1,6 @@
 //! The two processes, started together on one configuration.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use super::binaries::built;
 use super::child::Running;
 use super::setup::{Files, MARK_RULE, Setup};
 use super::signals::{Signal, Signals};
+use super::trigger::{Trigger, ordinary_program};
 
 /// How long loading programs, the first snapshot or a reconnection may take; a busy machine needs patience.
 const READY: Duration = Duration::from_secs(60);
@@ -160,9 +162,25 @@ impl Pair {
         (self.probe.pid(), self.agent.pid())
     }
 
+    /// Compiles `triggers/NAME.c` into the directory of this pair.
+    ///
+    /// # Errors
+    /// If the compiler is missing or not content.
+    pub fn trigger(&self, name: &str) -> Result<Trigger> {
+        Trigger::compile(name, &self.files.path(""))
+    }
+
+    /// A copy of `/bin/true` in the directory of this pair under a name that nothing else has.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        ordinary_program("/bin/true", name, &self.files.path(""))
+    }
+
     /// A path in the directory of this pair, which every user can enter.
     #[must_use]
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.files.path(name)
     }
 
@@ -176,7 +194,7 @@ impl Pair {
     ///
     /// # Errors
     /// If one of them does not end.
-    pub fn stop(mut self) -> Result<(ExitStatus, ExitStatus)> {
+    pub fn stop(&mut self) -> Result<(ExitStatus, ExitStatus)> {
         let agent = self.agent.stop()?;
         let probe = self.probe.stop()?;
         Ok((probe, agent))

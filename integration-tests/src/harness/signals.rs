@@ -32,6 +32,29 @@ impl Signal {
             .unwrap_or(&Value::Null)
     }
 
+    /// Which members differ from what is expected, one a line; empty if none does.
+    #[must_use]
+    pub fn differences(&self, expected: &[(&str, Value)]) -> String {
+        let differs = |(path, wanted): &(&str, Value)| {
+            let found = self.at(path);
+            (found != wanted).then(|| format!("{path}: expected {wanted}, found {found}\n"))
+        };
+        let mut all: String = expected.iter().filter_map(differs).collect();
+        if !all.is_empty() {
+            all.push_str(&format!("in {:#}", self.0));
+        }
+        all
+    }
+
+    /// The process ids of all ancestors, the nearest first.
+    #[must_use]
+    pub fn ancestors(&self) -> Vec<u64> {
+        let ancestors = self.at("process.ancestors").as_array();
+        ancestors
+            .map(|list| list.iter().filter_map(|one| one.get("pid")?.as_u64()).collect())
+            .unwrap_or_default()
+    }
+
     /// `process.args` as text.
     #[must_use]
     pub fn args(&self) -> Vec<&str> {

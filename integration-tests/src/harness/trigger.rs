@@ -4,6 +4,7 @@
 //! and static, so that they run in any root directory.
 
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -46,8 +47,20 @@ impl Trigger {
     /// # Errors
     /// If it fails, or prints no JSON.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Value> {
+        self.finish(Command::new(&self.path).args(arguments))
+    }
+
+    /// As [`Trigger::run`], as the user and group with this id.
+    ///
+    /// # Errors
+    /// As [`Trigger::run`].
+    pub fn run_as<A: AsRef<OsStr>>(&self, id: u32, arguments: impl IntoIterator<Item = A>) -> Result<Value> {
+        self.finish(Command::new(&self.path).uid(id).gid(id).args(arguments))
+    }
+
+    fn finish(&self, command: &mut Command) -> Result<Value> {
         let name = self.path.display();
-        let output = Command::new(&self.path).args(arguments).stdin(Stdio::null()).output()?;
+        let output = command.stdin(Stdio::null()).output()?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{name}: {}: {stderr}", output.status);
         serde_json::from_slice(&output.stdout)
