@@ -1,5 +1,6 @@
 use std::fs;
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -313,4 +314,45 @@ fn what_is_not_a_configuration_is_refused_with_its_name() {
         etc.show(&etc.probe(&[]).unwrap_err()),
         "system-probe.yaml: cannot be read: larger than 1048576 bytes"
     );
+}
+
+/// Lines that hold what real files hold, in any order, indentation and combination.
+fn line() -> impl Strategy<Value = String> {
+    let keys = [
+        "runtime_security_config",
+        "enabled",
+        "runtime_security_config.enabled",
+        "event_stream",
+        "buffer_size",
+        "outputs",
+        "log_level",
+        "tags",
+        "activity_dump",
+        "x",
+        "<<",
+        "&a",
+        "*a",
+        "-",
+        "?",
+        "security_agent.user",
+    ];
+    let values = [
+        "", "true", "1", "[a, b]", "{a: 1}", "10MiB", "5s", "|", ">-", "\"", "'", "*a", "&a 1", "~", "- 1",
+        "!!int 1",
+    ];
+    (0_usize..4, proptest::sample::select(keys.to_vec()), proptest::sample::select(values.to_vec()))
+        .prop_map(|(indent, key, value)| format!("{}{key}: {value}\n", "  ".repeat(indent)))
+}
+
+proptest! {
+    #[test]
+    fn no_file_panics_and_a_refusal_says_why(lines in proptest::collection::vec(line(), 0..12)) {
+        let etc = Etc::with(&[("system-probe.yaml", &lines.concat()), ("datadog.yaml", &lines.concat())]);
+        if let Err(errors) = etc.probe(&[]) {
+            prop_assert!(!errors.0.is_empty());
+        }
+        if let Err(errors) = etc.agent(&[]) {
+            prop_assert!(!errors.to_string().is_empty());
+        }
+    }
 }
