@@ -5,22 +5,31 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod check;
 pub mod code;
+mod compiler;
 pub mod diagnostic;
 mod escape;
+mod eval;
+pub mod ir;
 mod lexer;
 pub mod limits;
+mod macros;
 mod parser;
 mod print;
+mod program;
 pub mod schema;
 pub mod span;
 mod suggest;
+mod text;
 mod token;
 pub mod value;
 
 pub use code::Code;
+pub use compiler::{Compiler, Rule, Scratch, ValueExpr};
 pub use diagnostic::{Diagnostic, Severity};
 pub use limits::Limits;
+pub use macros::Macros;
 pub use parser::parse;
 pub use schema::{
     Event, EventTypeId, Field, FieldId, IteratorId, Matching, NoVariables, Schema, Variable, VariableId,

@@ -115,12 +115,16 @@ impl<'a> Parser<'_, 'a> {
         }
     }
 
+    fn too_deep(&mut self) {
+        let message = format!("more than {} levels of nesting", self.limits.depth);
+        self.error(Code::TooDeep, self.span(), message);
+        // Going on would report the same at every level.
+        self.at = self.tokens.len().saturating_sub(1);
+    }
+
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= self.limits.depth {
-            let message = format!("more than {} levels of nesting", self.limits.depth);
-            self.error(Code::TooDeep, self.span(), message);
-            // Going on would report the same at every level.
-            self.at = self.tokens.len().saturating_sub(1);
+            self.too_deep();
             return None;
         }
         self.depth += 1;
@@ -134,33 +138,34 @@ impl<'a> Parser<'_, 'a> {
         let mut rest: Vec<(LogicOp, Expr)> = Vec::new();
         let mut failed = false;
         let mut op = None;
-        let mut turns = 0;
+        let outer_depth = self.depth;
         loop {
             match self.compare() {
                 Some(operand) => match op {
                     None => first = Some(operand),
-                    Some(op) => {
-                        turns += usize::from(rest.last().is_some_and(|(last, _)| *last != op));
-                        rest.push((op, operand));
-                    }
+                    Some(op) => rest.push((op, operand)),
                 },
                 None => {
                     failed = true;
                     self.resume();
                 }
             }
+            let last = op;
             op = match self.peek() {
                 TokenKind::And => Some(LogicOp::And),
                 TokenKind::Or => Some(LogicOp::Or),
                 _ => break,
             };
+            // What follows another operator is nested in what precedes it: `a && (b || (c && …))`.
+            self.depth += usize::from(last.is_some() && last != op);
+            if self.depth > self.limits.depth {
+                failed = true;
+                self.too_deep();
+                break;
+            }
             self.next();
         }
-        if self.depth + turns > self.limits.depth {
-            let message = format!("more than {} levels of nesting", self.limits.depth);
-            self.error(Code::TooDeep, self.span(), message);
-            return None;
-        }
+        self.depth = outer_depth;
         let first = first.filter(|_| !failed)?;
         Some(chain(first, rest, ExprKind::Logic))
     }

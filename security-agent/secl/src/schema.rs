@@ -119,7 +119,7 @@ pub trait Schema {
 }
 
 /// A variable as known at compile time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Variable {
     /// Identifies the variable when it is read.
     pub id: VariableId,
