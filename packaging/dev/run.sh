@@ -60,8 +60,8 @@ Watching this machine. Detections appear below; Ctrl-C stops.
   signals    $dir/agent/signals.jsonl
   logs       $dir/system-probe.log, $dir/security-agent.log
   status     sudo $bin/security-agent status -c $dir/security-agent.yaml
-Something to detect, from another terminal:
-  sh -c 'whoami; id'
+Something to detect, from another terminal (harmless, and refused to ordinary users):
+  sh -c 'cat /etc/shadow > /dev/null'
 
 TEXT
     wait -n "$probe_pid" "$agent_pid" || true
