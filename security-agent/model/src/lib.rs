@@ -16,6 +16,8 @@ pub mod environment;
 mod event;
 mod file;
 mod flat;
+#[cfg(test)]
+mod generated;
 mod layout;
 pub mod legacy;
 mod network;
@@ -23,6 +25,7 @@ pub mod payload;
 mod process;
 mod read;
 mod record;
+pub mod report;
 mod schema;
 #[cfg(test)]
 mod shared_data;
