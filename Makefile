@@ -25,9 +25,8 @@ fmt: ## Format the Rust and the C sources
 	$(CARGO) fmt --all
 	find bpf integration-tests -name '*.[ch]' -print0 | xargs -0 --no-run-if-empty clang-format -i
 
-bench: ## Run the benchmarks
-	@$(DEV)/setup.sh build
-	$(CARGO) bench --workspace --benches
+bench: build ## Run the benchmarks; that of the overhead needs root
+	$(CARGO) bench --workspace --benches --locked
 
 build: ## Build both processes with optimisation, into target/release
 	@$(DEV)/setup.sh build

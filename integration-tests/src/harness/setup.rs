@@ -19,6 +19,7 @@ pub(crate) const MARK_PROGRAM: &str = "cws-harness-mark";
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     rules: String,
+    policies: Vec<PathBuf>,
     probe: String,
     agent: String,
 }
@@ -36,6 +37,13 @@ impl Setup {
         // A JSON string is a YAML scalar, whatever the expression holds.
         let expression = serde_json::Value::from(expression);
         self.rules.push_str(&format!("  - id: {id}\n    expression: {expression}\n"));
+        self
+    }
+
+    /// Adds a policy file.
+    #[must_use]
+    pub fn policy_file(mut self, path: &Path) -> Self {
+        self.policies.push(path.to_owned());
         self
     }
 
@@ -74,6 +82,11 @@ impl Setup {
 
         fs::create_dir(files.path("policies"))?;
         files.write_rules(&self.rules)?;
+        for policy in &self.policies {
+            let name = policy.file_name().context("a file name")?;
+            fs::copy(policy, files.path("policies").join(name))
+                .with_context(|| policy.display().to_string())?;
+        }
 
         let socket = files.path("probe/events.sock");
         let both = format!(
