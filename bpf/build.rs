@@ -10,7 +10,10 @@ use libbpf_cargo::SkeletonBuilder;
 fn main() -> Result<(), Box<dyn Error>> {
     let source_dir = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
-    build(&source_dir.join("src/cws.bpf.c"), &source_dir, &out_dir.join("cws.skel.rs"))?;
+    let skeleton = out_dir.join("cws.skel.rs");
+    build(&source_dir.join("src/cws.bpf.c"), &source_dir, &skeleton)?;
+    println!("cargo:rustc-env=OBJECT_PATH={}", skeleton.with_extension("o").display());
+    build(&source_dir.join("src/facts.bpf.c"), &source_dir, &out_dir.join("facts.skel.rs"))?;
     println!("cargo:rerun-if-changed=src");
     println!("cargo:rerun-if-changed=include");
     Ok(())
@@ -31,6 +34,5 @@ fn build(source: &Path, source_dir: &Path, skeleton: &Path) -> Result<(), Box<dy
             "-Werror".as_ref(),
         ])
         .build_and_generate(skeleton)?;
-    println!("cargo:rustc-env=OBJECT_PATH={}", object.display());
     Ok(())
 }

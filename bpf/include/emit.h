@@ -82,9 +82,9 @@ static __always_inline void header__fill(struct record_header *header, __u16 kin
 }
 
 /* Pads the record in `record`, of which `used` bytes are filled, and gives its final size. */
-static __always_inline __u32 record__close(struct record *record, __u32 used)
+static __always_inline __u64 record__close(struct record *record, __u64 used)
 {
-    __u32 size = (used + 7) & ~7u;
+    __u64 size = (used + 7) & ~7ULL;
 
     if (used <= RECORD_SIZE_MAX - 8) {
         barrier_var(used);
@@ -96,9 +96,9 @@ static __always_inline __u32 record__close(struct record *record, __u32 used)
 }
 
 /* Sends the record in `record`, of which `used` bytes are filled. */
-static __always_inline void record__send(struct record *record, __u32 used)
+static __always_inline void record__send(struct record *record, __u64 used)
 {
-    __u32 size = record__close(record, used);
+    __u64 size = record__close(record, used);
 
     barrier_var(size);
     if (size > RECORD_SIZE_MAX)

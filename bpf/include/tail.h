@@ -6,8 +6,9 @@
 /* A record under construction. */
 struct builder {
     struct record *record;
-    /* Bytes filled so far. */
-    __u32 used;
+    /* Bytes filled so far. 64 bits wide, as all sizes here: verifiers before 6.4 lose the bounds of a 32-bit
+     * value when it becomes an offset. */
+    __u64 used;
     /* ERROR_* */
     __u32 errors;
 };
@@ -17,8 +18,8 @@ static __always_inline struct span tail__append_path(struct builder *builder, in
 {
     struct path_scratch *scratch = path__scratch();
     struct span span = {};
-    __u32 used = builder->used;
-    __u32 size = length;
+    __u64 used = builder->used;
+    __u64 size = length;
 
     if (!scratch || length <= 0 || size > PATH_SIZE_MAX)
         return span;
@@ -47,7 +48,7 @@ static __always_inline struct span tail__append_string(struct builder *builder, 
                                                        const __u32 limit, __u32 error)
 {
     struct span span = {};
-    __u32 used = builder->used;
+    __u64 used = builder->used;
     long size;
 
     if (used > RECORD_SIZE_MAX - limit - 8) {
@@ -58,13 +59,18 @@ static __always_inline struct span tail__append_string(struct builder *builder, 
     if (used > RECORD_SIZE_MAX - limit - 8)
         return span;
     size = bpf_probe_read_kernel_str(builder->record->bytes + used, limit, string);
-    if (size <= 0 || size > limit) {
-        builder->errors |= error;
-        return span;
-    }
+    if (size <= 0)
+        goto unreadable;
+    /* Two comparisons, not one of size - 1: older verifiers would keep a negative size in their books. */
+    barrier_var(size);
+    if (size > limit)
+        goto unreadable;
     span.offset = used;
     span.length = size - 1;
     builder->used = used + size - 1;
+    return span;
+unreadable:
+    builder->errors |= error;
     return span;
 }
 
@@ -73,7 +79,7 @@ static __always_inline struct span tail__append_user(struct builder *builder, __
                                                      const __u32 limit, __u32 error)
 {
     struct span span = {};
-    __u32 used = builder->used;
+    __u64 used = builder->used;
 
     if (size == 0)
         return span;

@@ -19,6 +19,11 @@
 
 include!(concat!(env!("OUT_DIR"), "/cws.skel.rs"));
 
+/// Tiny programs that tell what this kernel can do.
+pub mod facts {
+    include!(concat!(env!("OUT_DIR"), "/facts.skel.rs"));
+}
+
 /// The compiled object as a file of the build, for tests that inspect its BTF.
 #[doc(hidden)]
 pub const OBJECT_PATH: &str = env!("OBJECT_PATH");

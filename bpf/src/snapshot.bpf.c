@@ -14,7 +14,7 @@ int snapshot_task(struct bpf_iter__task *ctx)
     struct exec_body *body;
     struct builder builder = {};
     struct file *image;
-    __u32 size;
+    __u64 size;
 
     if (!task || !record)
         return 0;

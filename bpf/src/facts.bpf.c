@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The smallest program of each type, to find out what this kernel loads, attaches and runs. Kernel versions
+ * and configuration don't tell: lockdown, hardening and back-ports decide as well. system-probe loads one at
+ * a time, does what should make it fire, and looks.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+
+/* Runs of the program that is loaded. */
+__u64 fired = 0;
+
+#define FACT(section, name)                                                                                  \
+    SEC("?" section)                                                                                         \
+    int name(void *ctx)                                                                                      \
+    {                                                                                                        \
+        fired = 1;                                                                                           \
+        return 0;                                                                                            \
+    }
+
+FACT("tp_btf/sched_process_exit", fact_tp_btf)
+FACT("raw_tp/sched_process_exit", fact_raw_tp)
+FACT("tracepoint/syscalls/sys_exit_getppid", fact_syscall_tracepoint)
+FACT("iter/task", fact_iter_task)
+FACT("fentry/security_file_open", fact_fentry)
+FACT("fexit/security_file_open", fact_fexit)
+FACT("lsm/file_open", fact_lsm)
+FACT("kprobe/security_file_open", fact_kprobe)
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
