@@ -11,7 +11,6 @@ readonly READY_SECONDS=60
 main() {
     if [[ ${1:-} == --started-as-root ]]; then
         watch "$2"
-        return
     fi
     packaging/dev/setup.sh build
     cargo build --release --locked -p system-probe -p security-agent
@@ -33,7 +32,7 @@ target_directory() {
     cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
 }
 
-# As root: start both, show what they find, clean up.
+# As root: start both, show what they find, clean up. Does not return.
 watch() {
     local bin=$1
     dir=$(mktemp -d /tmp/cws-run.XXXXXX)

@@ -8,7 +8,7 @@
 # is one; a test that prints a line `skipped: REASON` counts as skipped. The same line is in
 # target/test-summary.txt. Exit status 1 if anything failed.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
 readonly LOGS=target/test-logs
 # Longest time for one group of tests, building included.
