@@ -1,3 +1,7 @@
 //! Privileged half of the workload security agent: owns the BPF programs, streams kernel events.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    system_probe::cli::main()
+}

@@ -1,0 +1,153 @@
+//! What this kernel lets us do, found out by trying.
+//!
+//! Versions and configuration do not tell: lockdown, hardening, back-ports and the capabilities of a container
+//! decide as well. So the smallest program of each type is loaded, attached, and made to fire.
+
+mod programs;
+mod symbols;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proto::v1;
+
+pub(crate) use self::symbols::Symbols;
+
+/// Something that a kernel may be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Capability {
+    /// The kernel describes its own types.
+    Btf,
+    /// Ring buffer maps (Linux 5.8).
+    RingBuffer,
+    /// Typed raw tracepoints (5.5).
+    TpBtf,
+    /// Raw tracepoints (4.17).
+    RawTp,
+    /// Tracepoints of single system calls, by perf event.
+    SyscallTracepoint,
+    /// The iterator over tasks (5.8).
+    IterTask,
+    /// Entry of a kernel function (5.5; arm64 6.0).
+    Fentry,
+    /// Return of a kernel function.
+    Fexit,
+    /// Security hooks (5.7), if `bpf` is an active security module.
+    Lsm,
+    /// Breakpoints on kernel functions.
+    Kprobe,
+    /// Not a program type: processes can make 32-bit system calls, which have no tracepoints of their own.
+    CompatSyscalls,
+    /// Not a program type: the address of the function by which the kernel defers the release of a file, which
+    /// leads from an interpreter to its script.
+    DeferredRelease,
+}
+
+impl Capability {
+    /// All, in the order in which they are shown.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Btf,
+        Self::RingBuffer,
+        Self::TpBtf,
+        Self::RawTp,
+        Self::SyscallTracepoint,
+        Self::IterTask,
+        Self::Fentry,
+        Self::Fexit,
+        Self::Lsm,
+        Self::Kprobe,
+        Self::CompatSyscalls,
+        Self::DeferredRelease,
+    ];
+
+    /// The name in status and reasons.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Btf => "btf",
+            Self::RingBuffer => "ring_buffer",
+            Self::TpBtf => "tp_btf",
+            Self::RawTp => "raw_tp",
+            Self::SyscallTracepoint => "syscall_tracepoint",
+            Self::IterTask => "iter_task",
+            Self::Fentry => "fentry",
+            Self::Fexit => "fexit",
+            Self::Lsm => "lsm",
+            Self::Kprobe => "kprobe",
+            Self::CompatSyscalls => "compat_syscalls",
+            Self::DeferredRelease => "deferred_release",
+        }
+    }
+}
+
+/// Whether the kernel can do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fact {
+    pub(crate) available: bool,
+    /// Why not, or how.
+    pub(crate) detail: String,
+}
+
+/// What was found out about a kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts(BTreeMap<Capability, Fact>);
+
+impl Facts {
+    /// Tries everything. Takes a fraction of a second, and needs the privileges that loading programs does.
+    pub(crate) fn probe(proc: &Path) -> Self {
+        let mut facts = Self::default();
+        facts.set(Capability::Btf, programs::kernel_btf());
+        facts.set(Capability::RingBuffer, programs::ring_buffer());
+        for (capability, outcome) in programs::try_all() {
+            facts.set(capability, outcome);
+        }
+        match Symbols::read(proc) {
+            Ok(symbols) => {
+                facts.set(Capability::CompatSyscalls, symbols.compat_syscalls());
+                let address = symbols.deferred_release();
+                facts.set(Capability::DeferredRelease, address.map(|address| format!("at {address:#x}")));
+            }
+            Err(error) => {
+                let reason = format!("kallsyms: {error}");
+                facts.set(Capability::CompatSyscalls, Err(reason.clone()));
+                facts.set(Capability::DeferredRelease, Err(reason));
+            }
+        }
+        facts
+    }
+
+    /// Records one: how it works, or why not.
+    pub(crate) fn set(&mut self, capability: Capability, outcome: Result<String, String>) {
+        let available = outcome.is_ok();
+        let detail = outcome.unwrap_or_else(|reason| reason);
+        self.0.insert(capability, Fact { available, detail });
+    }
+
+    /// Whether the kernel can; what was not tried counts as missing.
+    pub(crate) fn has(&self, capability: Capability) -> bool {
+        self.0.get(&capability).is_some_and(|fact| fact.available)
+    }
+
+    /// Why the kernel can't.
+    pub(crate) fn reason(&self, capability: Capability) -> &str {
+        self.0.get(&capability).map_or("not tried", |fact| &fact.detail)
+    }
+
+    /// What the kernel can't do, and why.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let missing = self.0.iter().filter(|(_, fact)| !fact.available);
+        missing.map(|(capability, fact)| (capability.name(), fact.detail.as_str()))
+    }
+
+    /// For status.
+    pub(crate) fn to_wire(&self) -> Vec<v1::Fact> {
+        let known =
+            Capability::ALL.iter().filter_map(|capability| Some((capability, self.0.get(capability)?)));
+        known
+            .map(|(capability, fact)| v1::Fact {
+                name: capability.name().to_owned(),
+                available: fact.available,
+                detail: fact.detail.clone(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,151 @@
+//! Tries one program of each type: load, attach, make it fire.
+
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::os::fd::IntoRawFd;
+use std::time::Duration;
+
+use bpf::facts::FactsSkel;
+use bpf::facts::FactsSkelBuilder;
+use libbpf_rs::Iter;
+use libbpf_rs::Link;
+use libbpf_rs::MapHandle;
+use libbpf_rs::MapType;
+use libbpf_rs::ProgramMut;
+use libbpf_rs::libbpf_sys;
+use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::Skel as _;
+use libbpf_rs::skel::SkelBuilder as _;
+
+use super::Capability;
+use crate::tracefs::Tracefs;
+
+/// Looks at whether a program ran, and the time between two of them.
+const FIRE_LOOKS: u32 = 20;
+const FIRE_WAIT: Duration = Duration::from_millis(5);
+
+/// How it works, or why not.
+type Outcome = Result<String, String>;
+
+/// One program of facts.bpf.c.
+struct Trial {
+    capability: Capability,
+    program: &'static str,
+    attach: fn(&ProgramMut<'_>) -> Result<Attached, String>,
+    /// Does what should make the program fire.
+    trigger: fn(&Attached),
+}
+
+/// An attached program, and how that was done if there are several ways.
+struct Attached {
+    link: Link,
+    how: String,
+}
+
+const TRIALS: [Trial; 8] = [
+    Trial { capability: Capability::TpBtf, program: "fact_tp_btf", attach, trigger: end_a_thread },
+    Trial { capability: Capability::RawTp, program: "fact_raw_tp", attach, trigger: end_a_thread },
+    Trial {
+        capability: Capability::SyscallTracepoint,
+        program: "fact_syscall_tracepoint",
+        attach: attach_syscall,
+        trigger: call_getppid,
+    },
+    Trial { capability: Capability::IterTask, program: "fact_iter_task", attach, trigger: read_iterator },
+    Trial { capability: Capability::Fentry, program: "fact_fentry", attach, trigger: open_a_file },
+    Trial { capability: Capability::Fexit, program: "fact_fexit", attach, trigger: open_a_file },
+    Trial { capability: Capability::Lsm, program: "fact_lsm", attach, trigger: open_a_file },
+    Trial { capability: Capability::Kprobe, program: "fact_kprobe", attach, trigger: open_a_file },
+];
+
+/// Tries all of them.
+pub(super) fn try_all() -> Vec<(Capability, Outcome)> {
+    TRIALS.iter().map(|trial| (trial.capability, trial.run())).collect()
+}
+
+impl Trial {
+    fn run(&self) -> Outcome {
+        let mut storage = MaybeUninit::uninit();
+        let mut open =
+            FactsSkelBuilder::default().open(&mut storage).map_err(|error| failed("open", &error))?;
+        for mut program in open.open_object_mut().progs_mut() {
+            let wanted = program.name() == self.program;
+            program.set_autoload(wanted);
+        }
+        let skeleton = open.load().map_err(|error| failed("load", &error))?;
+        let programs = skeleton.object().progs_mut();
+        let program = programs.into_iter().find(|program| program.name() == self.program);
+        let program = program.ok_or("the object lacks it")?;
+        let attached = (self.attach)(&program)?;
+        (self.trigger)(&attached);
+        if has_fired(&skeleton) { Ok(attached.how) } else { Err("attached, but it does not fire".to_owned()) }
+    }
+}
+
+/// Waits for it a little: a thread can be joined some moments before its end reaches the tracepoint.
+fn has_fired(skeleton: &FactsSkel<'_>) -> bool {
+    (0..FIRE_LOOKS).any(|look| {
+        if look > 0 {
+            std::thread::sleep(FIRE_WAIT);
+        }
+        fired(skeleton)
+    })
+}
+
+fn fired(skeleton: &FactsSkel<'_>) -> bool {
+    skeleton.maps.bss_data.as_deref().is_some_and(|data| data.fired > 0)
+}
+
+fn failed(action: &str, error: &libbpf_rs::Error) -> String {
+    format!("{action}: {error}")
+}
+
+fn attach(program: &ProgramMut<'_>) -> Result<Attached, String> {
+    let link = program.attach().map_err(|error| failed("attach", &error))?;
+    Ok(Attached { link, how: String::new() })
+}
+
+fn attach_syscall(program: &ProgramMut<'_>) -> Result<Attached, String> {
+    let tracefs = Tracefs::open().map_err(|error| format!("tracefs: {error}"))?;
+    let event = tracefs.syscall_event("sys_exit_getppid").map_err(|error| format!("perf event: {error}"))?;
+    let link = program.attach_perf_event(event.as_raw_fd()).map_err(|error| failed("attach", &error))?;
+    // From here on the link closes it.
+    let _ = event.into_raw_fd();
+    Ok(Attached { link, how: format!("tracefs at {}", tracefs.place()) })
+}
+
+fn end_a_thread(_: &Attached) {
+    drop(std::thread::spawn(|| ()).join());
+}
+
+fn call_getppid(_: &Attached) {
+    let _ = rustix::process::getppid();
+}
+
+fn open_a_file(_: &Attached) {
+    drop(std::fs::File::open("/proc/self/stat"));
+}
+
+fn read_iterator(attached: &Attached) {
+    if let Ok(mut iterator) = Iter::new(&attached.link) {
+        // It writes nothing; reading to the end runs it for each task.
+        drop(std::io::copy(&mut iterator, &mut std::io::sink()));
+    }
+}
+
+/// Whether the kernel describes its types.
+pub(super) fn kernel_btf() -> Outcome {
+    let path = "/sys/kernel/btf/vmlinux";
+    std::fs::File::open(path).map(|_| path.to_owned()).map_err(|error| format!("{path}: {error}"))
+}
+
+/// Whether ring buffers can be made.
+pub(super) fn ring_buffer() -> Outcome {
+    let page_size = u32::try_from(rustix::param::page_size()).map_err(|error| error.to_string())?;
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+        ..Default::default()
+    };
+    let made = MapHandle::create(MapType::RingBuf, Some("fact_ring"), 0, 0, page_size, &options);
+    made.map(|_| String::new()).map_err(|error| failed("create", &error))
+}

@@ -1,0 +1,32 @@
+//! The kernel as the service sees it: what can be watched, and is.
+
+use std::sync::Arc;
+
+use proto::v1;
+
+use crate::snapshot::Snapshot;
+
+/// What the service asks of the kernel side. All of these may block for some milliseconds.
+pub(crate) trait Kernel: std::fmt::Debug + Send + Sync {
+    /// Attaches the programs of process lifecycle and those of the kinds that were asked for. What is attached stays.
+    fn attach(&self);
+
+    /// Detaches all programs: nobody is there to tell.
+    fn detach(&self);
+
+    /// Which kinds rules need, beyond process lifecycle; attaches and detaches as needed. Gives those that can't
+    /// be watched, or only in part.
+    fn configure(&self, kinds: &[u32]) -> Vec<v1::Degraded>;
+
+    /// What was found out about this kernel.
+    fn facts(&self) -> Vec<v1::Fact>;
+
+    /// How each observation is watched.
+    fn observations(&self) -> Vec<v1::Observation>;
+
+    /// Size of the ring buffer, bytes.
+    fn ring_bytes(&self) -> u64;
+
+    /// How to find out what runs.
+    fn snapshot(&self) -> Arc<dyn Snapshot>;
+}

@@ -1,0 +1,36 @@
+//! Privileged half of the workload security agent: owns the BPF programs, streams kernel events.
+//!
+//! ```text
+//! facts ─▶ plan ─▶ loader ──▶ kernel
+//!                                │ ring buffer
+//!                  snapshot      ▼
+//!                     │        ring ─▶ stream::Queue ─┐
+//!                     └──────────────▶ stream::Subscription ─▶ service (gRPC, Unix socket) ─▶ security-agent
+//! ```
+//!
+//! It never parses rules and never opens a network socket.
+
+pub mod check;
+pub mod cli;
+mod clock;
+mod facts;
+mod host;
+mod identity;
+mod kernel;
+mod loader;
+mod logging;
+mod memory;
+mod notify;
+mod pid_file;
+mod plan;
+mod privileges;
+mod ring;
+pub mod run;
+mod service;
+mod snapshot;
+mod socket;
+mod stream;
+mod tracefs;
+
+/// Version of the package, as `--version` and the protocol show it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,105 @@
+//! What libbpf prints: its error codes say that loading failed, its messages which program and why.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use libbpf_rs::PrintLevel;
+use libbpf_rs::set_print;
+
+/// Messages that are kept. The verifier's log comes as one.
+const MESSAGES_MAX: usize = 64;
+/// Bytes kept of one message: its end, where the verifier says what is wrong.
+const MESSAGE_SIZE_MAX: usize = 2048;
+
+static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// From here on, messages are kept and not printed.
+pub(super) fn start() {
+    messages().clear();
+    set_print(Some((PrintLevel::Info, keep)));
+}
+
+/// The messages since the start; later ones are dropped.
+pub(super) fn take() -> Vec<String> {
+    set_print(None);
+    std::mem::take(&mut *messages())
+}
+
+fn messages() -> std::sync::MutexGuard<'static, Vec<String>> {
+    MESSAGES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep(_: PrintLevel, message: String) {
+    let mut messages = messages();
+    if messages.len() < MESSAGES_MAX {
+        let cut = message.len().saturating_sub(MESSAGE_SIZE_MAX);
+        let start = (cut..message.len()).find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        messages.push(message[start..].trim_end().to_owned());
+    }
+}
+
+/// The program that could not be loaded, and what libbpf says of it.
+///
+/// Messages about a program start with `prog 'NAME': ` (libbpf.c), after the prefix `libbpf: `. The first one that
+/// does not just introduce the verifier's log is the reason; with that log, its last lines are.
+pub(super) fn refused_program(messages: &[String]) -> Option<(String, String)> {
+    let parsed: Vec<_> = messages.iter().filter_map(|message| parse(message)).collect();
+    let (program, reason) = parsed.first()?;
+    let verifier = parsed.iter().filter(|(name, _)| name == program).find_map(|(_, text)| last_words(text));
+    let reason = verifier.map_or_else(|| (*reason).to_owned(), |words| format!("{reason}: {words}"));
+    Some(((*program).to_owned(), reason))
+}
+
+fn parse(message: &str) -> Option<(&str, &str)> {
+    let message = message.strip_prefix("libbpf: ").unwrap_or(message);
+    message.strip_prefix("prog '")?.split_once("': ")
+}
+
+/// What the verifier says at the end of its log, before the statistics.
+fn last_words(text: &str) -> Option<&str> {
+    let (_, log) = text.split_once("-- BEGIN PROG LOAD LOG --")?;
+    let lines = log.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut words = lines.filter(|line| !line.starts_with("processed ") && !line.starts_with("-- END"));
+    words.next_back()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refused_program_and_the_verifiers_words_are_found() {
+        let messages = [
+            "libbpf: loading object 'cws_bpf' from buffer",
+            "libbpf: prog 'on_exec': BPF program load failed: -EACCES",
+            "libbpf: prog 'on_exec': -- BEGIN PROG LOAD LOG --\n0: (b7)\nR1 invalid mem access\n\
+             processed 3 insns (limit 1000000)\n-- END PROG LOAD LOG --",
+            "libbpf: prog 'on_exec': failed to load: -EACCES",
+            "libbpf: failed to load object 'cws_bpf'",
+        ]
+        .map(str::to_owned);
+        let expected = "BPF program load failed: -EACCES: R1 invalid mem access";
+        assert_eq!(refused_program(&messages), Some(("on_exec".to_owned(), expected.to_owned())));
+    }
+
+    #[test]
+    fn a_missing_attach_point_names_the_program_as_well() {
+        let messages =
+            ["libbpf: prog 'on_fork': failed to find kernel BTF type ID of 'x': -ESRCH".to_owned()];
+        assert_eq!(refused_program(&messages).unwrap().0, "on_fork");
+    }
+
+    #[test]
+    fn messages_about_anything_else_name_no_program() {
+        let messages = ["libbpf: map 'events': failed to create: -EPERM".to_owned(), String::new()];
+        assert_eq!(refused_program(&messages), None);
+    }
+
+    #[test]
+    fn a_long_message_keeps_its_end() {
+        start();
+        keep(PrintLevel::Warn, format!("{}é end", "é".repeat(4000)));
+        let kept = take();
+        assert!(kept[0].len() <= MESSAGE_SIZE_MAX && kept[0].ends_with("é end"));
+    }
+}

@@ -1,0 +1,126 @@
+//! The BPF object in the kernel.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::mem::MaybeUninit;
+
+use anyhow::Context;
+use anyhow::anyhow;
+use bpf::CwsSkel;
+use bpf::CwsSkelBuilder;
+use bpf::OpenCwsSkel;
+use libbpf_rs::Link;
+use libbpf_rs::MapCore as _;
+use libbpf_rs::MapHandle;
+use libbpf_rs::ProgramMut;
+use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::Skel as _;
+use libbpf_rs::skel::SkelBuilder as _;
+
+use super::libbpf_log;
+use crate::plan::Plan;
+use crate::plan::Program;
+
+/// What is set before loading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Size of the ring buffer, bytes: a power of two, at least a page.
+    pub(crate) ring_bytes: u32,
+    /// Address of the kernel's `____fput`; 0 if unknown.
+    pub(crate) deferred_release: u64,
+}
+
+/// The object with those of the planned programs that the kernel took.
+pub(crate) struct Loaded {
+    skeleton: CwsSkel<'static>,
+    /// The others, with the kernel's reason.
+    refused: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("refused", &self.refused).finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    /// Loads the planned programs; those that the kernel refuses are left out.
+    ///
+    /// # Errors
+    ///
+    /// If not even the maps can be made.
+    pub(crate) fn load(plan: &Plan, options: Options) -> anyhow::Result<Self> {
+        let mut wanted: BTreeSet<&str> = plan.programs().map(|program| program.name).collect();
+        let mut refused = BTreeMap::new();
+        loop {
+            let open = open(&wanted, options)?;
+            libbpf_log::start();
+            let result = open.load();
+            let messages = libbpf_log::take();
+            let error = match result {
+                Ok(skeleton) => return Ok(Self { skeleton, refused }),
+                Err(error) => error,
+            };
+            // Each turn leaves one program out, so this ends.
+            match libbpf_log::refused_program(&messages) {
+                Some((program, reason)) if wanted.remove(program.as_str()) => {
+                    tracing::debug!(program, reason, "the kernel refused a program");
+                    refused.insert(program, reason);
+                }
+                _ => {
+                    let said = messages.last().cloned().unwrap_or_default();
+                    return Err(anyhow!(error).context(said).context("cannot load the BPF object"));
+                }
+            }
+        }
+    }
+
+    /// Why the kernel did not take a program, if it did not.
+    pub(crate) fn refusal(&self, program: &str) -> Option<&str> {
+        self.refused.get(program).map(String::as_str)
+    }
+
+    /// Calls `attach` with a loaded program.
+    pub(crate) fn attach(
+        &self,
+        program: &Program,
+        attach: impl FnOnce(&ProgramMut<'_>) -> anyhow::Result<Link>,
+    ) -> anyhow::Result<Link> {
+        if let Some(reason) = self.refusal(program.name) {
+            return Err(anyhow!("{reason}"));
+        }
+        let mut programs = self.skeleton.object().progs_mut();
+        let found = programs.find(|found| found.name() == program.name);
+        attach(&found.with_context(|| format!("the BPF object has no program {}", program.name))?)
+    }
+
+    /// The ring buffer, with a descriptor of its own.
+    pub(crate) fn events(&self) -> anyhow::Result<MapHandle> {
+        MapHandle::try_from(&self.skeleton.maps.events).context("cannot use the map events")
+    }
+
+    /// The counters of records that found the ring full.
+    pub(crate) fn losses(&self) -> anyhow::Result<MapHandle> {
+        MapHandle::try_from(&self.skeleton.maps.losses).context("cannot use the map losses")
+    }
+
+    /// Size of the ring buffer, bytes.
+    pub(crate) fn ring_bytes(&self) -> u64 {
+        u64::from(self.skeleton.maps.events.max_entries())
+    }
+}
+
+fn open(wanted: &BTreeSet<&str>, options: Options) -> anyhow::Result<OpenCwsSkel<'static>> {
+    // The skeleton borrows the place of the object for as long as it lives, which is as long as the process.
+    // A program that is refused costs another of these: a pointer's worth of memory.
+    let storage = Box::leak(Box::new(MaybeUninit::uninit()));
+    let mut open = CwsSkelBuilder::default().open(storage).context("cannot open the BPF object")?;
+    for mut program in open.open_object_mut().progs_mut() {
+        let wanted = program.name().to_str().is_some_and(|name| wanted.contains(name));
+        program.set_autoload(wanted);
+    }
+    open.maps.events.set_max_entries(options.ring_bytes).context("cannot size the ring buffer")?;
+    let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
+    rodata.fput_callback = options.deferred_release;
+    Ok(open)
+}

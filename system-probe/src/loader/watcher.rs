@@ -1,0 +1,240 @@
+//! What is attached at the moment.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::os::fd::AsRawFd;
+use std::os::fd::IntoRawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use anyhow::Context;
+use libbpf_rs::Link;
+use libbpf_rs::ProgramMut;
+use proto::v1;
+use proto::v1::observation::State;
+use proto::wire::Kind;
+
+use super::Loaded;
+use crate::facts::Facts;
+use crate::kernel::Kernel;
+use crate::plan::Attached;
+use crate::plan::Hook;
+use crate::plan::Plan;
+use crate::plan::Planned;
+use crate::plan::Program;
+use crate::plan::SNAPSHOT;
+use crate::snapshot::IteratorSnapshot;
+use crate::snapshot::ProcfsSnapshot;
+use crate::snapshot::Snapshot;
+use crate::snapshot::WithFallback;
+use crate::tracefs::Tracefs;
+
+/// The real kernel.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    facts: Facts,
+    plan: Plan,
+    loaded: Loaded,
+    /// None where no program needs it, or where there is none.
+    tracefs: Option<Tracefs>,
+    snapshot: Arc<dyn Snapshot>,
+    attachments: Mutex<Attachments>,
+}
+
+#[derive(Debug, Default)]
+struct Attachments {
+    /// There is a subscriber.
+    active: bool,
+    /// Kinds that its rules need.
+    wanted: BTreeSet<Kind>,
+    /// By program. Dropping a link detaches the program.
+    links: BTreeMap<&'static str, Link>,
+    /// Why a program could not be attached, the last time that was tried.
+    failures: BTreeMap<&'static str, String>,
+}
+
+impl Watcher {
+    /// Nothing is attached yet, except what costs nothing until it is read.
+    pub(crate) fn new(facts: Facts, plan: Plan, loaded: Loaded, proc: &Path) -> Self {
+        let needs_tracefs = plan.programs().any(|program| matches!(program.hook, Hook::Syscall(_)));
+        let tracefs = needs_tracefs
+            .then(Tracefs::open)
+            .and_then(|tracefs| tracefs.inspect_err(|error| tracing::warn!(%error, "no tracefs")).ok());
+        let mut attachments = Attachments::default();
+        let snapshot = snapshot(&plan, &loaded, proc, &mut attachments.failures);
+        Self { facts, plan, loaded, tracefs, snapshot, attachments: Mutex::new(attachments) }
+    }
+
+    /// The object in the kernel.
+    pub(crate) fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// Attaches what is needed and is not attached, detaches what is attached and not needed.
+    fn apply(&self, attachments: &mut Attachments) {
+        let needed: Vec<&'static Program> = if attachments.active {
+            self.plan.programs_for(&attachments.wanted).collect()
+        } else {
+            Vec::new()
+        };
+        attachments.links.retain(|name, _| needed.iter().any(|program| program.name == *name));
+        for program in needed {
+            if attachments.links.contains_key(program.name) {
+                continue;
+            }
+            match self.loaded.attach(program, |found| self.attach_to(program.hook, found)) {
+                Ok(link) => {
+                    attachments.failures.remove(program.name);
+                    attachments.links.insert(program.name, link);
+                }
+                Err(error) => {
+                    let reason = format!("{error:#}");
+                    // Once, not for every subscriber.
+                    if attachments.failures.insert(program.name, reason.clone()).as_ref() != Some(&reason) {
+                        tracing::warn!(program = program.name, hook = %program.hook, reason, "cannot watch");
+                    }
+                }
+            }
+        }
+    }
+
+    fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
+        match hook {
+            Hook::TpBtf(_) | Hook::Iter(_) => program.attach().context("cannot attach"),
+            Hook::Syscall(tracepoint) => {
+                let tracefs = self.tracefs.as_ref().context("no tracefs")?;
+                let event = tracefs.syscall_event(tracepoint).context("cannot open the tracepoint")?;
+                let link = program.attach_perf_event(event.as_raw_fd()).context("cannot attach")?;
+                // From here on the link closes it.
+                let _ = event.into_raw_fd();
+                Ok(link)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Attachments> {
+        self.attachments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn observation(&self, planned: &Planned, attachments: &Attachments) -> v1::Observation {
+        let programs = planned.way.map_or(&[][..], |way| way.programs);
+        let failures: Vec<String> = programs
+            .iter()
+            .filter_map(|program| {
+                let attach = attachments.failures.get(program.name).map(String::as_str);
+                let reason = self.loaded.refusal(program.name).or(attach)?;
+                Some(format!("{}: {reason}", program.name))
+            })
+            .collect();
+        let reasons = [Some(planned.reason.clone()), planned.blind.map(str::to_owned)];
+        let reasons = reasons.into_iter().flatten().filter(|reason| !reason.is_empty());
+        let watched = attachments.active && planned.observation.is_needed(&attachments.wanted);
+        v1::Observation {
+            name: planned.observation.name.to_owned(),
+            kinds: planned.observation.kinds.iter().map(|kind| kind.number()).collect(),
+            state: i32::from(state(planned, failures.len(), watched)),
+            programs: match planned.way {
+                Some(way) if programs.is_empty() => vec![way.label.to_owned()],
+                _ => programs.iter().map(|program| program.hook.to_string()).collect(),
+            },
+            reason: reasons.chain(failures).collect::<Vec<_>>().join("; "),
+        }
+    }
+}
+
+/// The state of an observation of which `failed` programs could not be loaded or attached.
+fn state(planned: &Planned, failed: usize, watched: bool) -> State {
+    let Some(way) = planned.way else { return State::Unavailable };
+    let idle = planned.observation.attached == Attached::Idle;
+    match failed {
+        // The snapshot has another way to go if its program fails.
+        0 if !watched => State::Idle,
+        0 if planned.blind.is_some() => State::Partial,
+        0 => State::Active,
+        _ if idle || failed < way.programs.len() => State::Partial,
+        _ => State::Unavailable,
+    }
+}
+
+/// The snapshot of the plan: by the iterator if that can be attached, else from `/proc`.
+fn snapshot(
+    plan: &Plan,
+    loaded: &Loaded,
+    proc: &Path,
+    failures: &mut BTreeMap<&'static str, String>,
+) -> Arc<dyn Snapshot> {
+    let second = ProcfsSnapshot::new(proc.to_owned());
+    if !plan.programs().any(|program| *program == SNAPSHOT) {
+        return Arc::new(second);
+    }
+    match loaded.attach(&SNAPSHOT, |program| program.attach().context("cannot attach")) {
+        Ok(link) => Arc::new(WithFallback { first: IteratorSnapshot::new(link, proc.to_owned()), second }),
+        Err(error) => {
+            failures.insert(SNAPSHOT.name, format!("{error:#}"));
+            Arc::new(second)
+        }
+    }
+}
+
+impl Kernel for Watcher {
+    fn attach(&self) {
+        let mut attachments = self.lock();
+        attachments.active = true;
+        self.apply(&mut attachments);
+    }
+
+    fn detach(&self) {
+        let mut attachments = self.lock();
+        attachments.active = false;
+        self.apply(&mut attachments);
+    }
+
+    fn configure(&self, kinds: &[u32]) -> Vec<v1::Degraded> {
+        let mut attachments = self.lock();
+        let known = |number: &u32| Kind::from_number(*number);
+        attachments.wanted = kinds.iter().filter_map(known).collect();
+        self.apply(&mut attachments);
+        let unknown = kinds.iter().filter(|number| known(number).is_none()).map(|number| v1::Degraded {
+            kind: *number,
+            observation: String::new(),
+            reason: format!("system-probe {} does not know this kind", crate::VERSION),
+        });
+        // Lifecycle kinds are always wanted, whether named or not.
+        let needed = self
+            .plan
+            .observations
+            .iter()
+            .filter(|planned| planned.observation.is_needed(&attachments.wanted));
+        let degraded = needed.map(|planned| self.observation(planned, &attachments));
+        let degraded = degraded.filter(|seen| matches!(seen.state(), State::Unavailable | State::Partial));
+        let degraded = degraded.flat_map(|seen| {
+            let (observation, reason) = (seen.name, seen.reason);
+            seen.kinds.into_iter().map(move |kind| v1::Degraded {
+                kind,
+                observation: observation.clone(),
+                reason: reason.clone(),
+            })
+        });
+        unknown.chain(degraded).collect()
+    }
+
+    fn facts(&self) -> Vec<v1::Fact> {
+        self.facts.to_wire()
+    }
+
+    fn observations(&self) -> Vec<v1::Observation> {
+        let attachments = self.lock();
+        self.plan.observations.iter().map(|planned| self.observation(planned, &attachments)).collect()
+    }
+
+    fn ring_bytes(&self) -> u64 {
+        self.loaded.ring_bytes()
+    }
+
+    fn snapshot(&self) -> Arc<dyn Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+}

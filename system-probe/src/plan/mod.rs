@@ -1,0 +1,120 @@
+//! How each observation is watched on this kernel, and why so: a pure function of the facts and the settings.
+
+mod table;
+
+use std::collections::BTreeSet;
+
+use proto::wire::Kind;
+
+pub(crate) use self::table::Attached;
+pub(crate) use self::table::Hook;
+pub(crate) use self::table::OBSERVATIONS;
+pub(crate) use self::table::Observation;
+pub(crate) use self::table::Program;
+pub(crate) use self::table::SNAPSHOT;
+pub(crate) use self::table::Way;
+use crate::facts::Capability;
+use crate::facts::Facts;
+
+/// What the settings forbid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    /// fentry, fexit and LSM programs.
+    pub(crate) fentry: bool,
+    /// Kprobes.
+    pub(crate) kprobe: bool,
+}
+
+impl Allowed {
+    /// The key that forbids something, if one does.
+    fn forbids(self, capability: Capability) -> Option<&'static str> {
+        match capability {
+            Capability::Fentry | Capability::Fexit | Capability::Lsm if !self.fentry => Some("use_fentry"),
+            Capability::Kprobe if !self.kprobe => Some("use_kprobe_fallback"),
+            _ => None,
+        }
+    }
+}
+
+/// How one observation is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) observation: &'static Observation,
+    /// None: this kernel does not let us.
+    pub(crate) way: Option<&'static Way>,
+    /// Why not a better way, or why none; empty if the best works.
+    pub(crate) reason: String,
+    /// What goes unseen.
+    pub(crate) blind: Option<&'static str>,
+}
+
+/// How everything is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) observations: Vec<Planned>,
+}
+
+impl Plan {
+    /// Decides for all observations.
+    pub(crate) fn new(facts: &Facts, allowed: Allowed) -> Self {
+        Self::of(OBSERVATIONS, facts, allowed)
+    }
+
+    fn of(table: &'static [Observation], facts: &Facts, allowed: Allowed) -> Self {
+        Self { observations: table.iter().map(|observation| decide(observation, facts, allowed)).collect() }
+    }
+
+    /// The programs to load.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &'static Program> + '_ {
+        self.observations.iter().filter_map(|planned| planned.way).flat_map(|way| way.programs)
+    }
+
+    /// The programs to attach for a subscriber whose rules need `kinds`.
+    pub(crate) fn programs_for<'a>(
+        &'a self,
+        kinds: &'a BTreeSet<Kind>,
+    ) -> impl Iterator<Item = &'static Program> + 'a {
+        let needed = self.observations.iter().filter(|planned| planned.observation.is_needed(kinds));
+        needed.filter_map(|planned| planned.way).flat_map(|way| way.programs)
+    }
+}
+
+impl Observation {
+    /// Whether it is watched for a subscriber whose rules need `kinds`.
+    pub(crate) fn is_needed(&self, kinds: &BTreeSet<Kind>) -> bool {
+        match self.attached {
+            Attached::Always => true,
+            Attached::OnDemand => self.kinds.iter().any(|kind| kinds.contains(kind)),
+            Attached::Idle => false,
+        }
+    }
+}
+
+/// Takes the first way that works.
+fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) -> Planned {
+    let mut reasons = Vec::new();
+    for way in observation.ways {
+        let obstacles: Vec<_> = way.needs.iter().filter_map(|need| obstacle(*need, facts, allowed)).collect();
+        if obstacles.is_empty() {
+            let blind = way.blind.as_ref().filter(|blind| facts.has(blind.given)).map(|blind| blind.text);
+            return Planned { observation, way: Some(way), reason: reasons.join("; "), blind };
+        }
+        for obstacle in obstacles {
+            if !reasons.contains(&obstacle) {
+                reasons.push(obstacle);
+            }
+        }
+    }
+    Planned { observation, way: None, reason: reasons.join("; "), blind: None }
+}
+
+/// Why something can't be used, if so.
+fn obstacle(need: Capability, facts: &Facts, allowed: Allowed) -> Option<String> {
+    if let Some(key) = allowed.forbids(need) {
+        return Some(format!("{}: off by {key}", need.name()));
+    }
+    (!facts.has(need)).then(|| format!("{}: {}", need.name(), facts.reason(need)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! The observations, and for each the ways to watch it, best first. A new one is a new row.
+
+use std::fmt;
+
+use proto::wire::Kind;
+
+use crate::facts::Capability;
+
+/// Something that can be watched.
+#[derive(Debug)]
+pub(crate) struct Observation {
+    /// The name in status.
+    pub(crate) name: &'static str,
+    /// The records that it gives.
+    pub(crate) kinds: &'static [Kind],
+    /// When its programs are attached.
+    pub(crate) attached: Attached,
+    /// Best first.
+    pub(crate) ways: &'static [Way],
+}
+
+/// When the programs of an observation are attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attached {
+    /// As long as there is a subscriber: the process tree is made of it.
+    Always,
+    /// While a rule needs one of its kinds.
+    OnDemand,
+    /// From the start: it costs nothing until it is read.
+    Idle,
+}
+
+/// A way to watch.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// What the kernel must be able to do.
+    pub(crate) needs: &'static [Capability],
+    /// What to attach; nothing if it works without a program.
+    pub(crate) programs: &'static [Program],
+    /// What goes unseen this way, if the kernel can do something else.
+    pub(crate) blind: Option<Blind>,
+    /// What it is, if there are no programs to name.
+    pub(crate) label: &'static str,
+}
+
+/// Something that a way does not see.
+#[derive(Debug)]
+pub(crate) struct Blind {
+    /// Matters only where the kernel can do this.
+    pub(crate) given: Capability,
+    /// For status.
+    pub(crate) text: &'static str,
+}
+
+/// A program of the BPF object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// Its name in the object.
+    pub(crate) name: &'static str,
+    /// Where it is attached.
+    pub(crate) hook: Hook,
+}
+
+/// Where a program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hook {
+    /// A typed raw tracepoint.
+    TpBtf(&'static str),
+    /// A tracepoint of the group `syscalls`.
+    Syscall(&'static str),
+    /// An iterator.
+    Iter(&'static str),
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
+            Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
+            Self::Iter(name) => write!(f, "iter/{name}"),
+        }
+    }
+}
+
+/// All of them.
+pub(crate) static OBSERVATIONS: &[Observation] = &[
+    Observation {
+        name: "process.fork",
+        kinds: &[Kind::Fork],
+        attached: Attached::Always,
+        ways: &[tp_btf(&[Program { name: "on_fork", hook: Hook::TpBtf("sched_process_fork") }])],
+    },
+    Observation {
+        name: "process.exec",
+        kinds: &[Kind::Exec, Kind::ExecChunk],
+        attached: Attached::Always,
+        ways: &[tp_btf(&[Program { name: "on_exec", hook: Hook::TpBtf("sched_process_exec") }])],
+    },
+    Observation {
+        name: "process.exit",
+        kinds: &[Kind::Exit],
+        attached: Attached::Always,
+        ways: &[tp_btf(&[Program { name: "on_exit", hook: Hook::TpBtf("sched_process_exit") }])],
+    },
+    Observation {
+        name: "process.cgroup",
+        kinds: &[Kind::CgroupAttach],
+        attached: Attached::Always,
+        ways: &[tp_btf(&[Program { name: "on_cgroup_attach", hook: Hook::TpBtf("cgroup_attach_task") }])],
+    },
+    Observation {
+        name: "process.setuid",
+        kinds: &[Kind::Setuid],
+        attached: Attached::OnDemand,
+        ways: &[syscalls(&[
+            enter("enter_setuid", "sys_enter_setuid"),
+            exit("exit_setuid", "sys_exit_setuid"),
+            enter("enter_setreuid", "sys_enter_setreuid"),
+            exit("exit_setreuid", "sys_exit_setreuid"),
+            enter("enter_setresuid", "sys_enter_setresuid"),
+            exit("exit_setresuid", "sys_exit_setresuid"),
+            enter("enter_setfsuid", "sys_enter_setfsuid"),
+            exit("exit_setfsuid", "sys_exit_setfsuid"),
+        ])],
+    },
+    Observation {
+        name: "process.setgid",
+        kinds: &[Kind::Setgid],
+        attached: Attached::OnDemand,
+        ways: &[syscalls(&[
+            enter("enter_setgid", "sys_enter_setgid"),
+            exit("exit_setgid", "sys_exit_setgid"),
+            enter("enter_setregid", "sys_enter_setregid"),
+            exit("exit_setregid", "sys_exit_setregid"),
+            enter("enter_setresgid", "sys_enter_setresgid"),
+            exit("exit_setresgid", "sys_exit_setresgid"),
+            enter("enter_setfsgid", "sys_enter_setfsgid"),
+            exit("exit_setfsgid", "sys_exit_setfsgid"),
+        ])],
+    },
+    Observation {
+        name: "process.capset",
+        kinds: &[Kind::Capset],
+        attached: Attached::OnDemand,
+        ways: &[syscalls(&[
+            enter("enter_capset", "sys_enter_capset"),
+            exit("exit_capset", "sys_exit_capset"),
+        ])],
+    },
+    Observation {
+        name: "process.snapshot",
+        kinds: &[],
+        attached: Attached::Idle,
+        ways: &[
+            Way {
+                needs: &[Capability::Btf, Capability::IterTask],
+                programs: &[SNAPSHOT],
+                blind: None,
+                label: "",
+            },
+            Way { needs: &[], programs: &[], blind: None, label: "/proc" },
+        ],
+    },
+];
+
+/// The program that the snapshot is read from.
+pub(crate) const SNAPSHOT: Program = Program { name: "snapshot_task", hook: Hook::Iter("task") };
+
+/// By typed raw tracepoints: kernel objects as arguments, and no cost for what is not traced.
+const fn tp_btf(programs: &'static [Program]) -> Way {
+    let needs = &[Capability::Btf, Capability::TpBtf, Capability::RingBuffer];
+    Way { needs, programs, blind: None, label: "" }
+}
+
+/// By tracepoints of single system calls: other calls pay next to nothing.
+const fn syscalls(programs: &'static [Program]) -> Way {
+    let needs = &[Capability::Btf, Capability::SyscallTracepoint, Capability::RingBuffer];
+    let blind = Blind {
+        given: Capability::CompatSyscalls,
+        text: "calls by 32-bit programs have no tracepoints of their own and are not seen",
+    };
+    Way { needs, programs, blind: Some(blind), label: "" }
+}
+
+const fn enter(name: &'static str, tracepoint: &'static str) -> Program {
+    Program { name, hook: Hook::Syscall(tracepoint) }
+}
+
+const fn exit(name: &'static str, tracepoint: &'static str) -> Program {
+    Program { name, hook: Hook::Syscall(tracepoint) }
+}

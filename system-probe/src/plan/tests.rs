@@ -1,0 +1,150 @@
+//! The plan for each thing that a kernel may lack.
+
+use super::table::Blind;
+use super::*;
+
+const ALLOWED: Allowed = Allowed { fentry: true, kprobe: true };
+
+/// A kernel that can do everything but these, without 32-bit calls.
+fn kernel_without(missing: &[Capability]) -> Facts {
+    let mut facts = Facts::default();
+    for capability in Capability::ALL {
+        let lacks = capability == Capability::CompatSyscalls || missing.contains(&capability);
+        facts.set(capability, if lacks { Err("refused".to_owned()) } else { Ok(String::new()) });
+    }
+    facts
+}
+
+/// Names of the observations that have no way.
+fn unavailable(missing: &[Capability]) -> Vec<&'static str> {
+    let plan = Plan::new(&kernel_without(missing), ALLOWED);
+    let lost = plan.observations.iter().filter(|planned| planned.way.is_none());
+    lost.map(|planned| planned.observation.name).collect()
+}
+
+fn planned(plan: &Plan, name: &str) -> Planned {
+    plan.observations.iter().find(|planned| planned.observation.name == name).unwrap().clone()
+}
+
+const LIFECYCLE: [&str; 4] = ["process.fork", "process.exec", "process.exit", "process.cgroup"];
+const CREDENTIALS: [&str; 3] = ["process.setuid", "process.setgid", "process.capset"];
+
+#[test]
+fn a_kernel_that_can_do_everything_watches_everything() {
+    let plan = Plan::new(&kernel_without(&[]), ALLOWED);
+    for planned in &plan.observations {
+        assert!(planned.way.is_some() && planned.reason.is_empty() && planned.blind.is_none(), "{planned:?}");
+    }
+    let kinds: BTreeSet<_> = plan.observations.iter().flat_map(|planned| planned.observation.kinds).collect();
+    assert_eq!(kinds.len(), Kind::ALL.len(), "every kind is given by an observation");
+}
+
+#[test]
+fn without_typed_tracepoints_only_credentials_are_left() {
+    assert_eq!(unavailable(&[Capability::TpBtf]), LIFECYCLE);
+}
+
+#[test]
+fn without_tracefs_only_credentials_are_lost() {
+    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), CREDENTIALS);
+    let plan = Plan::new(&kernel_without(&[Capability::SyscallTracepoint]), ALLOWED);
+    assert_eq!(planned(&plan, "process.capset").reason, "syscall_tracepoint: refused");
+}
+
+#[test]
+fn without_types_or_ring_buffer_nothing_live_is_left() {
+    for missing in [Capability::Btf, Capability::RingBuffer] {
+        assert_eq!(unavailable(&[missing]), [&LIFECYCLE[..], &CREDENTIALS[..]].concat(), "{missing:?}");
+    }
+}
+
+#[test]
+fn without_the_iterator_the_snapshot_comes_from_proc() {
+    let plan = Plan::new(&kernel_without(&[Capability::IterTask]), ALLOWED);
+    let snapshot = planned(&plan, "process.snapshot");
+    assert_eq!(snapshot.way.unwrap().label, "/proc");
+    assert_eq!(snapshot.reason, "iter_task: refused");
+    assert!(!plan.programs().any(|program| *program == SNAPSHOT));
+}
+
+#[test]
+fn what_no_way_needs_is_not_missed() {
+    let unused =
+        [Capability::Fentry, Capability::Fexit, Capability::Lsm, Capability::Kprobe, Capability::RawTp];
+    assert_eq!(unavailable(&unused), [""; 0]);
+}
+
+#[test]
+fn a_kernel_that_was_not_probed_watches_nothing() {
+    let plan = Plan::new(&Facts::default(), ALLOWED);
+    assert!(planned(&plan, "process.exec").reason.contains("not tried"));
+    assert_eq!(plan.programs().count(), 0);
+}
+
+#[test]
+fn where_32_bit_calls_exist_it_is_said_that_they_are_not_seen() {
+    let mut facts = kernel_without(&[]);
+    facts.set(Capability::CompatSyscalls, Ok(String::new()));
+    let plan = Plan::new(&facts, ALLOWED);
+    assert!(planned(&plan, "process.setuid").blind.unwrap().contains("32-bit"));
+    assert_eq!(planned(&plan, "process.exec").blind, None);
+}
+
+#[test]
+fn programs_are_attached_only_for_the_kinds_that_rules_need() {
+    let plan = Plan::new(&kernel_without(&[]), ALLOWED);
+    let names = |kinds: &[Kind]| {
+        let kinds = kinds.iter().copied().collect();
+        plan.programs_for(&kinds).map(|program| program.name).collect::<Vec<_>>()
+    };
+    let always = ["on_fork", "on_exec", "on_exit", "on_cgroup_attach"];
+    assert_eq!(names(&[]), always);
+    assert_eq!(names(&[Kind::Exec]), always);
+    assert_eq!(names(&[Kind::Capset]), [&always[..], &["enter_capset", "exit_capset"]].concat());
+}
+
+#[test]
+fn no_program_stands_in_two_rows() {
+    let mut names: Vec<_> =
+        OBSERVATIONS.iter().flat_map(|row| row.ways).flat_map(|way| way.programs).map(|it| it.name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+/// Three ways, as later rows have them.
+static THREE_WAYS: &[Observation] = &[Observation {
+    name: "test",
+    kinds: &[],
+    attached: Attached::Always,
+    ways: &[
+        Way { needs: &[Capability::Fentry], programs: &[], blind: None, label: "fentry" },
+        Way { needs: &[Capability::Kprobe], programs: &[], blind: None, label: "kprobe" },
+        Way {
+            needs: &[Capability::SyscallTracepoint],
+            programs: &[],
+            blind: Some(Blind { given: Capability::RawTp, text: "something" }),
+            label: "tracepoint",
+        },
+    ],
+}];
+
+#[test]
+fn the_best_way_that_works_is_taken_and_the_reason_names_the_better_ones() {
+    let decide = |missing: &[Capability], allowed| {
+        let plan = Plan::of(THREE_WAYS, &kernel_without(missing), allowed);
+        let planned = plan.observations[0].clone();
+        (planned.way.map_or("none", |way| way.label), planned.reason, planned.blind)
+    };
+    assert_eq!(decide(&[], ALLOWED), ("fentry", String::new(), None));
+    assert_eq!(decide(&[Capability::Fentry], ALLOWED), ("kprobe", "fentry: refused".to_owned(), None));
+    let both = [Capability::Fentry, Capability::Kprobe];
+    let reason = "fentry: refused; kprobe: refused".to_owned();
+    assert_eq!(decide(&both, ALLOWED), ("tracepoint", reason, Some("something")));
+    let neither = Allowed { fentry: false, kprobe: false };
+    let reason = "fentry: off by use_fentry; kprobe: off by use_kprobe_fallback".to_owned();
+    assert_eq!(decide(&[], neither), ("tracepoint", reason, Some("something")));
+    let all = [Capability::Fentry, Capability::Kprobe, Capability::SyscallTracepoint];
+    assert_eq!(decide(&all, ALLOWED).0, "none");
+}

@@ -1,0 +1,98 @@
+//! What the probe may do: checked at the start, cut down once the programs are loaded.
+
+use rustix::thread::CapabilitySet;
+use rustix::thread::CapabilitySets;
+
+/// Needed to load and attach programs, on kernels that have it (Linux 5.8). Older ones want CAP_SYS_ADMIN.
+const LOADING: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
+
+/// What is kept for the time of running:
+/// - attaching, detaching and reading programs and maps (BPF, PERFMON),
+/// - `/proc` of other users' processes: image, environment, descriptors (SYS_PTRACE, DAC_READ_SEARCH).
+const RUNNING: CapabilitySet = LOADING.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::DAC_READ_SEARCH);
+
+/// Says precisely what is missing to load programs.
+pub(crate) fn check() -> anyhow::Result<()> {
+    let effective = rustix::thread::capabilities(None)?.effective;
+    match missing(effective) {
+        Some(names) => anyhow::bail!(
+            "system-probe lacks {names}: run it as root or with these capabilities (in a container: --cap-add)"
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Names of the capabilities that are missing for loading.
+fn missing(effective: CapabilitySet) -> Option<String> {
+    if effective.contains(LOADING) || effective.contains(CapabilitySet::SYS_ADMIN) {
+        return None;
+    }
+    let names = [(CapabilitySet::BPF, "CAP_BPF"), (CapabilitySet::PERFMON, "CAP_PERFMON")];
+    let lacking = names.iter().filter(|(capability, _)| !effective.contains(*capability));
+    Some(lacking.map(|(_, name)| *name).collect::<Vec<_>>().join(" and "))
+}
+
+/// Raises what a BPF program on an old kernel is charged to (before Linux 5.11 maps count as locked memory). That it
+/// fails in containers without CAP_SYS_RESOURCE does not matter on newer ones.
+pub(crate) fn raise_limits() {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    let unlimited = Rlimit { current: None, maximum: None };
+    if let Err(error) = rustix::process::setrlimit(Resource::Memlock, unlimited) {
+        tracing::debug!(%error, "cannot raise the limit of locked memory");
+    }
+}
+
+/// Gives up what running does not need. Must be called before other threads start: capabilities are per thread, and
+/// new threads inherit them. A step that fails is logged; the probe runs as it did.
+pub(crate) fn lower() {
+    if let Err(error) = rustix::thread::set_no_new_privs(true) {
+        tracing::debug!(%error, "cannot give up gaining privileges");
+    }
+    let Ok(now) = rustix::thread::capabilities(None) else { return };
+    let kept = kept(now.permitted);
+    for capability in (CapabilitySet::all() - kept).iter() {
+        // Refused for those that this kernel does not know, and without CAP_SETPCAP: then there is nothing to drop
+        // that an exec could bring back, because of no_new_privs.
+        let _ = rustix::thread::remove_capability_from_bounding_set(capability);
+    }
+    let _ = rustix::thread::clear_ambient_capability_set();
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    match rustix::thread::set_capabilities(None, sets) {
+        Ok(()) => tracing::debug!(?kept, "capabilities lowered"),
+        Err(error) => tracing::warn!(%error, "cannot give up capabilities"),
+    }
+}
+
+/// What of `permitted` is kept.
+fn kept(permitted: CapabilitySet) -> CapabilitySet {
+    // A kernel without CAP_BPF, or a container that was given CAP_SYS_ADMIN in its place.
+    let loading = if permitted.contains(LOADING) { LOADING } else { LOADING | CapabilitySet::SYS_ADMIN };
+    permitted & (RUNNING | loading)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_the_new_capabilities_or_the_old_one_is_enough() {
+        assert_eq!(missing(LOADING), None);
+        assert_eq!(missing(CapabilitySet::SYS_ADMIN), None);
+        assert_eq!(missing(CapabilitySet::all()), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(missing(CapabilitySet::empty()).unwrap(), "CAP_BPF and CAP_PERFMON");
+        assert_eq!(missing(CapabilitySet::BPF | CapabilitySet::NET_ADMIN).unwrap(), "CAP_PERFMON");
+    }
+
+    #[test]
+    fn nothing_is_kept_that_running_does_not_need() {
+        assert_eq!(kept(CapabilitySet::all()), RUNNING);
+        assert_eq!(kept(CapabilitySet::empty()), CapabilitySet::empty());
+        let old = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::NET_ADMIN;
+        assert_eq!(kept(old), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
+    }
+}

@@ -1,0 +1,203 @@
+//! `system-probe run`: wiring, from start to end.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use settings::Enablement;
+use settings::Environment;
+use settings::HostPaths;
+use settings::ProbeSettings;
+use settings::Severity;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::sync::oneshot;
+
+use crate::cli::RunArgs;
+use crate::facts::Facts;
+use crate::facts::Symbols;
+use crate::identity;
+use crate::identity::User;
+use crate::kernel::Kernel;
+use crate::loader::Loaded;
+use crate::loader::Options;
+use crate::loader::RingSource;
+use crate::loader::Watcher;
+use crate::logging;
+use crate::memory;
+use crate::notify;
+use crate::pid_file::PidFile;
+use crate::plan::Allowed;
+use crate::plan::Plan;
+use crate::privileges;
+use crate::ring;
+use crate::ring::Reader;
+use crate::service::Service;
+use crate::service::serve;
+use crate::socket::PeerPolicy;
+use crate::socket::Socket;
+use crate::stream::BatchLimits;
+use crate::stream::DRAIN_GRACE;
+use crate::stream::Limits;
+use crate::stream::Queue;
+
+/// Bytes of records that wait for the agent at most; the number of records is a setting. An agent that is alive takes
+/// what 10,000 processes cause in a second; this holds them for about that long.
+const QUEUE_BYTES: usize = 16 << 20;
+
+/// Reads the configuration. What is wrong with it is all said at once.
+pub(crate) fn load_settings(config: &std::path::Path) -> anyhow::Result<settings::Loaded<ProbeSettings>> {
+    settings::probe::load(config, &Environment::of_this_process())
+        .map_err(|errors| anyhow::anyhow!("the configuration can't be used\n{errors}"))
+}
+
+/// Runs until a signal says otherwise.
+///
+/// # Errors
+///
+/// What keeps it from starting, or from serving.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let loaded = load_settings(&args.config.config)?;
+    let settings = loaded.value;
+    logging::start(settings.log.level, settings.log.json);
+    for warning in &loaded.warnings {
+        match warning.severity {
+            Severity::Warning => tracing::warn!("{warning}"),
+            Severity::Info => tracing::info!("{warning}"),
+        }
+    }
+    if settings.module.enablement() == Enablement::Nothing {
+        tracing::info!("no module is enabled (runtime_security_config.enabled): nothing to do");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let _pid_file = match &args.pid_file {
+        Some(path) => {
+            let written = PidFile::write(path);
+            Some(written.with_context(|| format!("cannot write the pid file {}", path.display()))?)
+        }
+        None => None,
+    };
+    privileges::check()?;
+    privileges::raise_limits();
+
+    let host = HostPaths::detect(&Environment::of_this_process());
+    let watcher = Arc::new(watcher(&settings, &host)?);
+    let agent = agent_user(&settings, &host);
+    let socket = Socket::create(&settings.link.socket, agent)?;
+    // Before any thread starts: they all inherit it.
+    privileges::lower();
+
+    let limits = BatchLimits {
+        records: settings.event_stream.batch_records,
+        delay: settings.event_stream.batch_delay,
+    };
+    let queue = Arc::new(Queue::new(Limits {
+        records: usize::try_from(settings.event_stream.queue_records).unwrap_or(usize::MAX),
+        bytes: QUEUE_BYTES,
+        chunk_records: limits.records,
+    }));
+    let sink = Arc::clone(&queue);
+    let source = RingSource::new(watcher.loaded(), move |bytes| ring::accept(&sink, bytes))?;
+    let reader =
+        Reader::start(Box::new(source), Arc::clone(&queue)).context("cannot start the ring reader")?;
+
+    // One thread is enough to move bytes; what may block has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .thread_keep_alive(Duration::from_secs(10))
+        .build()
+        .context("cannot start the runtime")?;
+    let kernel: Arc<dyn Kernel> = Arc::clone(&watcher) as Arc<dyn Kernel>;
+    let service = Service::new(kernel, Arc::clone(&queue), limits);
+    memory::give_back();
+    let served = runtime.block_on(async {
+        let (stop, stopped) = oneshot::channel();
+        let server = serve(service, socket.listener()?, PeerPolicy::new(agent), async {
+            // An error means that the sender is gone: stop as well.
+            let _ = stopped.await;
+        });
+        tracing::info!(socket = %settings.link.socket.display(), "listening");
+        notify::ready();
+        until_stopped(server, stop, || {
+            watcher.detach();
+            reader.stop();
+            queue.close();
+        })
+        .await
+    });
+    runtime.shutdown_timeout(DRAIN_GRACE);
+    drop(socket);
+    served?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Facts, plan, programs in the kernel.
+pub(crate) fn watcher(settings: &ProbeSettings, host: &HostPaths) -> anyhow::Result<Watcher> {
+    let facts = Facts::probe(&host.proc);
+    for (fact, missing) in facts.missing() {
+        tracing::debug!(fact, missing, "not on this kernel");
+    }
+    let stream = &settings.event_stream;
+    let plan = Plan::new(&facts, Allowed { fentry: stream.use_fentry, kprobe: stream.use_kprobe_fallback });
+    let symbols = Symbols::read(&host.proc).unwrap_or_default();
+    let options = Options {
+        ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),
+        deferred_release: symbols.deferred_release().unwrap_or_default(),
+    };
+    let loaded = Loaded::load(&plan, options)?;
+    let watcher = Watcher::new(facts, plan, loaded, &host.proc);
+    for observation in watcher.observations() {
+        if observation.state() == proto::v1::observation::State::Unavailable {
+            tracing::warn!(observation = observation.name, reason = observation.reason, "cannot be watched");
+        }
+    }
+    Ok(watcher)
+}
+
+/// The agent's user; without one, only root can connect.
+fn agent_user(settings: &ProbeSettings, host: &HostPaths) -> Option<User> {
+    let user = &settings.link.user;
+    // The agent runs beside this process: in a container its user is the container's.
+    let files = [std::path::PathBuf::from("/etc/passwd"), host.root.join("etc/passwd")];
+    let found = files.iter().find_map(|file| identity::find_user(file, user).ok().flatten());
+    if found.is_none() {
+        tracing::warn!(user, "no such user (security_agent.user): only root can connect");
+    }
+    found
+}
+
+/// Serves until SIGTERM or SIGINT; then `close` ends the source, and the subscriber gets what is left, for a while.
+async fn until_stopped(
+    server: impl Future<Output = anyhow::Result<()>>,
+    stop: oneshot::Sender<()>,
+    close: impl FnOnce(),
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot handle SIGHUP")?;
+    tokio::pin!(server);
+    loop {
+        tokio::select! {
+            result = &mut server => return result,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => tracing::info!("SIGHUP ignored: the agent has the policies, and reloads them"),
+        }
+    }
+    tracing::info!("stopping");
+    notify::stopping();
+    close();
+    // The receiver lives in `server`, which did not end.
+    let _ = stop.send(());
+    match tokio::time::timeout(DRAIN_GRACE, server).await {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::warn!("the subscriber did not take what was left");
+            Ok(())
+        }
+    }
+}

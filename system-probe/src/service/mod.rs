@@ -1,0 +1,166 @@
+//! The gRPC service on the probe's socket.
+
+mod server;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use proto::v1;
+use proto::v1::probe_server::Probe;
+use proto::wire::RECORD_LAYOUT_HASH;
+use tokio::sync::Mutex;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Request;
+use tonic::Response;
+use tonic::Status;
+
+pub(crate) use self::server::serve;
+use crate::VERSION;
+use crate::host;
+use crate::kernel::Kernel;
+use crate::stream::BatchLimits;
+use crate::stream::Queue;
+use crate::stream::Subscription;
+use crate::stream::Ticket;
+
+/// How long the programs stay attached when the agent goes: long enough for its restart.
+const DETACH_GRACE: Duration = Duration::from_secs(60);
+
+/// The service. Cheap to clone: all clones are one.
+#[derive(Clone, Debug)]
+pub(crate) struct Service(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    kernel: Arc<dyn Kernel>,
+    queue: Arc<Queue>,
+    limits: BatchLimits,
+    started: Instant,
+    detach_grace: Duration,
+    /// Held while programs are attached or detached, so that the decision to do so stays true.
+    attaching: Mutex<()>,
+}
+
+impl Service {
+    pub(crate) fn new(kernel: Arc<dyn Kernel>, queue: Arc<Queue>, limits: BatchLimits) -> Self {
+        Self::with_grace(kernel, queue, limits, DETACH_GRACE)
+    }
+
+    fn with_grace(
+        kernel: Arc<dyn Kernel>,
+        queue: Arc<Queue>,
+        limits: BatchLimits,
+        detach_grace: Duration,
+    ) -> Self {
+        let started = Instant::now();
+        Self(Arc::new(Shared { kernel, queue, limits, started, detach_grace, attaching: Mutex::new(()) }))
+    }
+
+    /// Runs something that may block on the kernel, away from the thread that serves.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Kernel) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let kernel = Arc::clone(&self.0.kernel);
+        let done = tokio::task::spawn_blocking(move || work(kernel.as_ref()));
+        done.await.map_err(|error| Status::internal(error.to_string()))
+    }
+
+    async fn attach(&self) -> Result<(), Status> {
+        let _attaching = self.0.attaching.lock().await;
+        self.blocking(|kernel| kernel.attach()).await
+    }
+
+    /// Detaches the programs if nobody subscribes for a while after `ticket`.
+    async fn detach_later(&self, ticket: Ticket) -> Result<(), Status> {
+        tokio::time::sleep(self.0.detach_grace).await;
+        let _attaching = self.0.attaching.lock().await;
+        // Who subscribes from here on waits for the lock, and then attaches again.
+        if !self.0.queue.was_last(ticket) {
+            return Ok(());
+        }
+        tracing::info!("no subscriber: stopping to watch");
+        self.blocking(|kernel| kernel.detach()).await
+    }
+
+    async fn run(&self, subscription: Subscription) {
+        let ticket = subscription.ticket();
+        subscription.run(self.0.kernel.snapshot()).await;
+        tracing::info!("subscriber gone");
+        if let Err(status) = self.detach_later(ticket).await {
+            tracing::error!(%status, "cannot detach");
+        }
+    }
+}
+
+/// Refuses an agent that would misread the records.
+fn check_layout(hash: u64) -> Result<(), Status> {
+    if hash == RECORD_LAYOUT_HASH {
+        return Ok(());
+    }
+    Err(Status::failed_precondition(format!(
+        "record layout {hash:#018x} of the agent is not {RECORD_LAYOUT_HASH:#018x} of system-probe {VERSION}: \
+         install both from the same release"
+    )))
+}
+
+#[tonic::async_trait]
+impl Probe for Service {
+    type StreamStream = Pin<Box<dyn Stream<Item = Result<v1::Batch, Status>> + Send>>;
+
+    async fn hello(&self, request: Request<v1::HelloRequest>) -> Result<Response<v1::HelloReply>, Status> {
+        let request = request.into_inner();
+        // Answered even if the layouts differ: the agent can tell its user which versions met.
+        if check_layout(request.layout_hash).is_err() {
+            tracing::warn!(version = request.version, "the agent has another record layout");
+        }
+        Ok(Response::new(host::hello()))
+    }
+
+    async fn stream(
+        &self,
+        request: Request<v1::StreamRequest>,
+    ) -> Result<Response<Self::StreamStream>, Status> {
+        check_layout(request.into_inner().layout_hash)?;
+        let (subscription, batches) = Subscription::new(Arc::clone(&self.0.queue), self.0.limits);
+        self.attach().await?;
+        tracing::info!("subscriber connected");
+        let service = self.clone();
+        tokio::spawn(async move { service.run(subscription).await });
+        Ok(Response::new(Box::pin(ReceiverStream::new(batches))))
+    }
+
+    async fn configure(
+        &self,
+        request: Request<v1::ConfigureRequest>,
+    ) -> Result<Response<v1::ConfigureReply>, Status> {
+        let kinds = request.into_inner().kinds;
+        let _attaching = self.0.attaching.lock().await;
+        let degraded = self.blocking(move |kernel| kernel.configure(&kinds)).await?;
+        Ok(Response::new(v1::ConfigureReply { degraded }))
+    }
+
+    async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
+        let Shared { kernel, queue, started, .. } = &*self.0;
+        let counters = queue.counters();
+        Ok(Response::new(v1::StatusReply {
+            version: VERSION.to_owned(),
+            uptime_seconds: started.elapsed().as_secs(),
+            facts: kernel.facts(),
+            observations: kernel.observations(),
+            losses: counters.losses.to_wire(),
+            sent: counters.sent,
+            subscribed: counters.subscribed,
+            resident_bytes: host::resident_bytes(),
+            queued_records: counters.queued_records as u64,
+            queue_capacity: queue.limits().records as u64,
+            ring_bytes: kernel.ring_bytes(),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;
