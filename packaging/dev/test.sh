@@ -38,7 +38,7 @@ lint() {
     static format cargo fmt --all --check
     static clippy cargo clippy --workspace --all-targets --locked -- -D warnings
     static clang-format clang_format
-    static doc env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+    static doc env RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --locked --document-private-items
     if command -v cargo-deny >/dev/null; then
         static deny cargo deny --offline --workspace check bans licenses sources
     else

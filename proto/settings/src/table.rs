@@ -9,7 +9,7 @@
 //! field: Type = default, "key", since(v("7.27")), also["old.key"], env["ALIAS"], range(low => high);
 //! ```
 //!
-//! `since` names the version of the reference that introduced the key, or [`OWN`] if it is ours alone; the
+//! `since` names the version of the reference that introduced the key, or `OWN` if it is ours alone; the
 //! parts after it may be left out, and keep this order.
 
 use std::path::PathBuf;
