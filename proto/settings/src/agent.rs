@@ -42,8 +42,9 @@ process! {
 /// Reads `files` in order, the later being stronger, then the environment. A directory stands for the
 /// `datadog.yaml` and the `security-agent.yaml` in it.
 ///
-/// If `files` is empty, [`DEFAULT_FILES`] are read. Before them, the `system-probe.yaml` beside the first file is asked for the keys that the reference
-/// reads in system-probe and we read here, if it is there and readable.
+/// If `files` is empty, [`DEFAULT_FILES`] are read. Before them, the `system-probe.yaml` beside the first file
+/// is asked for the keys that the reference reads in system-probe and we read here, if it is there and
+/// readable: `docs/configuration.md` marks them.
 ///
 /// # Errors
 /// Everything that is wrong, at once; also if not one of the files can be read.
