@@ -112,3 +112,56 @@ impl Signals {
         self.all.iter().filter(move |signal| signal.rule() == rule)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_taken_in_as_they_become_whole() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut signals = Signals::of(file.path());
+        for (written, whole) in [("{\"a\":1}\n{\"a\"", 1), (":2}", 1), ("\n{\"a\":3}\n", 3), ("", 3)] {
+            file.write_all(written.as_bytes()).unwrap();
+            signals.update().unwrap();
+            assert_eq!(signals.all().len(), whole, "{written:?}");
+        }
+        assert_eq!(signals.all()[1].at("a"), &json!(2));
+    }
+
+    #[test]
+    fn a_line_that_is_not_json_is_an_error() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"{\"a\":\n").unwrap();
+        assert!(Signals::of(file.path()).update().is_err());
+    }
+
+    #[test]
+    fn no_file_yet_is_no_signal_yet() {
+        let mut signals = Signals::of(Path::new("/nonexistent/signals.jsonl"));
+        signals.update().unwrap();
+        assert_eq!(signals.all(), []);
+    }
+
+    #[test]
+    fn paths_reach_into_objects_and_lists() {
+        let signal = Signal(json!({"process": {"ancestors": [{"pid": 2}, {"pid": 1}], "args": ["a"]}}));
+        assert_eq!(signal.at("process.ancestors.1.pid"), &json!(1));
+        assert_eq!(signal.at("process.ancestors.2.pid"), &Value::Null);
+        assert_eq!(signal.at("process.absent"), &Value::Null);
+        assert_eq!(signal.ancestors(), [2, 1]);
+        assert_eq!(signal.args(), ["a"]);
+    }
+
+    #[test]
+    fn differences_name_what_differs_and_nothing_else() {
+        let signal = Signal(json!({"a": 1, "b": 2}));
+        assert_eq!(signal.differences(&[("a", json!(1)), ("c", Value::Null)]), "");
+        let text = signal.differences(&[("a", json!(1)), ("b", json!(3))]);
+        assert!(text.starts_with("b: expected 3, found 2\nin "), "{text}");
+    }
+}
