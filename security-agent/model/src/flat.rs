@@ -12,6 +12,7 @@
 //!   `~mount_path:open.file` where the mount of that file is mounted.
 
 mod value;
+mod variables;
 
 use std::net::IpAddr;
 
@@ -24,6 +25,8 @@ use crate::event::EventKind;
 use crate::file::{base_name, strip_mount};
 use crate::schema::{FieldInfo, event_type_id, field, iterators};
 use crate::{layout, schema};
+
+pub use self::variables::{FlatVariables, FlatVariablesError};
 
 /// Why a written event is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod case;
 pub mod constants;
 mod container;
 pub mod environment;
@@ -32,10 +33,11 @@ mod shared_data;
 mod text;
 
 pub use arguments::Arguments;
+pub use case::{Case, CaseError};
 pub use container::{Cgroup, Container, UserSession};
 pub use event::{Category, Context, Event, EventKind, Payload};
 pub use file::{File, FileMetadata, Package, RIGHTS_MASK, base_name};
-pub use flat::{FlatEvent, FlatEventError};
+pub use flat::{FlatEvent, FlatEventError, FlatVariables, FlatVariablesError};
 pub use network::{Device, Endpoint, Flow, HostNames, Packet, SocketAddress, Tls, Traffic, is_public};
 pub use process::{Ancestors, Credentials, Image, Lineage, Namespaces, Process, ProcessSource};
 pub use record::{Leaf, Part};
