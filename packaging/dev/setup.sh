@@ -16,9 +16,12 @@ main() {
     need "command -v pkg-config" pkg-config pkgconf-pkg-config
     need "pkg-config --exists libelf" libelf-dev elfutils-libelf-devel
     need "pkg-config --exists zlib" zlib1g-dev zlib-devel
+    need "has_header stdio.h" libc6-dev glibc-devel
     need "has_header linux/bpf.h" linux-libc-dev kernel-headers
     if [[ $purpose == test ]]; then
         need "command -v clang-format" clang-format clang-tools-extra
+        # The triggers of the end-to-end tests are static, so that they run in any root directory.
+        need "has_static_libc" libc6-dev glibc-static
         # The layout tests read the C header through libclang.
         need "has_libclang" libclang-dev clang-devel
     fi
@@ -43,6 +46,10 @@ need() {
 
 has_header() {
     printf '#include <%s>\n' "$1" | cc -E -x c - >/dev/null 2>&1
+}
+
+has_static_libc() {
+    printf 'int main(void) { return 0; }\n' | cc -static -x c -o /dev/null -
 }
 
 has_libclang() {
