@@ -7,8 +7,12 @@
 
 pub mod cache;
 pub mod decode;
+pub mod report;
 pub mod resolve;
 #[cfg(test)]
 mod script;
+pub mod stream;
+#[cfg(test)]
+mod test_probe;
 #[cfg(test)]
 mod test_support;

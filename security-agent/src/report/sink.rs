@@ -1,0 +1,175 @@
+//! Where reports are written. Each sink has a thread and a bounded queue of its own: a terminal that is paused, a pipe
+//! that nobody reads or a slow disk delays neither the rules nor the other sinks. What does not fit, or cannot be
+//! written, is counted.
+
+mod file;
+mod stdout;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+pub use file::{FileOutput, Rotation};
+pub use stdout::Stdout;
+
+use super::Report;
+
+/// Reports that wait for a sink. A report has about 5 KiB.
+const QUEUE: usize = 512;
+/// How long a sink may take to write what it has when the agent ends.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The thread only formats and writes.
+const STACK: usize = 128 << 10;
+
+/// Something that reports are written to.
+pub trait Output: Send + 'static {
+    /// Writes one report.
+    ///
+    /// # Errors
+    /// If it could not be written in full.
+    fn write(&mut self, report: &Report) -> std::io::Result<()>;
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    written: AtomicU64,
+    dropped: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How a sink fares.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SinkStatus {
+    /// What it is.
+    pub name: String,
+    /// Reports that were written.
+    pub written: u64,
+    /// Reports that did not fit into the queue.
+    pub dropped: u64,
+    /// Reports that could not be written.
+    pub failed: u64,
+}
+
+/// A sink.
+#[derive(Debug)]
+pub struct Sink {
+    name: String,
+    queue: Option<SyncSender<Arc<Report>>>,
+    ended: Receiver<()>,
+    counters: Arc<Counters>,
+}
+
+impl Sink {
+    /// Starts a thread that writes to `output`.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(name: impl Into<String>, output: impl Output) -> std::io::Result<Self> {
+        Self::with_queue(name.into(), output, QUEUE)
+    }
+
+    fn with_queue(name: String, mut output: impl Output, queue: usize) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel::<Arc<Report>>(queue);
+        let (end, ended) = sync_channel(1);
+        let counters = Arc::new(Counters::default());
+        let (thread_counters, thread_name) = (Arc::clone(&counters), name.clone());
+        std::thread::Builder::new().name("report".to_owned()).stack_size(STACK).spawn(move || {
+            let mut failing = false;
+            for report in receiver {
+                match output.write(&report) {
+                    Ok(()) => {
+                        thread_counters.written.fetch_add(1, Ordering::Relaxed);
+                        failing = false;
+                    }
+                    Err(error) => {
+                        thread_counters.failed.fetch_add(1, Ordering::Relaxed);
+                        // Told once per trouble, not once per report.
+                        if !std::mem::replace(&mut failing, true) {
+                            tracing::error!(sink = thread_name, %error, "cannot write reports");
+                        }
+                    }
+                }
+            }
+            // Nobody waits any more if this fails.
+            let _nobody_waits = end.try_send(());
+        })?;
+        Ok(Self { name, queue: Some(sender), ended, counters })
+    }
+
+    /// Hands a report over; never waits.
+    pub fn send(&self, report: &Arc<Report>) {
+        let Some(queue) = &self.queue else { return };
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = queue.try_send(Arc::clone(report))
+        {
+            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How it fares.
+    #[must_use]
+    pub fn status(&self) -> SinkStatus {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        SinkStatus {
+            name: self.name.clone(),
+            written: get(&self.counters.written),
+            dropped: get(&self.counters.dropped),
+            failed: get(&self.counters.failed),
+        }
+    }
+
+    /// Waits, for a limited time, until all is written.
+    pub fn close(mut self) {
+        drop(self.queue.take());
+        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(CLOSE_TIMEOUT) {
+            tracing::warn!(sink = self.name, "did not write everything in time");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Writes a report for each word from a test; the word "fail" fails.
+    struct Slow(mpsc::Receiver<&'static str>, mpsc::Sender<String>);
+
+    impl Output for Slow {
+        fn write(&mut self, report: &Report) -> std::io::Result<()> {
+            match self.0.recv() {
+                Ok("fail") => Err(std::io::ErrorKind::StorageFull.into()),
+                _ => self.1.send(report.rule_id.clone()).map_err(std::io::Error::other),
+            }
+        }
+    }
+
+    fn report(id: usize) -> Arc<Report> {
+        Arc::new(Report { rule_id: id.to_string(), json: String::new(), line: None })
+    }
+
+    #[test]
+    fn a_sink_that_stalls_or_fails_counts_and_goes_on() {
+        let (go, gate) = mpsc::channel();
+        let (write, written) = mpsc::channel();
+        let sink = Sink::with_queue("slow".into(), Slow(gate, write), 4).unwrap();
+        for id in 0..100 {
+            sink.send(&report(id));
+        }
+        let dropped = sink.status().dropped;
+        assert!((95..=96).contains(&dropped), "{dropped}");
+        go.send("fail").unwrap();
+        go.send("go").unwrap();
+        assert_eq!(written.recv().unwrap(), "1");
+        drop(go);
+        let counters = Arc::clone(&sink.counters);
+        sink.close();
+        assert_eq!(counters.failed.load(Ordering::Relaxed), 1);
+        assert_eq!(
+            counters.written.load(Ordering::Relaxed) + 1 + dropped,
+            100,
+            "the rest was written at the end"
+        );
+    }
+}

@@ -1,0 +1,351 @@
+//! Captures: a stream in a file, for tests and bug reports.
+//!
+//! A capture holds what the agent received, batch by batch, and what it looked up meanwhile (names of users and groups),
+//! so that its evaluation needs no probe, no kernel and no privileges, and gives the same signals everywhere.
+//!
+//! The file begins with [`MAGIC`]; then frames follow, each a protobuf message with its length before it (varint). The
+//! first frame is the header. Frames of kinds that the reader does not know are left out. A capture holds command lines
+//! and environments as they were: whoever passes one on passes these on.
+
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::path::Path;
+
+use model::Text;
+use prost::Message;
+use proto::v1::{Batch, HelloReply};
+use proto::wire::RECORD_LAYOUT_HASH;
+
+use crate::resolve::users::{Names, Users};
+
+/// How a capture begins; the last byte before the newline is the version of the format.
+pub const MAGIC: &[u8; 9] = b"CWS-CAP1\n";
+
+/// Longest frame that is read, bytes. The longest that is written holds 65,536 names.
+const FRAME_SIZE_MAX: usize = 32 << 20;
+
+/// A frame of a capture.
+#[derive(Clone, PartialEq, Message)]
+pub struct Frame {
+    /// What it holds.
+    #[prost(oneof = "Content", tags = "1, 2, 3, 4, 5")]
+    pub content: Option<Content>,
+}
+
+/// What a frame holds.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum Content {
+    /// The first frame.
+    #[prost(message, tag = "1")]
+    Header(Header),
+    /// A stream begins.
+    #[prost(message, tag = "2")]
+    Connected(HelloReply),
+    /// Names of users and groups, from here on.
+    #[prost(message, tag = "3")]
+    Names(NameLists),
+    /// Records.
+    #[prost(message, tag = "4")]
+    Batch(Batch),
+    /// The stream ended, for this reason.
+    #[prost(string, tag = "5")]
+    Disconnected(String),
+}
+
+/// The first frame.
+#[derive(Clone, PartialEq, Message)]
+pub struct Header {
+    /// Layout of the records.
+    #[prost(fixed64, tag = "1")]
+    pub layout_hash: u64,
+    /// Version of the agent that wrote it.
+    #[prost(string, tag = "2")]
+    pub agent_version: String,
+}
+
+/// Names of users and groups.
+#[derive(Clone, PartialEq, Message)]
+pub struct NameLists {
+    /// Users.
+    #[prost(message, repeated, tag = "1")]
+    pub users: Vec<Name>,
+    /// Groups.
+    #[prost(message, repeated, tag = "2")]
+    pub groups: Vec<Name>,
+}
+
+/// A number and its name.
+#[derive(Clone, PartialEq, Message)]
+pub struct Name {
+    /// User or group id.
+    #[prost(uint32, tag = "1")]
+    pub id: u32,
+    /// Its name.
+    #[prost(bytes = "vec", tag = "2")]
+    pub name: Vec<u8>,
+}
+
+impl NameLists {
+    /// All names of `users`, by number.
+    #[must_use]
+    pub fn of(users: &Users) -> Self {
+        let list = |names: &Names| {
+            let mut list: Vec<Name> =
+                names.iter().map(|(id, name)| Name { id: *id, name: name.to_vec() }).collect();
+            list.sort_unstable_by_key(|name| name.id);
+            list
+        };
+        Self { users: list(users.users()), groups: list(users.groups()) }
+    }
+
+    /// The names for look-ups.
+    #[must_use]
+    pub fn to_users(&self) -> Users {
+        let names = |list: &[Name]| list.iter().map(|name| (name.id, Text::new(&name.name))).collect();
+        Users::fixed(names(&self.users), names(&self.groups))
+    }
+}
+
+/// Why a capture cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The file cannot be opened, read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Another kind of file.
+    #[error("not a capture, or one of another version")]
+    Magic,
+    /// The records are of another version.
+    #[error(
+        "captured by version {version} with record layout {theirs:#018x}; this version reads {RECORD_LAYOUT_HASH:#018x}"
+    )]
+    Layout {
+        /// Version of the agent that captured.
+        version: String,
+        /// Its layout.
+        theirs: u64,
+    },
+    /// A frame is too long or malformed.
+    #[error("damaged after {frames} frames: {reason}")]
+    Damaged {
+        /// Frames before it.
+        frames: u64,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Writes a capture.
+#[derive(Debug)]
+pub struct Writer<W: Write> {
+    out: BufWriter<W>,
+    frame: Vec<u8>,
+    names_version: Option<u64>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins a capture.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn new(out: W) -> std::io::Result<Self> {
+        let mut writer = Self { out: BufWriter::new(out), frame: Vec::new(), names_version: None };
+        writer.out.write_all(MAGIC)?;
+        let agent_version = super::client::VERSION.to_owned();
+        writer.write(Content::Header(Header { layout_hash: RECORD_LAYOUT_HASH, agent_version }))?;
+        Ok(writer)
+    }
+
+    /// Appends a frame.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&mut self, content: Content) -> std::io::Result<()> {
+        self.frame.clear();
+        Frame { content: Some(content) }
+            .encode_length_delimited(&mut self.frame)
+            .map_err(std::io::Error::other)?;
+        self.out.write_all(&self.frame)
+    }
+
+    /// Appends the names, if they changed since the last time.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_names(&mut self, users: &Users) -> std::io::Result<()> {
+        if self.names_version == Some(users.version()) {
+            return Ok(());
+        }
+        self.names_version = Some(users.version());
+        self.write(Content::Names(NameLists::of(users)))
+    }
+
+    /// Hands everything to the system.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Reads a capture, frame by frame.
+#[derive(Debug)]
+pub struct Reader<R: Read> {
+    input: BufReader<R>,
+    frames: u64,
+}
+
+impl Reader<std::fs::File> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// If it cannot be read or is no capture that this version understands.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        Self::new(std::fs::File::open(path)?)
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// If it is no capture that this version understands.
+    pub fn new(input: R) -> Result<Self, CaptureError> {
+        let mut reader = Self { input: BufReader::new(input), frames: 0 };
+        let mut magic = [0; MAGIC.len()];
+        match reader.input.read_exact(&mut magic) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(CaptureError::Magic),
+            result => result?,
+        }
+        if magic != *MAGIC {
+            return Err(CaptureError::Magic);
+        }
+        match reader.next().transpose()? {
+            Some(Content::Header(header)) if header.layout_hash == RECORD_LAYOUT_HASH => Ok(reader),
+            Some(Content::Header(Header { layout_hash: theirs, agent_version: version })) => {
+                Err(CaptureError::Layout { version, theirs })
+            }
+            _ => Err(reader.damaged("no header")),
+        }
+    }
+
+    fn damaged(&self, reason: impl ToString) -> CaptureError {
+        CaptureError::Damaged { frames: self.frames, reason: reason.to_string() }
+    }
+
+    fn read_frame(&mut self) -> Result<Option<Frame>, CaptureError> {
+        let Some(length) = self.read_length()? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(length).unwrap_or(u64::MAX);
+        // `take` rather than a buffer of that size: the length is not to be trusted.
+        self.input.by_ref().take(limit).read_to_end(&mut bytes)?;
+        if bytes.len() < length {
+            return Err(self.damaged("the last frame is not complete"));
+        }
+        let frame = Frame::decode(bytes.as_slice()).map_err(|error| self.damaged(error))?;
+        self.frames += 1;
+        Ok(Some(frame))
+    }
+
+    /// The length of the next frame; `None` at the end of the file.
+    fn read_length(&mut self) -> Result<Option<usize>, CaptureError> {
+        let mut length = 0_usize;
+        for shift in (0..28).step_by(7) {
+            let mut byte = [0];
+            match self.input.read_exact(&mut byte) {
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof && shift == 0 => return Ok(None),
+                result => result?,
+            }
+            length |= usize::from(byte[0] & 0x7f) << shift;
+            if byte[0] & 0x80 == 0 {
+                if length > FRAME_SIZE_MAX {
+                    return Err(self.damaged("frame too long"));
+                }
+                return Ok(Some(length));
+            }
+        }
+        Err(self.damaged("frame too long"))
+    }
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Result<Content, CaptureError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.read_frame().transpose()? {
+                Ok(Frame { content: Some(content) }) => return Some(Ok(content)),
+                Ok(Frame { content: None }) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capture(contents: Vec<Content>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes).unwrap();
+        contents.into_iter().for_each(|content| writer.write(content).unwrap());
+        writer.flush().unwrap();
+        drop(writer);
+        bytes
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let batch = Batch { first_sequence: 7, records: vec![1; 300_000].into(), ..Batch::default() };
+        let contents = vec![
+            Content::Connected(HelloReply { boot_id: "x".into(), ..HelloReply::default() }),
+            Content::Batch(batch),
+            Content::Disconnected("gone".into()),
+        ];
+        let bytes = capture(contents.clone());
+        let read: Result<Vec<Content>, CaptureError> = Reader::new(bytes.as_slice()).unwrap().collect();
+        assert_eq!(read.unwrap(), contents);
+    }
+
+    #[test]
+    fn names_are_written_when_they_change() {
+        let users = Users::fixed([(0, Text::from("root"))].into_iter().collect(), Names::default());
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes).unwrap();
+        writer.write_names(&users).unwrap();
+        writer.write_names(&users).unwrap();
+        writer.flush().unwrap();
+        drop(writer);
+        let contents: Vec<Content> = Reader::new(bytes.as_slice()).unwrap().flatten().collect();
+        let [Content::Names(names)] = contents.as_slice() else { panic!("{contents:?}") };
+        assert_eq!(&*names.to_users().user(0), b"root");
+    }
+
+    #[test]
+    fn other_files_and_other_versions_are_refused() {
+        assert!(matches!(Reader::new(&b"short"[..]), Err(CaptureError::Magic)));
+        assert!(matches!(Reader::new(&b"CWS-CAP9\nrest"[..]), Err(CaptureError::Magic)));
+        assert!(matches!(Reader::new(&MAGIC[..]), Err(CaptureError::Damaged { .. })));
+        let mut bytes = MAGIC.to_vec();
+        let header = Header { layout_hash: 1, agent_version: "0.0.9".into() };
+        Frame { content: Some(Content::Header(header)) }.encode_length_delimited(&mut bytes).unwrap();
+        let error = Reader::new(bytes.as_slice()).unwrap_err();
+        assert!(error.to_string().contains("0.0.9"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_was_cut_gives_what_it_has_and_an_error() {
+        let mut bytes = capture(vec![Content::Disconnected("a".into()), Content::Disconnected("b".into())]);
+        bytes.pop();
+        let read: Vec<_> = Reader::new(bytes.as_slice()).unwrap().collect();
+        assert!(matches!(read.as_slice(), [Ok(_), Err(CaptureError::Damaged { frames: 2, .. })]), "{read:?}");
+    }
+
+    #[test]
+    fn an_endless_length_is_refused() {
+        let mut bytes = capture(Vec::new());
+        bytes.extend([0xff; 40]);
+        assert!(Reader::new(bytes.as_slice()).unwrap().next().unwrap().is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! The client against a probe on a real socket.
+
+use super::*;
+use crate::test_probe::{Script, TestProbe};
+
+struct Session {
+    _directory: tempfile::TempDir,
+    socket: std::path::PathBuf,
+    wanted: watch::Sender<Wanted>,
+    incoming: mpsc::Receiver<Incoming>,
+}
+
+fn connect_to_nobody() -> Session {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("probe.sock");
+    let (wanted, receiver) = watch::channel(Wanted { kinds: vec![5], resync: 0 });
+    let incoming = spawn(&socket, receiver).unwrap();
+    Session { _directory: directory, socket, wanted, incoming }
+}
+
+impl Session {
+    /// The next message as text.
+    async fn next(&mut self) -> String {
+        match tokio::time::timeout(Duration::from_secs(20), self.incoming.recv()).await.unwrap().unwrap() {
+            Incoming::Connected(hello) => format!("connected {}", hello.boot_id),
+            Incoming::Degraded(_) => "degraded".to_owned(),
+            Incoming::Batch(batch) => format!("batch {}", batch.first_sequence),
+            Incoming::Disconnected(_) => "disconnected".to_owned(),
+        }
+    }
+}
+
+fn batch(first_sequence: u64) -> Result<Batch, tonic::Status> {
+    Ok(Batch { first_sequence, ..Batch::default() })
+}
+
+#[tokio::test]
+async fn a_probe_that_comes_late_goes_and_comes_back_is_followed() {
+    let mut session = connect_to_nobody();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let probe = TestProbe::start(&session.socket);
+    assert_eq!(session.next().await, "connected boot");
+    assert_eq!(session.next().await, "degraded");
+    probe.stream(1).await.send(batch(0)).await.unwrap();
+    assert_eq!(session.next().await, "batch 0");
+    assert_eq!(probe.script.lock().unwrap().configured, [[5]]);
+
+    probe.crash().await;
+    assert_eq!(session.next().await, "disconnected");
+    let probe = TestProbe::start(&session.socket);
+    assert_eq!(session.next().await, "connected boot");
+    assert_eq!(session.next().await, "degraded");
+    probe.stream(1).await.send(batch(3)).await.unwrap();
+    assert_eq!(session.next().await, "batch 3");
+}
+
+#[tokio::test]
+async fn changed_rules_are_told_and_a_new_stream_begins_on_demand() {
+    let mut session = connect_to_nobody();
+    let probe = TestProbe::start(&session.socket);
+    assert_eq!(session.next().await, "connected boot");
+    assert_eq!(session.next().await, "degraded");
+    session.wanted.send_modify(|wanted| wanted.kinds = vec![5, 7]);
+    assert_eq!(session.next().await, "degraded");
+    session.wanted.send_modify(|wanted| wanted.resync += 1);
+    assert_eq!(session.next().await, "connected boot");
+    assert_eq!(session.next().await, "degraded");
+    probe.stream(2).await.send(batch(0)).await.unwrap();
+    assert_eq!(session.next().await, "batch 0");
+    assert_eq!(probe.script.lock().unwrap().configured, [vec![5], vec![5, 7], vec![5, 7]]);
+}
+
+#[tokio::test]
+async fn a_probe_of_another_build_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("probe.sock");
+    let hello = HelloReply { version: "9.9".into(), layout_hash: 1, ..HelloReply::default() };
+    let _probe = TestProbe::start_with(&socket, Script { hello, ..Script::default() });
+    let (_keep, wanted) = watch::channel(Wanted::default());
+    let (sender, _receiver) = mpsc::channel(1);
+    let mut client = Client { endpoint: endpoint(&socket).unwrap(), socket: String::new(), wanted, sender };
+    let error = client.begin().await.err().unwrap().to_string();
+    assert!(error.contains("system-probe 9.9 has record layout 0x0000000000000001"), "{error}");
+    assert!(error.contains("install both from the same release"), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told_with_the_socket_and_the_cause() {
+    let error = status(Path::new("/nonexistent/probe.sock")).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "cannot connect to system-probe at /nonexistent/probe.sock: No such file or directory (os error 2)"
+    );
+}
+
+#[tokio::test]
+async fn the_task_ends_when_nobody_listens() {
+    let Session { incoming, wanted, .. } = connect_to_nobody();
+    drop(incoming);
+    tokio::time::timeout(Duration::from_secs(5), wanted.closed()).await.unwrap();
+}
