@@ -91,6 +91,12 @@ macro_rules! events {
                 match self { $( Self::$Kind(payload) => payload.read(index), )* }
             }
 
+            /// Gives every field a value of its own.
+            #[cfg(test)]
+            pub(crate) fn fill(&mut self, prefix: &str, sample: &mut crate::record::sample::Sample) {
+                match self { $( Self::$Kind(payload) => payload.fill(prefix, sample), )* }
+            }
+
             /// A payload in which everything is zero.
             pub fn zero(kind: EventKind) -> Self {
                 match kind { $( EventKind::$Kind => Self::$Kind(payload::$Payload::default()), )* }

@@ -105,3 +105,6 @@ impl secl::Event for Event {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,9 @@
 //! evaluation, the field reference and the documentation all walk the same [`Part`]s; a record that is reachable by ten
 //! prefixes (a process is) is declared once.
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -168,6 +171,10 @@ pub(crate) trait Record {
 
     /// The value of field `index`.
     fn read(&self, index: usize) -> Value<'_>;
+
+    /// Gives every member that rules read a value of its own, and tells all fields with their values by name.
+    #[cfg(test)]
+    fn fill(&mut self, prefix: &str, sample: &mut sample::Sample);
 }
 
 /// A member that holds a record, or may.
@@ -177,21 +184,35 @@ pub(crate) trait Nested {
 
     /// The record, if it is there.
     fn record(&self) -> Option<&Self::Record>;
+
+    /// The record; it is made if it is not there.
+    #[cfg(test)]
+    fn record_mut(&mut self) -> &mut Self::Record;
 }
 
-impl<T: Nested> Nested for Option<T> {
+impl<T: Nested + Default> Nested for Option<T> {
     type Record = T::Record;
 
     fn record(&self) -> Option<&T::Record> {
         self.as_ref().and_then(T::record)
     }
+
+    #[cfg(test)]
+    fn record_mut(&mut self) -> &mut T::Record {
+        self.get_or_insert_default().record_mut()
+    }
 }
 
-impl<T: Nested> Nested for Arc<T> {
+impl<T: Nested + Clone> Nested for Arc<T> {
     type Record = T::Record;
 
     fn record(&self) -> Option<&T::Record> {
         (**self).record()
+    }
+
+    #[cfg(test)]
+    fn record_mut(&mut self) -> &mut T::Record {
+        Arc::make_mut(self).record_mut()
     }
 }
 
@@ -200,6 +221,11 @@ impl<T: Nested> Nested for Box<T> {
 
     fn record(&self) -> Option<&T::Record> {
         (**self).record()
+    }
+
+    #[cfg(test)]
+    fn record_mut(&mut self) -> &mut T::Record {
+        (**self).record_mut()
     }
 }
 
@@ -212,6 +238,10 @@ pub(crate) trait Member {
 
     /// Its value.
     fn value(&self) -> Value<'_>;
+
+    /// A value that no other member has.
+    #[cfg(test)]
+    fn sample(sample: &mut sample::Sample) -> Self;
 }
 
 macro_rules! int_members {
@@ -222,6 +252,13 @@ macro_rules! int_members {
             #[inline]
             fn value(&self) -> Value<'_> {
                 Value::Int(i64::from(*self))
+            }
+
+            #[cfg(test)]
+            fn sample(sample: &mut sample::Sample) -> Self {
+                let number = sample.number();
+                // Narrow types repeat themselves, which only makes the test weaker.
+                Self::try_from(number).unwrap_or_else(|_| Self::try_from(number % 251).unwrap())
             }
         }
     )*};
@@ -236,6 +273,11 @@ impl Member for u64 {
     fn value(&self) -> Value<'_> {
         Value::Int(self.cast_signed())
     }
+
+    #[cfg(test)]
+    fn sample(sample: &mut sample::Sample) -> Self {
+        sample.number().into()
+    }
 }
 
 impl Member for bool {
@@ -244,6 +286,11 @@ impl Member for bool {
     #[inline]
     fn value(&self) -> Value<'_> {
         Value::Bool(*self)
+    }
+
+    #[cfg(test)]
+    fn sample(sample: &mut sample::Sample) -> Self {
+        sample.number() % 2 == 0
     }
 }
 
@@ -254,6 +301,11 @@ impl Member for Text {
     fn value(&self) -> Value<'_> {
         Value::Str(self)
     }
+
+    #[cfg(test)]
+    fn sample(sample: &mut sample::Sample) -> Self {
+        format!("text{}", sample.number()).into()
+    }
 }
 
 impl Member for Option<IpAddr> {
@@ -262,6 +314,11 @@ impl Member for Option<IpAddr> {
     #[inline]
     fn value(&self) -> Value<'_> {
         Value::Ip(*self)
+    }
+
+    #[cfg(test)]
+    fn sample(sample: &mut sample::Sample) -> Self {
+        Some(std::net::Ipv4Addr::from_bits(0x0800_0000 + sample.number()).into())
     }
 }
 
@@ -273,6 +330,11 @@ impl Member for TextList {
     fn value(&self) -> Value<'_> {
         Value::Strs(Strs::From(self, 0))
     }
+
+    #[cfg(test)]
+    fn sample(sample: &mut sample::Sample) -> Self {
+        (0..2).map(|_| format!("element{}", sample.number())).collect()
+    }
 }
 
 impl Member for Box<[i64]> {
@@ -282,6 +344,11 @@ impl Member for Box<[i64]> {
     #[inline]
     fn value(&self) -> Value<'_> {
         Value::Ints(self)
+    }
+
+    #[cfg(test)]
+    fn sample(sample: &mut sample::Sample) -> Self {
+        [sample.number().into(), sample.number().into()].into()
     }
 }
 
@@ -385,6 +452,23 @@ macro_rules! record {
                 )*)?
                 $crate::record::Value::Absent
             }
+
+            #[cfg(test)]
+            #[allow(unused_variables, reason = "a record may lack any of the sections")]
+            fn fill(&mut self, prefix: &str, sample: &mut $crate::record::sample::Sample) {
+                $($(
+                    self.$leaf = $crate::record::Member::sample(sample);
+                    sample.tell(prefix, $leaf_name, $crate::record::Member::value(&self.$leaf));
+                )*)?
+                $($(
+                    let $this = &*self;
+                    sample.tell(prefix, $derived_name, record!(@value $kind, $value));
+                )*)?
+                $($(
+                    let name = $crate::layout::join(prefix, $nested_name);
+                    $crate::record::Nested::record_mut(&mut self.$nested).fill(&name, sample);
+                )*)?
+            }
         }
 
         impl $crate::record::Nested for $Name {
@@ -393,6 +477,11 @@ macro_rules! record {
             #[inline]
             fn record(&self) -> Option<&Self> {
                 Some(self)
+            }
+
+            #[cfg(test)]
+            fn record_mut(&mut self) -> &mut Self {
+                self
             }
         }
     };
