@@ -3,15 +3,23 @@
 
 pub mod diagnostic;
 mod duration;
+mod engine;
+mod host;
 pub mod limiter;
 pub mod limits;
 pub mod loader;
 pub mod merge;
 pub mod policy;
+pub mod request;
+pub mod ruleset;
 pub mod source;
 mod suggest;
 mod text;
 pub mod variables;
 pub mod version;
 mod yaml;
+pub use engine::{Engine, Match};
+pub use host::{HostFacts, KernelVersion};
+pub use request::{ActionRequest, RequestKind};
+pub use ruleset::{Load, LoadOptions, RuleInfo, RuleSet, load};
 pub use text::Text;

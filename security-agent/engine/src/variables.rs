@@ -3,6 +3,7 @@
 //! [`VariableTable`] holds the variables that a rule set declares, [`VariableStore`] their values, which outlive the rule
 //! set, and [`View`] reads them on behalf of one event.
 
+mod scopes;
 mod store;
 mod view;
 
@@ -13,8 +14,9 @@ use secl::{Schema, Type, Value, Variable, VariableId, VariableNames};
 use crate::limits;
 use crate::policy::action::Scope;
 
+pub use scopes::{ProcessKey, Scopes};
 pub use store::{StoreStats, Target, VariableStore, Write};
-pub use view::{ProcessKey, Scopes, View};
+pub use view::View;
 
 /// A variable that a rule set declares.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,32 +6,8 @@ use std::net::IpAddr;
 use secl::{Event, Kind, Value, VariableId, Variables};
 
 use super::store::Item;
-use super::{Builtin, Target, VariableStore, VariableTable};
+use super::{Builtin, Scopes, Target, VariableStore, VariableTable};
 use crate::policy::action::Scope;
-
-/// Identifies a process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ProcessKey {
-    /// Process id, as the host sees it.
-    pub pid: u32,
-    /// Start time in nanoseconds since boot: tells processes apart when a pid is used again. 0: unknown.
-    pub start_time: u64,
-}
-
-/// What the variables of an event's scopes belong to.
-pub trait Scopes {
-    /// The process that the event is about; `None` if it is unknown.
-    fn process(&self) -> Option<ProcessKey>;
-
-    /// Calls `test` with the ancestors of the process, nearest first, until it returns true; returns whether it did.
-    fn any_ancestor(&self, test: impl FnMut(ProcessKey) -> bool) -> bool;
-
-    /// Id of the container, empty if there is none.
-    fn container(&self) -> &[u8];
-
-    /// Id of the control group, empty if it is unknown.
-    fn cgroup(&self) -> &[u8];
-}
 
 /// The variables of one event.
 #[derive(Debug)]

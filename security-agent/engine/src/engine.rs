@@ -1,0 +1,224 @@
+//! Evaluates events against the rules in force, carries out what the engine itself can, and says what else is to be done.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hash, Hasher as _};
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+use secl::{Scratch, Value};
+
+use crate::limiter::{Limiter, Verdict};
+use crate::limits;
+use crate::request::{ActionRequest, RequestKind};
+use crate::ruleset::{Action, ActionEffect, CompiledRule, RuleInfo, RuleSet, SetAction, SetValue};
+use crate::variables::{ProcessKey, Scopes, StoreStats, Target, VariableStore, View, Write};
+
+/// Elements of a list that is read for an action.
+const READ_ELEMENTS: usize = limits::LIST_ELEMENTS;
+
+/// A rule that an event matched.
+#[derive(Debug)]
+pub struct Match {
+    /// The rule.
+    pub rule: Arc<RuleInfo>,
+    /// Whether it is to be reported: the rule is not silent and within its rate limit.
+    pub reported: bool,
+    /// Matches of the rule that were held back since the last one that was not.
+    pub suppressed: u64,
+    /// What other parts of the agent have to do.
+    pub actions: Vec<ActionRequest>,
+}
+
+/// The rules in force with everything that changes while they are.
+#[derive(Debug, Default)]
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    store: VariableStore,
+    limiters: Vec<Limiter>,
+    scratch: Scratch,
+}
+
+impl Engine {
+    /// An engine for these rules.
+    pub fn new(rules: Arc<RuleSet>) -> Self {
+        let mut engine = Engine::default();
+        engine.replace_rules(rules);
+        engine
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// Puts other rules in force. Variables keep their values; rate limits start anew, as in the reference.
+    pub fn replace_rules(&mut self, rules: Arc<RuleSet>) {
+        self.store.rebind(self.rules.variables(), rules.variables());
+        let rates: BTreeMap<usize, _> = rules.compiled().map(|rule| (rule.number, rule.rate)).collect();
+        self.limiters = rates.into_values().map(Limiter::new).collect();
+        self.rules = rules;
+    }
+
+    /// Evaluates an event: appends the rules that it matches to `matches`, in the order of evaluation.
+    ///
+    /// `now`: nanoseconds on a clock that does not go back; lives of variables and rate limits are measured with it. Nothing
+    /// is allocated for an event that no rule matches.
+    pub fn evaluate<E: secl::Event + Scopes>(&mut self, event: &E, now: u64, matches: &mut Vec<Match>) {
+        let rules = Arc::clone(&self.rules);
+        for rule in rules.bucket(event.event_type()) {
+            let view = View::new(rules.variables(), &self.store, event, now);
+            if rule.condition.matches(event, &view, &mut self.scratch) {
+                matches.push(self.matched(&rules, rule, event, now));
+            }
+        }
+    }
+
+    fn matched<E: secl::Event + Scopes>(
+        &mut self,
+        rules: &RuleSet,
+        rule: &CompiledRule,
+        event: &E,
+        now: u64,
+    ) -> Match {
+        let token = self.limiter_token(rules, rule, event, now);
+        let verdict = self.limiters.get_mut(rule.number).map(|limiter| limiter.check(token, now));
+        let (passes, suppressed) = match verdict {
+            Some(Verdict::Hold) => (false, 0),
+            Some(Verdict::Pass { suppressed }) => (true, suppressed),
+            None => (true, 0),
+        };
+        let mut requests = Vec::new();
+        for action in &rule.actions {
+            self.carry_out(rules, action, event, now, passes, &mut requests);
+        }
+        Match {
+            rule: Arc::clone(&rule.info),
+            reported: passes && !rule.info.silent,
+            suppressed,
+            actions: requests,
+        }
+    }
+
+    /// Hash of the values of the fields that choose the rate limit.
+    fn limiter_token<E: secl::Event + Scopes>(
+        &mut self,
+        rules: &RuleSet,
+        rule: &CompiledRule,
+        event: &E,
+        now: u64,
+    ) -> Option<u64> {
+        if rule.limiter_token.is_empty() {
+            return None;
+        }
+        let view = View::new(rules.variables(), &self.store, event, now);
+        let mut hasher = FxBuildHasher.build_hasher();
+        for field in &rule.limiter_token {
+            field.eval(event, &view, &mut self.scratch, READ_ELEMENTS).hash(&mut hasher);
+        }
+        Some(hasher.finish())
+    }
+
+    fn carry_out<E: secl::Event + Scopes>(
+        &mut self,
+        rules: &RuleSet,
+        action: &Action,
+        event: &E,
+        now: u64,
+        passes: bool,
+        requests: &mut Vec<ActionRequest>,
+    ) {
+        let view = View::new(rules.variables(), &self.store, event, now);
+        if let Some(filter) = &action.filter
+            && !filter.matches(event, &view, &mut self.scratch)
+        {
+            return;
+        }
+        let kind = match &action.effect {
+            ActionEffect::Set(set) => return self.set(rules, set, event, now),
+            ActionEffect::Log { level, message } => {
+                let message = match message.eval(event, &view, &mut self.scratch, READ_ELEMENTS) {
+                    Value::Str(message) => message,
+                    _ => Vec::new(),
+                };
+                RequestKind::Log { level: *level, message }
+            }
+            ActionEffect::Request(kind) => kind.clone(),
+        };
+        if passes || !kind.follows_report() {
+            requests.push(ActionRequest { kind, supported: action.supported });
+        }
+    }
+
+    fn set<E: secl::Event + Scopes>(&mut self, rules: &RuleSet, set: &SetAction, event: &E, now: u64) {
+        let view = View::new(rules.variables(), &self.store, event, now);
+        let computed;
+        let value = match &set.value {
+            SetValue::Literal(value) => value,
+            SetValue::Computed(expression) => {
+                computed = expression.eval(event, &view, &mut self.scratch, READ_ELEMENTS);
+                &computed
+            }
+        };
+        let target = match &set.scope_field {
+            None => View::target(event, set.scope),
+            Some(field) => match field.eval(event, &view, &mut self.scratch, 1) {
+                // The start time of the other process is not known: its variables end when it does, see `process_ended`.
+                Value::Int(pid) => u32::try_from(pid)
+                    .ok()
+                    .filter(|&pid| pid != 0)
+                    .map(|pid| Target::Process(ProcessKey { pid, start_time: 0 })),
+                _ => None,
+            },
+        };
+        if let Some(target) = target {
+            let write = Write { id: set.id, value, append: set.append, ttl: set.ttl, size: set.size };
+            self.store.write(rules.variables(), target, write, now);
+        }
+    }
+
+    /// The variables that the report of an event shows: those that are set and not private, by name.
+    pub fn visible_variables<E: secl::Event + Scopes>(&self, event: &E, now: u64) -> Vec<(&str, Value)> {
+        let table = self.rules.variables();
+        let view = View::new(table, &self.store, event, now);
+        let shown = table.iter().filter(|(_, declaration)| !declaration.private).filter_map(|(id, declaration)| {
+            let value = view.value(id).filter(|value| *value != Value::zero(declaration.ty))?;
+            Some((declaration.name.as_str(), value))
+        });
+        shown.collect()
+    }
+
+    /// How many reports of each rule were held back since the rules are in force; only those of which any were.
+    pub fn suppressed(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.rules
+            .rules()
+            .iter()
+            .zip(&self.limiters)
+            .map(|(rule, limiter)| (rule.id.as_str(), limiter.suppressed_total()))
+            .filter(|(_, suppressed)| *suppressed > 0)
+    }
+
+    /// How full the store of variables is.
+    pub fn variable_stats(&self) -> StoreStats {
+        self.store.stats()
+    }
+
+    /// A process has ended: its variables go.
+    pub fn process_ended(&mut self, process: ProcessKey) {
+        self.store.forget_process(process);
+    }
+
+    /// A container has ended: its variables go.
+    pub fn container_ended(&mut self, id: &[u8]) {
+        self.store.forget_container(id);
+    }
+
+    /// A control group is gone: its variables go.
+    pub fn cgroup_ended(&mut self, id: &[u8]) {
+        self.store.forget_cgroup(id);
+    }
+
+    /// Gives the memory of expired variables back; to be called now and then, such as once a minute.
+    pub fn purge(&mut self, now: u64) {
+        self.store.purge(now);
+    }
+}

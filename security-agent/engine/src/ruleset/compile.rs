@@ -1,0 +1,209 @@
+//! Compiles macros and rules.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use secl::ast::{Expr, ExprKind};
+use secl::span::Span;
+use secl::{Compiler, EventTypeId, Limits, Macros, Schema};
+
+use super::action::{self, Action};
+use super::{CompiledRule, LoadOptions, RuleInfo};
+use crate::diagnostic::{Place, Report, Severity, codes};
+use crate::limiter::Rate;
+use crate::policy::{MacroBody, MacroDefinition, MacroValue, RuleDefinition};
+use crate::text::Text;
+use crate::variables::VariableTable;
+
+/// Diagnostics of the rule language, placed in the policy.
+pub(super) fn language_reports(found: &[secl::Diagnostic], text: &Text) -> Vec<Report> {
+    found.iter().map(|diagnostic| language_report(diagnostic, text)).collect()
+}
+
+fn language_report(diagnostic: &secl::Diagnostic, text: &Text) -> Report {
+    let severity = match diagnostic.severity {
+        secl::Severity::Error => Severity::Error,
+        secl::Severity::Warning => Severity::Warning,
+    };
+    let place = Place::In(text.clone(), diagnostic.span.start, diagnostic.span.end);
+    Report::language(severity, diagnostic.code.id(), place, diagnostic.message.clone())
+        .help(diagnostic.help.clone())
+}
+
+/// Defines macros. Those that are wrong stay undefined.
+pub(super) fn macros(
+    definitions: &[MacroDefinition],
+    schema: &dyn Schema,
+    variables: &VariableTable,
+    reports: &mut Vec<Report>,
+) -> Macros {
+    let limits = Limits::default();
+    let mut macros = Macros::new();
+    for definition in definitions {
+        let id = definition.id.as_str();
+        let found = match &definition.body {
+            MacroBody::Expression(text) => macros
+                .define(id, text.as_str(), &limits)
+                .map_err(|found| language_reports(&found, text)),
+            MacroBody::Values(values) => define_values(&mut macros, id, values, &limits).map_err(|found| {
+                found.into_iter().map(|message| Report::error(codes::BAD_MACRO, &definition.id, message)).collect()
+            }),
+        };
+        if let Err(found) = found {
+            reports.extend(found.into_iter().map(|report: Report| report.of(id)));
+        }
+    }
+    // What the names in a macro mean can only be told once all macros are there.
+    let compiler = Compiler { variables, macros: &macros, ..Compiler::new(schema) };
+    let mut wrong = Vec::new();
+    for definition in definitions {
+        let id = definition.id.as_str();
+        let found = compiler.check_macro(id);
+        if found.is_empty() {
+            continue;
+        }
+        wrong.push(id);
+        match &definition.body {
+            MacroBody::Expression(text) => {
+                reports.extend(language_reports(&found, text).into_iter().map(|report| report.of(id)));
+            }
+            MacroBody::Values(_) => reports.extend(
+                found.into_iter().map(|found| Report::error(codes::BAD_MACRO, &definition.id, found.message).of(id)),
+            ),
+        }
+    }
+    for id in wrong {
+        macros.remove(id);
+    }
+    macros
+}
+
+/// A macro that is given by its values.
+fn define_values(
+    macros: &mut Macros,
+    id: &str,
+    values: &[MacroValue],
+    limits: &Limits,
+) -> Result<(), Vec<String>> {
+    let members = values
+        .iter()
+        .map(|value| match value {
+            MacroValue::Int(value) => Ok(ExprKind::Int(*value)),
+            MacroValue::Text(text) => match_literal(text.as_str(), limits),
+        })
+        .map(|kind| kind.map(|kind| Expr { kind, span: Span::default() }))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|message| vec![message])?;
+    let list = Expr { kind: ExprKind::List(members), span: Span::default() };
+    let messages = |found: Vec<secl::Diagnostic>| found.into_iter().map(|found| found.message).collect();
+    macros.define(id, &list.to_string(), limits).map_err(messages)
+}
+
+/// A value of a macro: a literal string unless it is written as a pattern or regular expression.
+fn match_literal(text: &str, limits: &Limits) -> Result<ExprKind, String> {
+    let quoted = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('"'));
+    if !(quoted("~\"") || quoted("r\"") || quoted("\"")) {
+        return Ok(ExprKind::Str(text.as_bytes().to_vec()));
+    }
+    match secl::parse(text, limits) {
+        Ok(Expr { kind: kind @ (ExprKind::Str(_) | ExprKind::Pattern(_) | ExprKind::Regex(_)), .. }) => Ok(kind),
+        Ok(_) => Err(format!("`{text}` is not one literal")),
+        Err(found) => {
+            let message = found.into_iter().next().map(|found| found.message).unwrap_or_default();
+            Err(format!("`{text}`: {message}"))
+        }
+    }
+}
+
+/// Why a rule is not compiled.
+pub(super) enum Refusal {
+    /// Something is wrong with it.
+    Wrong(Vec<Report>),
+    /// Its type of events is not watched.
+    EventDisabled(String),
+}
+
+/// Compiles rules with everything that all rules share.
+pub(super) struct RuleCompiler<'a> {
+    pub(super) compiler: Compiler<'a>,
+    pub(super) schema: &'a model::Fields,
+    pub(super) variables: &'a VariableTable,
+    pub(super) options: &'a LoadOptions,
+}
+
+impl RuleCompiler<'_> {
+    /// Compiles a rule, for each type of events that it is about. Warnings go to `reports`.
+    pub(super) fn rule(
+        &self,
+        definition: &RuleDefinition,
+        info: &Arc<RuleInfo>,
+        number: usize,
+        reports: &mut Vec<Report>,
+    ) -> Result<Vec<CompiledRule>, Refusal> {
+        let Some(text) = &definition.expression else {
+            let report = Report::error(codes::NO_EXPRESSION, &definition.id, "the rule has no `expression`");
+            return Err(Refusal::Wrong(vec![report]));
+        };
+        let condition = self
+            .compiler
+            .rule(text.as_str())
+            .map_err(|found| Refusal::Wrong(language_reports(&found, text)))?;
+        reports.extend(
+            language_reports(condition.warnings(), text).into_iter().map(|report| report.of(info.id.as_str())),
+        );
+        let Some(event) = condition.event_type() else {
+            let message = "no field of the rule belongs to an event type";
+            return Err(Refusal::Wrong(vec![Report::error(codes::NO_EVENT, text, message)]));
+        };
+        if !self.is_enabled(event) {
+            return Err(Refusal::EventDisabled(self.schema.event_type_name(event).to_owned()));
+        }
+        let actions = self.actions(definition, event)?;
+        let limiter_token = self.limiter_token(definition, event)?;
+        Ok(vec![CompiledRule {
+            info: Arc::clone(info),
+            number,
+            event,
+            condition,
+            actions,
+            limiter_token,
+            rate: Rate::of_rule(definition.every),
+        }])
+    }
+
+    fn is_enabled(&self, event: EventTypeId) -> bool {
+        let enabled: Option<&BTreeSet<EventTypeId>> = self.options.enabled_events.as_ref();
+        enabled.is_none_or(|enabled| enabled.contains(&event))
+    }
+
+    fn actions(&self, definition: &RuleDefinition, event: EventTypeId) -> Result<Vec<Action>, Refusal> {
+        let mut actions = Vec::new();
+        let mut wrong = Vec::new();
+        for action in &definition.actions {
+            match action::compile(self, action, event) {
+                Ok(action) => actions.push(action),
+                Err(mut reports) => wrong.append(&mut reports),
+            }
+        }
+        if wrong.is_empty() { Ok(actions) } else { Err(Refusal::Wrong(wrong)) }
+    }
+
+    fn limiter_token(
+        &self,
+        definition: &RuleDefinition,
+        event: EventTypeId,
+    ) -> Result<Vec<secl::ValueExpr>, Refusal> {
+        let mut fields = Vec::new();
+        for field in &definition.limiter_token {
+            let value = self.compiler.value(field.as_str(), Some(event)).map_err(|found| {
+                Refusal::Wrong(language_reports(&found, field))
+            })?;
+            if value.as_field().is_none() {
+                let message = format!("`{}` is not a field", field.as_str());
+                return Err(Refusal::Wrong(vec![Report::error(codes::BAD_LIMITER, field, message)]));
+            }
+            fields.push(value);
+        }
+        Ok(fields)
+    }
+}
