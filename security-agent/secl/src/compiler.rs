@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::ast::Expr;
 use crate::check::{Checker, Computed};
@@ -12,7 +13,7 @@ use crate::ir::{Cond, IntExpr, Source, TextExpr};
 use crate::limits::Limits;
 use crate::macros::Macros;
 use crate::parser::parse;
-use crate::program::{CompiledTest, IntOperand, Node, Tests, net};
+use crate::program::{IntOperand, Program, net};
 use crate::schema::{Event, EventTypeId, FieldId, IteratorId, Schema, VariableId, VariableNames, Variables};
 use crate::span::Span;
 use crate::value::{IpNet, Kind, Type, Value};
@@ -118,13 +119,10 @@ impl<'a> Compiler<'a> {
                 "this never holds, whatever the event",
             ));
         }
-        let mut tests = Tests::default();
-        let node = tests.add(&cond, self.limits.regex_bytes);
         let variables = checker.variables;
         Ok(Rule {
             cond,
-            node,
-            tests: tests.finish(),
+            program: OnceLock::new(),
             event,
             register,
             fields,
@@ -197,7 +195,31 @@ fn split(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
 /// Memory that evaluation reuses. One per thread is enough.
 #[derive(Default)]
 pub struct Scratch {
+    /// For strings with values filled in.
     pub(crate) buffer: Cell<Vec<u8>>,
+    /// A bit for each rule of the event's type that is worth evaluating.
+    pub(crate) candidates: Vec<u64>,
+    /// Per test the generation it was evaluated in, times two, and its result.
+    pub(crate) memo: Vec<u32>,
+    /// Counts events.
+    pub(crate) generation: u32,
+}
+
+impl Scratch {
+    /// Makes room for a new event.
+    pub(crate) fn begin(&mut self, rules: usize, tests: usize) {
+        self.candidates.clear();
+        self.candidates.resize(rules.div_ceil(64), 0);
+        if self.memo.len() < tests {
+            self.memo.resize(tests, 0);
+        }
+        self.generation += 1;
+        // One bit of a memo is the result.
+        if self.generation >= u32::MAX >> 1 {
+            self.memo.fill(0);
+            self.generation = 1;
+        }
+    }
 }
 
 impl std::fmt::Debug for Scratch {
@@ -210,8 +232,8 @@ impl std::fmt::Debug for Scratch {
 #[derive(Debug)]
 pub struct Rule {
     pub(crate) cond: Cond,
-    node: Node,
-    tests: Vec<CompiledTest>,
+    /// For evaluation of this rule alone; rule sets have programs that share tests.
+    program: OnceLock<Program>,
     event: Option<EventTypeId>,
     pub(crate) register: Option<IteratorId>,
     fields: BTreeMap<FieldId, String>,
@@ -266,6 +288,10 @@ impl Rule {
         self.matching_element(event, variables, scratch).is_some()
     }
 
+    pub(crate) fn program(&self) -> &Program {
+        self.program.get_or_init(|| Program::new(&self.cond, self.regex_bytes))
+    }
+
     /// Like [`Rule::matches`]; the inner value is the position of the element that satisfies it, if it binds one.
     pub(crate) fn matching_element<E: Event, V: Variables>(
         &self,
@@ -273,9 +299,10 @@ impl Rule {
         variables: &V,
         scratch: &Scratch,
     ) -> Option<Option<usize>> {
+        let program = self.program();
         let holds = |at| {
             let scene = Scene { event, variables, at, buffer: &scratch.buffer };
-            self.node.holds(&mut |number| scene.test(&self.tests[number as usize].kind))
+            program.holds(&scene)
         };
         match self.register {
             None => holds(None).then_some(None),
@@ -292,20 +319,16 @@ pub struct ValueExpr {
     computed: Computed,
     ty: Type,
     /// For conditions.
-    node: Option<(Node, Vec<CompiledTest>)>,
+    program: Option<Program>,
 }
 
 impl ValueExpr {
     fn new(computed: Computed, ty: Type, limits: &Limits) -> Self {
-        let node = match &computed {
-            Computed::Cond(cond) => {
-                let mut tests = Tests::default();
-                let node = tests.add(cond, limits.regex_bytes);
-                Some((node, tests.finish()))
-            }
+        let program = match &computed {
+            Computed::Cond(cond) => Some(Program::new(cond, limits.regex_bytes)),
             _ => None,
         };
-        Self { computed, ty, node }
+        Self { computed, ty, program }
     }
 
     /// Type of the values it gives.
@@ -334,9 +357,9 @@ impl ValueExpr {
         let scene = Scene { event, variables, at: None, buffer: &scratch.buffer };
         match &self.computed {
             Computed::Const(value) => value.clone(),
-            Computed::Cond(_) => Value::Bool(self.node.as_ref().is_some_and(|(node, tests)| {
-                node.holds(&mut |number| scene.test(&tests[number as usize].kind))
-            })),
+            Computed::Cond(_) => {
+                Value::Bool(self.program.as_ref().is_some_and(|program| program.holds(&scene)))
+            }
             Computed::Int(expr) => ints(&scene, expr, self.ty.list, limit),
             Computed::Text(text) => texts(&scene, text, self.ty.list, limit),
             Computed::Source(source) => read(&scene, source, limit),

@@ -11,13 +11,17 @@ mod compiler;
 pub mod diagnostic;
 mod escape;
 mod eval;
+mod explain;
+pub mod fim;
 pub mod ir;
 mod lexer;
 pub mod limits;
 mod macros;
 mod parser;
+pub mod partial;
 mod print;
 mod program;
+mod ruleset;
 pub mod schema;
 pub mod span;
 mod suggest;
@@ -28,9 +32,11 @@ pub mod value;
 pub use code::Code;
 pub use compiler::{Compiler, Rule, Scratch, ValueExpr};
 pub use diagnostic::{Diagnostic, Severity};
+pub use explain::Reason;
 pub use limits::Limits;
 pub use macros::Macros;
 pub use parser::parse;
+pub use ruleset::{Matches, RuleSet};
 pub use schema::{
     Event, EventTypeId, Field, FieldId, IteratorId, Matching, NoVariables, Schema, Variable, VariableId,
     VariableNames, Variables,

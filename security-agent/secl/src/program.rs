@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::eval::Scene;
 use crate::ir::{Cond, IntExpr, Like, Order, Part, Source, Test, TextExpr};
+use crate::schema::{Event, Variables};
 use crate::text::matcher::TextMatcher;
 use crate::value::IpNet;
 
@@ -28,6 +30,26 @@ impl Node {
             Self::All(parts) => parts.iter().all(|part| part.holds(test)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(test)),
         }
+    }
+}
+
+/// A condition by itself.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// Of the same shape as the condition it was made of.
+    pub(crate) node: Node,
+    pub(crate) tests: Vec<CompiledTest>,
+}
+
+impl Program {
+    pub(crate) fn new(cond: &Cond, regex_bytes: usize) -> Self {
+        let mut tests = Tests::default();
+        let node = tests.add(cond, regex_bytes);
+        Self { node, tests: tests.finish() }
+    }
+
+    pub(crate) fn holds<E: Event, V: Variables>(&self, scene: &Scene<'_, E, V>) -> bool {
+        self.node.holds(&mut |number| scene.test(&self.tests[number as usize].kind))
     }
 }
 
@@ -119,6 +141,11 @@ pub(crate) struct IntOperand {
 impl IntOperand {
     pub(crate) fn new(expr: &IntExpr) -> Self {
         Self { expr: expr.clone(), list: expr.list() }
+    }
+
+    /// The plain value of a field or variable.
+    pub(crate) fn source(source: Source) -> Self {
+        Self { expr: IntExpr::Source(source), list: source.ty().list.then_some(source) }
     }
 }
 

@@ -222,14 +222,14 @@ impl Checker<'_> {
             Operand::Text(subject) => {
                 let literals = self.members(members, "a string", |member| match member {
                     Operand::Literal(literal) => Ok(literal),
-                    other => Err(other),
+                    other => Err(other.describe()),
                 })?;
                 self.text_in(&subject, literals, false, at)
             }
             Operand::Int(subject, _) => {
                 let values = self.members(members, "an int constant", |member| match member {
                     Operand::Int(IntExpr::Const(value), _) => Ok(value),
-                    other => Err(other),
+                    other => Err(other.describe()),
                 })?;
                 let mut values: Vec<i64> = values.into_iter().map(|(value, _)| value).collect();
                 values.sort_unstable();
@@ -282,7 +282,7 @@ impl Checker<'_> {
     fn nets(&mut self, members: Vec<(Operand, Span)>) -> Option<Vec<IpNet>> {
         let nets = self.members(members, "an IP address or network", |member| match member {
             Operand::Net(net) => Ok(net),
-            other => Err(other),
+            other => Err(other.describe()),
         })?;
         let mut nets: Vec<_> = nets.into_iter().map(|(net, _)| net).collect();
         nets.sort_unstable();
@@ -295,7 +295,7 @@ impl Checker<'_> {
         &mut self,
         members: Vec<(Operand, Span)>,
         wanted: &str,
-        read: impl Fn(Operand) -> Result<T, Operand>,
+        read: impl Fn(Operand) -> Result<T, String>,
     ) -> Option<Vec<(T, Span)>> {
         let count = members.len();
         let mut good = Vec::with_capacity(count);
@@ -303,8 +303,7 @@ impl Checker<'_> {
             match read(member) {
                 Ok(value) => good.push((value, span)),
                 Err(other) => {
-                    let message = format!("expected {wanted}, found {}", other.describe());
-                    self.error::<()>(Code::TypeMismatch, span, message);
+                    self.error::<()>(Code::TypeMismatch, span, format!("expected {wanted}, found {other}"));
                 }
             }
         }

@@ -85,16 +85,11 @@ impl Checker<'_> {
         if pattern && !self.stars_fit(&literal.text, subject.matching, span) {
             return false;
         }
-        if is_path && literal.template.is_none() {
-            if let Some(problem) = path_problem(&literal.text) {
-                let text = String::from_utf8_lossy(&literal.text);
-                let found = Diagnostic::error(
-                    Code::BadPath,
-                    span,
-                    format!("invalid path `{}`: {problem}", shortened(&text)),
-                );
-                return self.report::<()>(found).is_some();
-            }
+        let problem = if is_path && literal.template.is_none() { path_problem(&literal.text) } else { None };
+        if let Some(problem) = problem {
+            let text = String::from_utf8_lossy(&literal.text);
+            let message = format!("invalid path `{}`: {problem}", shortened(&text));
+            return self.error::<()>(Code::BadPath, span, message).is_some();
         }
         let limit = subject.max_literal.map_or(usize::MAX, usize::from);
         if !pattern && literal.template.is_none() && literal.text.len() > limit {

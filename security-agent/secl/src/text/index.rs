@@ -46,6 +46,11 @@ impl AnyPattern {
         matches!(self, Self::Plain(pattern) if pattern.is_literal())
     }
 
+    /// Length of the text it is found by: at one of its ends, and in its middle.
+    pub(crate) fn strength(&self) -> (usize, usize) {
+        (self.prefix().len().max(self.suffix().len()), self.middle().len())
+    }
+
     fn prefix(&self) -> &[u8] {
         match self {
             Self::Plain(pattern) => pattern.prefix(),
