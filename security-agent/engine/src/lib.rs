@@ -14,6 +14,7 @@ pub mod request;
 pub mod ruleset;
 pub mod source;
 mod suggest;
+pub mod testing;
 mod text;
 pub mod variables;
 pub mod version;

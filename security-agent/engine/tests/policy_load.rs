@@ -3,8 +3,6 @@
 mod shared;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use engine::loader::{PolicyFile, PolicyFiles};
 use engine::{Engine, LoadOptions, load};
 use model::{Fields, FlatEvent};
@@ -88,7 +86,7 @@ fn check_steps(case: &Value, options: &LoadOptions) -> Result<(), String> {
     if result.has_errors() {
         return Err(format!("{:?}", result.diagnostics));
     }
-    let mut engine = Engine::new(Arc::new(result.rules));
+    let mut engine = Engine::new(result.rules);
     let mut now: u64 = 1_700_000_000_000_000_000;
     for (number, step) in case["steps"].as_array().expect("steps").iter().enumerate() {
         if let Some(sleep) = step["sleep_ms"].as_u64() {
@@ -97,7 +95,7 @@ fn check_steps(case: &Value, options: &LoadOptions) -> Result<(), String> {
         }
         if !step["reload"].is_null() {
             let files = if step["reload"].is_object() { files(&step["reload"]) } else { files(case) };
-            engine.replace_rules(Arc::new(load(files, &Fields::default(), options).rules));
+            engine.replace_rules(load(files, &Fields::default(), options).rules);
             continue;
         }
         let event: Map<String, Value> =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use secl::Compiler;
+use secl::{Compiler, Macros};
 
 use super::compile::{self, Refusal, RuleCompiler};
 use super::outcome::{PolicyOutcome, RuleCounts, RuleOutcome, RuleStatus};
@@ -24,7 +24,9 @@ use crate::variables::VariableTable;
 #[derive(Debug)]
 pub struct Load {
     /// The rules in force.
-    pub rules: RuleSet,
+    pub rules: Arc<RuleSet>,
+    /// The macros that they were compiled with.
+    pub macros: Macros,
     /// What became of each policy and its rules.
     pub policies: Vec<PolicyOutcome>,
     /// Everything that is wrong, in the order of files and lines.
@@ -276,7 +278,7 @@ impl<'a> Loader<'a> {
             bucket.sort_by_key(|rule| std::cmp::Reverse(priorities.get(&rule.number).copied().unwrap_or(0)));
         }
         rule_set.variables = variables;
-        self.finish(rule_set)
+        self.finish(rule_set, compiled_macros)
     }
 
     fn info(&self, rule: &MergedRule) -> RuleInfo {
@@ -356,7 +358,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn finish(self, rules: RuleSet) -> Load {
+    fn finish(self, rules: RuleSet, macros: Macros) -> Load {
         let outcomes = || self.policies.iter().flat_map(|policy| &policy.rules).map(|rule| &rule.status);
         let counts = RuleCounts {
             loaded: rules.rules.len(),
@@ -368,7 +370,8 @@ impl<'a> Loader<'a> {
             (test, path, line)
         });
         Load {
-            rules,
+            rules: Arc::new(rules),
+            macros,
             counts,
             tests: tests.collect(),
             diagnostics: self.diagnostics.into_sorted(),
