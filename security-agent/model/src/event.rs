@@ -72,6 +72,11 @@ macro_rules! events {
                 match self { $( Self::$Kind => concat!($($doc, "\n"),+), )* }
             }
 
+            /// Name of the type of the payload.
+            pub(crate) const fn record(self) -> &'static str {
+                match self { $( Self::$Kind => <payload::$Payload as Record>::NAME, )* }
+            }
+
             /// The parts of the payload.
             pub(crate) const fn parts(self) -> &'static [Part] {
                 match self { $( Self::$Kind => <payload::$Payload as Record>::PARTS, )* }

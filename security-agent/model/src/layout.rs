@@ -49,6 +49,8 @@ pub(crate) enum Access {
 pub(crate) struct Root {
     /// The prefix, without the dot behind it.
     pub(crate) name: &'static str,
+    /// Name of the record's type.
+    pub(crate) record: &'static str,
     /// The parts of the record.
     pub(crate) parts: &'static [Part],
     /// The way to the record.
@@ -56,8 +58,8 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    const fn new(name: &'static str, parts: &'static [Part], access: Access) -> Self {
-        Self { name, parts, access }
+    const fn new<R: Record>(name: &'static str, access: Access) -> Self {
+        Self { name, record: R::NAME, parts: R::PARTS, access }
     }
 
     /// The type of event that has it; `None`: every one.
@@ -96,25 +98,24 @@ const ITERATORS: [Access; 5] = [
 const SHARED: [Root; 17] = {
     use Access::{Ancestors, Parent, Process as Itself};
     use Actor::{Current, LimitTarget, On, SignalTarget, Tracee};
-    let process = Process::PARTS;
     [
-        Root::new("event", Context::PARTS, Access::Context),
-        Root::new("network", Packet::PARTS, Access::Packet),
-        Root::new("process", process, Itself(Current)),
-        Root::new("process.parent", process, Parent(Current)),
-        Root::new("process.ancestors", process, Ancestors(Current)),
-        Root::new("exec", process, Itself(On(EventKind::Exec))),
-        Root::new("exit", process, Itself(On(EventKind::Exit))),
-        Root::new("ptrace.tracee", process, Itself(Tracee)),
-        Root::new("ptrace.tracee.parent", process, Parent(Tracee)),
-        Root::new("ptrace.tracee.ancestors", process, Ancestors(Tracee)),
-        Root::new("signal.target", process, Itself(SignalTarget)),
-        Root::new("signal.target.parent", process, Parent(SignalTarget)),
-        Root::new("signal.target.ancestors", process, Ancestors(SignalTarget)),
-        Root::new("setrlimit.target", process, Itself(LimitTarget)),
-        Root::new("setrlimit.target.parent", process, Parent(LimitTarget)),
-        Root::new("setrlimit.target.ancestors", process, Ancestors(LimitTarget)),
-        Root::new("network_flow_monitor.flows", Flow::PARTS, Access::Flows),
+        Root::new::<Context>("event", Access::Context),
+        Root::new::<Packet>("network", Access::Packet),
+        Root::new::<Process>("process", Itself(Current)),
+        Root::new::<Process>("process.parent", Parent(Current)),
+        Root::new::<Process>("process.ancestors", Ancestors(Current)),
+        Root::new::<Process>("exec", Itself(On(EventKind::Exec))),
+        Root::new::<Process>("exit", Itself(On(EventKind::Exit))),
+        Root::new::<Process>("ptrace.tracee", Itself(Tracee)),
+        Root::new::<Process>("ptrace.tracee.parent", Parent(Tracee)),
+        Root::new::<Process>("ptrace.tracee.ancestors", Ancestors(Tracee)),
+        Root::new::<Process>("signal.target", Itself(SignalTarget)),
+        Root::new::<Process>("signal.target.parent", Parent(SignalTarget)),
+        Root::new::<Process>("signal.target.ancestors", Ancestors(SignalTarget)),
+        Root::new::<Process>("setrlimit.target", Itself(LimitTarget)),
+        Root::new::<Process>("setrlimit.target.parent", Parent(LimitTarget)),
+        Root::new::<Process>("setrlimit.target.ancestors", Ancestors(LimitTarget)),
+        Root::new::<Flow>("network_flow_monitor.flows", Access::Flows),
     ]
 };
 
@@ -129,7 +130,12 @@ const ROOT_TABLE: [Root; ROOT_COUNT] = {
     while index < ROOT_COUNT {
         roots[index] = if index < EventKind::ALL.len() {
             let kind = EventKind::ALL[index];
-            Root::new(kind.name(), kind.parts(), Access::Payload(kind))
+            Root {
+                name: kind.name(),
+                record: kind.record(),
+                parts: kind.parts(),
+                access: Access::Payload(kind),
+            }
         } else {
             SHARED[index - EventKind::ALL.len()]
         };
@@ -208,7 +214,7 @@ fn each_leaf(parts: &'static [Part], prefix: &str, visit: &mut dyn FnMut(&str, &
     for part in parts {
         match part {
             Part::Leaf(leaf) => visit(&join(prefix, leaf.name), leaf),
-            Part::Nested { name, parts } => each_leaf(parts, &join(prefix, name), visit),
+            Part::Nested { name, parts, .. } => each_leaf(parts, &join(prefix, name), visit),
         }
     }
 }

@@ -13,6 +13,8 @@ mod arguments;
 mod case;
 pub mod constants;
 mod container;
+#[cfg(test)]
+mod docs;
 pub mod environment;
 mod event;
 mod file;

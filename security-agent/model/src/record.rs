@@ -78,6 +78,8 @@ pub enum Part {
     Nested {
         /// Name that the names of its fields are put behind, with a dot; empty: they stand for themselves.
         name: &'static str,
+        /// Name of the record's type.
+        record: &'static str,
         /// Its parts.
         parts: &'static [Part],
     },
@@ -104,7 +106,7 @@ pub(crate) fn position(parts: &[Part], name: &str) -> Option<usize> {
         match part {
             Part::Leaf(leaf) if leaf.name == name => return Some(first),
             Part::Leaf(_) => first += 1,
-            Part::Nested { name: prefix, parts } => {
+            Part::Nested { name: prefix, parts, .. } => {
                 let rest = if prefix.is_empty() {
                     Some(name)
                 } else {
@@ -166,6 +168,9 @@ impl<'a> Strs<'a> {
 
 /// A struct declared by `record!`.
 pub(crate) trait Record {
+    /// Name of the type.
+    const NAME: &'static str;
+
     /// Its parts, in the order of their numbers.
     const PARTS: &'static [Part];
 
@@ -398,6 +403,8 @@ macro_rules! record {
         }
 
         impl $crate::record::Record for $Name {
+            const NAME: &'static str = stringify!($Name);
+
             const PARTS: &'static [$crate::record::Part] = &[
                 $($( $crate::record::Part::Leaf($crate::record::Leaf {
                     name: $leaf_name,
@@ -417,6 +424,7 @@ macro_rules! record {
                 }), )*)?
                 $($( $crate::record::Part::Nested {
                     name: $nested_name,
+                    record: <<$nested_ty as $crate::record::Nested>::Record as $crate::record::Record>::NAME,
                     parts: <<$nested_ty as $crate::record::Nested>::Record as $crate::record::Record>::PARTS,
                 }, )*)?
             ];

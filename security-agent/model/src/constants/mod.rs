@@ -47,6 +47,11 @@ impl Group {
         self.values.iter().chain(native).copied()
     }
 
+    /// Names and values that all architectures share, for the documentation.
+    pub fn common(&self) -> &'static [(&'static str, i64)] {
+        self.values
+    }
+
     /// Names and values on aarch64 only, for the documentation.
     pub fn aarch64_only(&self) -> &'static [(&'static str, i64)] {
         self.aarch64
