@@ -25,8 +25,21 @@ pub struct Match {
     pub reported: bool,
     /// Matches of the rule that were held back since the last one that was not.
     pub suppressed: u64,
+    /// Why it matched; empty if it is not reported.
+    pub reasons: Vec<Reason>,
     /// What other parts of the agent have to do.
     pub actions: Vec<ActionRequest>,
+}
+
+/// A condition that decided that a rule matched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    /// The condition as written in the rule.
+    pub condition: String,
+    /// Whether it held; one within `!(…)` decides by not holding.
+    pub held: bool,
+    /// The fields and variables that it read, with their values.
+    pub values: Vec<(String, Value)>,
 }
 
 /// The rules in force with everything that changes while they are.
@@ -36,6 +49,8 @@ pub struct Engine {
     store: VariableStore,
     limiters: Vec<Limiter>,
     scratch: Scratch,
+    /// For what is evaluated while the rules of an event are gone through.
+    action_scratch: Scratch,
 }
 
 impl Engine {
@@ -54,7 +69,8 @@ impl Engine {
     /// Puts other rules in force. Variables keep their values; rate limits start anew, as in the reference.
     pub fn replace_rules(&mut self, rules: Arc<RuleSet>) {
         self.store.rebind(self.rules.variables(), rules.variables());
-        let rates: BTreeMap<usize, _> = rules.compiled().map(|rule| (rule.number, rule.rate)).collect();
+        let rates: BTreeMap<usize, _> =
+            rules.compiled().iter().map(|rule| (rule.number, rule.rate)).collect();
         self.limiters = rates.into_values().map(Limiter::new).collect();
         self.rules = rules;
     }
@@ -65,12 +81,17 @@ impl Engine {
     /// is allocated for an event that no rule matches.
     pub fn evaluate<E: secl::Event + Scopes>(&mut self, event: &E, now: u64, matches: &mut Vec<Match>) {
         let rules = Arc::clone(&self.rules);
-        for rule in rules.bucket(event.event_type()) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut found = rules.index().start(event, &mut scratch);
+        loop {
+            // A new view each time: what a match did to variables is seen by the rules after it.
             let view = View::new(rules.variables(), &self.store, event, now);
-            if rule.condition.matches(event, &view, &mut self.scratch) {
+            let Some(position) = found.next(event, &view) else { break };
+            if let Some(rule) = rules.compiled().get(position) {
                 matches.push(self.matched(&rules, rule, event, now));
             }
         }
+        self.scratch = scratch;
     }
 
     fn matched<E: secl::Event + Scopes>(
@@ -87,16 +108,34 @@ impl Engine {
             Some(Verdict::Pass { suppressed }) => (true, suppressed),
             None => (true, 0),
         };
+        let reported = passes && !rule.info.silent;
+        // Before actions change the variables that decided.
+        let reasons = if reported { self.explain(rules, rule, event, now) } else { Vec::new() };
         let mut requests = Vec::new();
         for action in &rule.actions {
             self.carry_out(rules, action, event, now, passes, &mut requests);
         }
-        Match {
-            rule: Arc::clone(&rule.info),
-            reported: passes && !rule.info.silent,
-            suppressed,
-            actions: requests,
-        }
+        Match { rule: Arc::clone(&rule.info), reported, suppressed, reasons, actions: requests }
+    }
+
+    /// The conditions that decided, with the values that they saw.
+    fn explain<E: secl::Event + Scopes>(
+        &mut self,
+        rules: &RuleSet,
+        rule: &CompiledRule,
+        event: &E,
+        now: u64,
+    ) -> Vec<Reason> {
+        let view = View::new(rules.variables(), &self.store, event, now);
+        let reasons = rule.condition.explain(event, &view, &mut self.action_scratch).unwrap_or_default();
+        reasons
+            .into_iter()
+            .map(|reason| Reason {
+                condition: rule.text().get(reason.span.start..reason.span.end).unwrap_or("").to_owned(),
+                held: reason.held,
+                values: reason.values,
+            })
+            .collect()
     }
 
     /// Hash of the values of the fields that choose the rate limit.
@@ -113,7 +152,7 @@ impl Engine {
         let view = View::new(rules.variables(), &self.store, event, now);
         let mut hasher = FxBuildHasher.build_hasher();
         for field in &rule.limiter_token {
-            field.eval(event, &view, &mut self.scratch, READ_ELEMENTS).hash(&mut hasher);
+            field.eval(event, &view, &mut self.action_scratch, READ_ELEMENTS).hash(&mut hasher);
         }
         Some(hasher.finish())
     }
@@ -129,14 +168,14 @@ impl Engine {
     ) {
         let view = View::new(rules.variables(), &self.store, event, now);
         if let Some(filter) = &action.filter
-            && !filter.matches(event, &view, &mut self.scratch)
+            && !filter.matches(event, &view, &mut self.action_scratch)
         {
             return;
         }
         let kind = match &action.effect {
             ActionEffect::Set(set) => return self.set(rules, set, event, now),
             ActionEffect::Log { level, message } => {
-                let message = match message.eval(event, &view, &mut self.scratch, READ_ELEMENTS) {
+                let message = match message.eval(event, &view, &mut self.action_scratch, READ_ELEMENTS) {
                     Value::Str(message) => message,
                     _ => Vec::new(),
                 };
@@ -155,13 +194,13 @@ impl Engine {
         let value = match &set.value {
             SetValue::Literal(value) => value,
             SetValue::Computed(expression) => {
-                computed = expression.eval(event, &view, &mut self.scratch, READ_ELEMENTS);
+                computed = expression.eval(event, &view, &mut self.action_scratch, READ_ELEMENTS);
                 &computed
             }
         };
         let target = match &set.scope_field {
             None => View::target(event, set.scope),
-            Some(field) => match field.eval(event, &view, &mut self.scratch, 1) {
+            Some(field) => match field.eval(event, &view, &mut self.action_scratch, 1) {
                 // The start time of the other process is not known: its variables end when it does, see `process_ended`.
                 Value::Int(pid) => u32::try_from(pid)
                     .ok()
@@ -180,10 +219,11 @@ impl Engine {
     pub fn visible_variables<E: secl::Event + Scopes>(&self, event: &E, now: u64) -> Vec<(&str, Value)> {
         let table = self.rules.variables();
         let view = View::new(table, &self.store, event, now);
-        let shown = table.iter().filter(|(_, declaration)| !declaration.private).filter_map(|(id, declaration)| {
-            let value = view.value(id).filter(|value| *value != Value::zero(declaration.ty))?;
-            Some((declaration.name.as_str(), value))
-        });
+        let shown =
+            table.iter().filter(|(_, declaration)| !declaration.private).filter_map(|(id, declaration)| {
+                let value = view.value(id).filter(|value| *value != Value::zero(declaration.ty))?;
+                Some((declaration.name.as_str(), value))
+            });
         shown.collect()
     }
 

@@ -270,7 +270,10 @@ mod tests {
             (version.major, version.minor, version.patch, version.abi, version.flavor)
         };
         assert_eq!(parse("6.1.0-18-amd64"), (6, 1, 0, "18".into(), "amd64".into()));
-        assert_eq!(parse("5.10.102.1-microsoft-standard-WSL2"), (5, 10, 102, "microsoft".into(), "standard-WSL2".into()));
+        assert_eq!(
+            parse("5.10.102.1-microsoft-standard-WSL2"),
+            (5, 10, 102, "microsoft".into(), "standard-WSL2".into())
+        );
         assert_eq!(parse("5.15"), (5, 15, 0, String::new(), String::new()));
         assert_eq!(parse(""), (0, 0, 0, String::new(), String::new()));
         assert_eq!(parse("6.18.5+"), (6, 18, 5, String::new(), String::new()));
@@ -278,7 +281,8 @@ mod tests {
 
     #[test]
     fn the_os_release_file_tells_the_distribution() {
-        let host = HostFacts::default().with_os_release("ID=\"rocky\"\nVERSION_ID=\"8.9\"\nID_LIKE=\"rhel fedora\"\n# x\n");
+        let host = HostFacts::default()
+            .with_os_release("ID=\"rocky\"\nVERSION_ID=\"8.9\"\nID_LIKE=\"rhel fedora\"\n# x\n");
         assert_eq!((host.os_id.as_str(), host.os_version_id.as_str()), ("rocky", "8.9"));
         assert!(host.is_version(super::RHEL, "8") && !host.is_version(super::RHEL, "7"));
     }

@@ -19,7 +19,7 @@ mod text;
 pub mod variables;
 pub mod version;
 mod yaml;
-pub use engine::{Engine, Match};
+pub use engine::{Engine, Match, Reason};
 pub use host::{HostFacts, KernelVersion};
 pub use request::{ActionRequest, RequestKind};
 pub use ruleset::{Load, LoadOptions, RuleInfo, RuleSet, load};

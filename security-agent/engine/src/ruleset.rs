@@ -3,6 +3,7 @@
 mod action;
 mod compile;
 mod declare;
+mod fim;
 mod load;
 mod outcome;
 mod select;
@@ -10,7 +11,6 @@ mod select;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use secl::{EventTypeId, ValueExpr};
 
 use crate::host::HostFacts;
@@ -110,13 +110,15 @@ pub struct RuleInfo {
 ///
 /// A rule of the pseudo event `fim.write` becomes several of these, which share their [`RuleInfo`] and limiter.
 #[derive(Debug)]
-pub struct CompiledRule {
+pub(crate) struct CompiledRule {
     /// What reports say about it.
-    pub info: Arc<RuleInfo>,
+    pub(crate) info: Arc<RuleInfo>,
     /// The rule's number, for its limiter.
-    pub number: usize,
+    pub(crate) number: usize,
     /// The type of events it is about.
-    pub event: EventTypeId,
+    pub(crate) event: EventTypeId,
+    /// The expression of the condition, if it is not the rule's own.
+    pub(crate) variant: Option<Box<str>>,
     /// Its condition.
     pub(crate) condition: secl::Rule,
     /// What is done when it matches.
@@ -127,29 +129,61 @@ pub struct CompiledRule {
     pub(crate) rate: Rate,
 }
 
-/// All rules that are in force, by the type of events they are about.
-#[derive(Debug, Default)]
+impl CompiledRule {
+    /// The expression of the condition.
+    pub(crate) fn text(&self) -> &str {
+        self.variant.as_deref().unwrap_or(&self.info.expression)
+    }
+}
+
+/// All rules that are in force.
+#[derive(Debug)]
 pub struct RuleSet {
-    buckets: FxHashMap<EventTypeId, Vec<CompiledRule>>,
+    /// In the order of evaluation: by falling priority, then in loading order.
+    compiled: Vec<CompiledRule>,
+    /// Finds the rules that an event satisfies.
+    index: secl::RuleSet,
     variables: VariableTable,
     rules: Vec<Arc<RuleInfo>>,
     macros: Vec<String>,
 }
 
+impl Default for RuleSet {
+    fn default() -> Self {
+        RuleSet::new(Vec::new(), VariableTable::default(), Vec::new(), Vec::new())
+    }
+}
+
 impl RuleSet {
+    /// A rule set of these rules, which are in the order of evaluation.
+    pub(crate) fn new(
+        compiled: Vec<CompiledRule>,
+        variables: VariableTable,
+        rules: Vec<Arc<RuleInfo>>,
+        macros: Vec<String>,
+    ) -> Self {
+        let index = secl::RuleSet::new(compiled.iter().map(|rule| &rule.condition));
+        RuleSet { compiled, index, variables, rules, macros }
+    }
+
     /// The types of events that its rules are about: what the probe has to watch.
     pub fn event_types(&self) -> BTreeSet<EventTypeId> {
-        self.buckets.keys().copied().collect()
+        self.index.event_types().collect()
     }
 
-    /// The rules that are about one type of events, in the order in which they are evaluated.
-    pub fn bucket(&self, event: EventTypeId) -> &[CompiledRule] {
-        self.buckets.get(&event).map_or(&[], Vec::as_slice)
+    /// All rules as compiled, in the order of evaluation.
+    pub(crate) fn compiled(&self) -> &[CompiledRule] {
+        &self.compiled
     }
 
-    /// All rules as compiled, in no order.
-    pub(crate) fn compiled(&self) -> impl Iterator<Item = &CompiledRule> {
-        self.buckets.values().flatten()
+    /// Finds the rules that an event satisfies.
+    pub(crate) fn index(&self) -> &secl::RuleSet {
+        &self.index
+    }
+
+    /// The compiled conditions of the rules that are about one type of events: what kernel filters are derived from.
+    pub fn conditions(&self, event: EventTypeId) -> impl Iterator<Item = &secl::Rule> {
+        self.compiled.iter().filter(move |rule| rule.event == event).map(|rule| &rule.condition)
     }
 
     /// All rules, in loading order.

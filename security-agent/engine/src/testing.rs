@@ -61,7 +61,7 @@ impl Runner<'_> {
     fn run(&self, test: &TestDefinition) -> TestResult {
         let id = test.rule.as_str();
         let rules = &self.load.rules;
-        let Some(rule) = rules.compiled().find(|rule| rule.info.id == id) else {
+        let Some(rule) = rules.compiled().iter().find(|rule| rule.info.id == id) else {
             return self.not_in_force(id);
         };
         let mut engine = Engine::new(Arc::clone(rules));
@@ -102,7 +102,9 @@ impl Runner<'_> {
         let known = self.load.policies.iter().flat_map(|policy| &policy.rules).find(|rule| rule.id == id);
         match known.map(|rule| &rule.status) {
             Some(RuleStatus::Skipped { reason, .. }) => TestResult::Skipped(reason.clone()),
-            Some(RuleStatus::Error { message }) => TestResult::Failed(format!("the rule does not load: {message}\n")),
+            Some(RuleStatus::Error { message }) => {
+                TestResult::Failed(format!("the rule does not load: {message}\n"))
+            }
             Some(RuleStatus::Loaded | RuleStatus::Merged) | None => {
                 TestResult::Failed(format!("there is no rule `{id}`\n"))
             }
@@ -111,9 +113,8 @@ impl Runner<'_> {
 
     fn event(&self, event: &Map<String, Value>, now: u64) -> Result<FlatEvent, String> {
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        FlatEvent::from_json(&Value::Object(event.clone()), now).map_err(|errors| {
-            errors.iter().map(|error| format!("{error}\n")).collect()
-        })
+        FlatEvent::from_json(&Value::Object(event.clone()), now)
+            .map_err(|errors| errors.iter().map(|error| format!("{error}\n")).collect())
     }
 
     /// Which of the rule's conditions hold, one a line.
@@ -126,7 +127,8 @@ impl Runner<'_> {
         let mut text = String::new();
         each_condition(&expr, 0, &mut |condition, depth| {
             let part = condition.span.of(expression);
-            let holds = compiler.condition(part).map(|part| part.matches(event, &view, &mut Scratch::default()));
+            let holds =
+                compiler.condition(part).map(|part| part.matches(event, &view, &mut Scratch::default()));
             let mark = match holds {
                 Ok(true) => "holds       ",
                 Ok(false) => "does not    ",

@@ -27,7 +27,8 @@ fn the_shipped_policy_does_what_its_tests_say() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     for rule in result.rules.rules() {
-        let tests = || result.tests.iter().map(|(test, ..)| test).filter(|test| test.rule.as_str() == rule.id);
+        let tests =
+            || result.tests.iter().map(|(test, ..)| test).filter(|test| test.rule.as_str() == rule.id);
         assert!(tests().any(|test| test.matches), "{} has no event that it must match", rule.id);
         assert!(tests().any(|test| !test.matches), "{} has no near miss", rule.id);
         let has = |prefix: &str| rule.product_tags.iter().any(|tag| tag.starts_with(prefix));

@@ -2,11 +2,11 @@
 
 mod shared;
 
-use std::collections::BTreeSet;
 use engine::loader::{PolicyFile, PolicyFiles};
 use engine::{Engine, LoadOptions, load};
 use model::{Fields, FlatEvent};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// A case that says how many errors there are in words rather than in numbers.
 fn expected_errors(value: &Value, found: usize) -> Result<(), String> {
@@ -48,7 +48,8 @@ fn check_load(case: &Value, options: &LoadOptions) -> Result<(), String> {
     let expect = &case["expect"];
     let result = load(files(case), &Fields::default(), options);
     let messages: Vec<_> = result.diagnostics.iter().map(|found| &found.message).collect();
-    expected_errors(&expect["errors"], result.counts.errors).map_err(|error| format!("{error}: {messages:?}"))?;
+    expected_errors(&expect["errors"], result.counts.errors)
+        .map_err(|error| format!("{error}: {messages:?}"))?;
     let loaded: BTreeSet<String> = result.loaded().map(str::to_owned).collect();
     for key in ["loaded", "enabled"] {
         if !expect[key].is_null() && ids(&expect[key]) != loaded {
@@ -68,14 +69,34 @@ fn check_load(case: &Value, options: &LoadOptions) -> Result<(), String> {
     }
     for (id, place) in expect["error_at"].as_object().into_iter().flatten() {
         // Places count within the expression, which stands on one line here.
-        let column: usize = place.as_str().and_then(|place| place.strip_prefix("1:")).expect("a place").parse().expect("a column");
+        let column: usize = place
+            .as_str()
+            .and_then(|place| place.strip_prefix("1:"))
+            .expect("a place")
+            .parse()
+            .expect("a column");
         let file = case["policies"][0].to_string();
-        let expression = case["policies"][0]["rules"].as_array().expect("rules").iter().find(|rule| rule["id"] == **id).expect("rule")["expression"].to_string();
+        let expression = case["policies"][0]["rules"]
+            .as_array()
+            .expect("rules")
+            .iter()
+            .find(|rule| rule["id"] == **id)
+            .expect("rule")["expression"]
+            .to_string();
         let start = file.find(&expression).expect("the expression") + 2;
-        let found = result.diagnostics.iter().find(|found| found.rule.as_ref() == Some(id)).expect("a diagnostic");
-        let escapes = expression[1..].char_indices().take_while(|(at, _)| *at < column - 1).filter(|(_, c)| *c == '\\').count();
+        let found =
+            result.diagnostics.iter().find(|found| found.rule.as_ref() == Some(id)).expect("a diagnostic");
+        let escapes = expression[1..]
+            .char_indices()
+            .take_while(|(at, _)| *at < column - 1)
+            .filter(|(_, c)| *c == '\\')
+            .count();
         if usize::try_from(found.column).expect("small") != start + column - 1 + escapes {
-            return Err(format!("error at column {}, {} expected", found.column, start + column - 1 + escapes));
+            return Err(format!(
+                "error at column {}, {} expected",
+                found.column,
+                start + column - 1 + escapes
+            ));
         }
     }
     Ok(())
@@ -98,8 +119,13 @@ fn check_steps(case: &Value, options: &LoadOptions) -> Result<(), String> {
             engine.replace_rules(load(files, &Fields::default(), options).rules);
             continue;
         }
-        let event: Map<String, Value> =
-            step["event"].as_object().expect("event").clone().into_iter().filter(|(key, _)| key != "~no_process").collect();
+        let event: Map<String, Value> = step["event"]
+            .as_object()
+            .expect("event")
+            .clone()
+            .into_iter()
+            .filter(|(key, _)| key != "~no_process")
+            .collect();
         let event = FlatEvent::from_json(&event.into(), i64::try_from(now).expect("time")).expect("event");
         let mut matches = Vec::new();
         engine.evaluate(&event, now, &mut matches);
@@ -124,7 +150,8 @@ fn policies_load_as_the_shared_cases_say() {
     for case in &cases {
         let version = case["agent_version"].as_str().expect("version").parse().expect("version");
         let options = LoadOptions { agent_version: version, ..LoadOptions::default() };
-        let result = if case["steps"].is_null() { check_load(case, &options) } else { check_steps(case, &options) };
+        let result =
+            if case["steps"].is_null() { check_load(case, &options) } else { check_steps(case, &options) };
         if let Err(error) = result {
             failures.push(format!("{} ({}): {error}", case["id"], case["name"]));
         }

@@ -165,7 +165,9 @@ fn compile_log(
         let reports = found.into_iter().map(|found| {
             let report = match &log.message {
                 Some(text) => Report::error(codes::BAD_LOG, text, found.message),
-                None => Report::error(codes::BAD_LOG, crate::diagnostic::Place::File("".into()), found.message),
+                None => {
+                    Report::error(codes::BAD_LOG, crate::diagnostic::Place::File("".into()), found.message)
+                }
             };
             report.help(found.help)
         });
@@ -226,7 +228,9 @@ fn compile_hash(
         (Some(_), Some(_)) => {
             Ok(ActionEffect::Request(RequestKind::Hash { file: prefix, max_file_size: hash.max_file_size }))
         }
-        _ => Err(wrong(format!("`{prefix}` is not a file; write the prefix of its fields, such as `process.file`"))),
+        _ => Err(wrong(format!(
+            "`{prefix}` is not a file; write the prefix of its fields, such as `process.file`"
+        ))),
     }
 }
 

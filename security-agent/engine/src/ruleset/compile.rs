@@ -8,7 +8,7 @@ use secl::span::Span;
 use secl::{Compiler, EventTypeId, Limits, Macros, Schema};
 
 use super::action::{self, Action};
-use super::{CompiledRule, LoadOptions, RuleInfo};
+use super::{CompiledRule, LoadOptions, RuleInfo, fim};
 use crate::diagnostic::{Place, Report, Severity, codes};
 use crate::limiter::Rate;
 use crate::policy::{MacroBody, MacroDefinition, MacroValue, RuleDefinition};
@@ -42,11 +42,14 @@ pub(super) fn macros(
     for definition in definitions {
         let id = definition.id.as_str();
         let found = match &definition.body {
-            MacroBody::Expression(text) => macros
-                .define(id, text.as_str(), &limits)
-                .map_err(|found| language_reports(&found, text)),
+            MacroBody::Expression(text) => {
+                macros.define(id, text.as_str(), &limits).map_err(|found| language_reports(&found, text))
+            }
             MacroBody::Values(values) => define_values(&mut macros, id, values, &limits).map_err(|found| {
-                found.into_iter().map(|message| Report::error(codes::BAD_MACRO, &definition.id, message)).collect()
+                found
+                    .into_iter()
+                    .map(|message| Report::error(codes::BAD_MACRO, &definition.id, message))
+                    .collect()
             }),
         };
         if let Err(found) = found {
@@ -68,7 +71,9 @@ pub(super) fn macros(
                 reports.extend(language_reports(&found, text).into_iter().map(|report| report.of(id)));
             }
             MacroBody::Values(_) => reports.extend(
-                found.into_iter().map(|found| Report::error(codes::BAD_MACRO, &definition.id, found.message).of(id)),
+                found
+                    .into_iter()
+                    .map(|found| Report::error(codes::BAD_MACRO, &definition.id, found.message).of(id)),
             ),
         }
     }
@@ -101,12 +106,15 @@ fn define_values(
 
 /// A value of a macro: a literal string unless it is written as a pattern or regular expression.
 fn match_literal(text: &str, limits: &Limits) -> Result<ExprKind, String> {
-    let quoted = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('"'));
+    let quoted =
+        |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('"'));
     if !(quoted("~\"") || quoted("r\"") || quoted("\"")) {
         return Ok(ExprKind::Str(text.as_bytes().to_vec()));
     }
     match secl::parse(text, limits) {
-        Ok(Expr { kind: kind @ (ExprKind::Str(_) | ExprKind::Pattern(_) | ExprKind::Regex(_)), .. }) => Ok(kind),
+        Ok(Expr { kind: kind @ (ExprKind::Str(_) | ExprKind::Pattern(_) | ExprKind::Regex(_)), .. }) => {
+            Ok(kind)
+        }
         Ok(_) => Err(format!("`{text}` is not one literal")),
         Err(found) => {
             let message = found.into_iter().next().map(|found| found.message).unwrap_or_default();
@@ -144,31 +152,64 @@ impl RuleCompiler<'_> {
             let report = Report::error(codes::NO_EXPRESSION, &definition.id, "the rule has no `expression`");
             return Err(Refusal::Wrong(vec![report]));
         };
-        let condition = self
-            .compiler
-            .rule(text.as_str())
-            .map_err(|found| Refusal::Wrong(language_reports(&found, text)))?;
-        reports.extend(
-            language_reports(condition.warnings(), text).into_iter().map(|report| report.of(info.id.as_str())),
-        );
-        let Some(event) = condition.event_type() else {
-            let message = "no field of the rule belongs to an event type";
-            return Err(Refusal::Wrong(vec![Report::error(codes::NO_EVENT, text, message)]));
+        let conditions = match fim::variants(info.id.as_str(), text.as_str()) {
+            None => vec![(None, self.condition(text)?)],
+            Some(variants) => self.variants(text, &variants)?,
         };
-        if !self.is_enabled(event) {
-            return Err(Refusal::EventDisabled(self.schema.event_type_name(event).to_owned()));
+        let warnings = conditions.iter().flat_map(|(_, condition)| condition.warnings());
+        if let Some(warning) = warnings.into_iter().next() {
+            reports.push(language_report(warning, text).of(info.id.as_str()));
         }
-        let actions = self.actions(definition, event)?;
-        let limiter_token = self.limiter_token(definition, event)?;
-        Ok(vec![CompiledRule {
-            info: Arc::clone(info),
-            number,
-            event,
-            condition,
-            actions,
-            limiter_token,
-            rate: Rate::of_rule(definition.every),
-        }])
+        let mut rules = Vec::new();
+        let mut disabled = None;
+        for (variant, condition) in conditions {
+            let Some(event) = condition.event_type() else {
+                let message = "no field of the rule belongs to an event type";
+                return Err(Refusal::Wrong(vec![Report::error(codes::NO_EVENT, text, message)]));
+            };
+            if !self.is_enabled(event) {
+                disabled = Some(event);
+                continue;
+            }
+            rules.push(CompiledRule {
+                info: Arc::clone(info),
+                number,
+                event,
+                variant,
+                condition,
+                actions: self.actions(definition, event)?,
+                limiter_token: self.limiter_token(definition, event)?,
+                rate: Rate::of_rule(definition.every),
+            });
+        }
+        match disabled.filter(|_| rules.is_empty()) {
+            Some(event) => Err(Refusal::EventDisabled(self.schema.event_type_name(event).to_owned())),
+            None => Ok(rules),
+        }
+    }
+
+    fn condition(&self, text: &Text) -> Result<secl::Rule, Refusal> {
+        self.compiler.rule(text.as_str()).map_err(|found| Refusal::Wrong(language_reports(&found, text)))
+    }
+
+    /// The conditions that a rule about `fim.write` stands for. Mistakes are reported once.
+    fn variants(
+        &self,
+        text: &Text,
+        variants: &[fim::Variant],
+    ) -> Result<Vec<(Option<Box<str>>, secl::Rule)>, Refusal> {
+        let compiled = variants.iter().map(|variant| {
+            let condition = self.compiler.rule(&variant.text).map_err(|mut found| {
+                for diagnostic in &mut found {
+                    let original = |offset| variant.original_offset(text.as_str(), offset);
+                    diagnostic.span =
+                        Span::new(original(diagnostic.span.start), original(diagnostic.span.end));
+                }
+                Refusal::Wrong(language_reports(&found, text))
+            })?;
+            Ok((Some(variant.text.as_str().into()), condition))
+        });
+        compiled.collect()
     }
 
     fn is_enabled(&self, event: EventTypeId) -> bool {
@@ -195,9 +236,10 @@ impl RuleCompiler<'_> {
     ) -> Result<Vec<secl::ValueExpr>, Refusal> {
         let mut fields = Vec::new();
         for field in &definition.limiter_token {
-            let value = self.compiler.value(field.as_str(), Some(event)).map_err(|found| {
-                Refusal::Wrong(language_reports(&found, field))
-            })?;
+            let value = self
+                .compiler
+                .value(field.as_str(), Some(event))
+                .map_err(|found| Refusal::Wrong(language_reports(&found, field)))?;
             if value.as_field().is_none() {
                 let message = format!("`{}` is not a field", field.as_str());
                 return Err(Refusal::Wrong(vec![Report::error(codes::BAD_LIMITER, field, message)]));

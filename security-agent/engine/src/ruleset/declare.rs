@@ -70,7 +70,10 @@ fn type_of(schema: &impl Schema, set: &SetDefinition) -> Result<(Type, Value), V
     }
     let ty = Type { kind: written.kind, list: written.list || set.append };
     if ty == Type::list(Kind::Bool) {
-        return Err(wrong(format!("`{}` would be a list of booleans, which is not supported", set.name.as_str())));
+        return Err(wrong(format!(
+            "`{}` would be a list of booleans, which is not supported",
+            set.name.as_str()
+        )));
     }
     let default = default.filter(|default| literal_type(default) == ty).map(|default| default.value.clone());
     Ok((ty, default.unwrap_or_else(|| Value::zero(ty))))

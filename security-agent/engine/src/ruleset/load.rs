@@ -1,6 +1,5 @@
 //! From policy files to a rule set.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -9,7 +8,7 @@ use secl::{Compiler, Macros};
 use super::compile::{self, Refusal, RuleCompiler};
 use super::outcome::{PolicyOutcome, RuleCounts, RuleOutcome, RuleStatus};
 use super::select::{Selection, Selector};
-use super::{LoadOptions, RESERVED_IDS, RuleInfo, RuleSet, declare};
+use super::{CompiledRule, LoadOptions, RESERVED_IDS, RuleInfo, RuleSet, declare};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Report, codes};
 use crate::loader::{FileError, PolicyFile, PolicyFiles};
 use crate::merge::{self, Candidate, MergedRule, Origin, Outcome};
@@ -131,7 +130,11 @@ impl<'a> Loader<'a> {
         };
         match read {
             Ok(text) => {
-                let error = text.reports.iter().find(|report| report.is_error()).map(|report| report.message().to_owned());
+                let error = text
+                    .reports
+                    .iter()
+                    .find(|report| report.is_error())
+                    .map(|report| report.message().to_owned());
                 self.broken += usize::from(error.is_some());
                 for report in text.reports {
                     self.report(report);
@@ -159,7 +162,12 @@ impl<'a> Loader<'a> {
                 let (definition, status) = self.select_item(&mut selector, item);
                 self.broken += usize::from(matches!(status, Some(RuleStatus::Error { .. })));
                 if let Some(definition) = definition.filter(|_| status.is_none()) {
-                    macros.push(Candidate { definition, origin, kind: policy.kind, policy: policy.name.clone() });
+                    macros.push(Candidate {
+                        definition,
+                        origin,
+                        kind: policy.kind,
+                        policy: policy.name.clone(),
+                    });
                 }
             }
             for (number, item) in rule_items.into_iter().enumerate() {
@@ -170,7 +178,12 @@ impl<'a> Loader<'a> {
                 outcome.status = status.unwrap_or(RuleStatus::Loaded);
                 self.policies[index].rules.push(outcome);
                 if let Some(definition) = definition.filter(|_| accepted) {
-                    rules.push(Candidate { definition, origin, kind: policy.kind, policy: policy.name.clone() });
+                    rules.push(Candidate {
+                        definition,
+                        origin,
+                        kind: policy.kind,
+                        policy: policy.name.clone(),
+                    });
                 }
             }
         }
@@ -178,7 +191,11 @@ impl<'a> Loader<'a> {
     }
 
     /// The definition, and its status if it is not to be used.
-    fn select_item<T>(&mut self, selector: &mut Selector<'_>, item: Item<T>) -> (Option<T>, Option<RuleStatus>) {
+    fn select_item<T>(
+        &mut self,
+        selector: &mut Selector<'_>,
+        item: Item<T>,
+    ) -> (Option<T>, Option<RuleStatus>) {
         let id = item.id.as_ref().map_or("", Text::as_str).to_owned();
         let mut reports = match selector.select(&item.conditions) {
             Selection::Filtered(status) => return (item.definition, Some(status)),
@@ -229,17 +246,18 @@ impl<'a> Loader<'a> {
         self.broken += wrong_macros.len();
         self.report_all(std::mem::take(&mut reports), "");
 
-        let mut rule_set = RuleSet {
-            macros: compiled_macros.names().map(str::to_owned).collect(),
-            ..RuleSet::default()
-        };
-        let mut priorities: BTreeMap<usize, i64> = BTreeMap::new();
+        let mut infos: Vec<Arc<RuleInfo>> = Vec::new();
+        let mut in_force: Vec<(i64, CompiledRule)> = Vec::new();
         for rule in merged.rules {
             let mut rule_reports = Vec::new();
-            let number = rule_set.rules.len();
+            let number = infos.len();
             let info = Arc::new(self.info(&rule));
             let rule_compiler = RuleCompiler {
-                compiler: Compiler { variables: &variables, macros: &compiled_macros, ..Compiler::new(self.schema) },
+                compiler: Compiler {
+                    variables: &variables,
+                    macros: &compiled_macros,
+                    ..Compiler::new(self.schema)
+                },
                 schema: self.schema,
                 variables: &variables,
                 options: self.options,
@@ -251,16 +269,18 @@ impl<'a> Loader<'a> {
             let status = match compiled {
                 Ok(compiled) => {
                     self.warn_of_unsupported(&rule.definition);
-                    priorities.insert(number, rule.definition.priority);
-                    for rule in compiled {
-                        rule_set.buckets.entry(rule.event).or_default().push(rule);
-                    }
-                    rule_set.rules.push(info);
+                    let priority = rule.definition.priority;
+                    in_force.extend(compiled.into_iter().map(|rule| (priority, rule)));
+                    infos.push(info);
                     RuleStatus::Loaded
                 }
                 Err(Refusal::EventDisabled(event)) => {
                     let reason = format!("{event} events are not watched");
-                    let report = Report::warning(codes::EVENT_DISABLED, &rule.definition.id, format!("the rule is skipped: {reason}"));
+                    let report = Report::warning(
+                        codes::EVENT_DISABLED,
+                        &rule.definition.id,
+                        format!("the rule is skipped: {reason}"),
+                    );
                     rule_reports.push(report);
                     RuleStatus::Skipped { by: "event_type", reason }
                 }
@@ -274,10 +294,10 @@ impl<'a> Loader<'a> {
             self.report_all(rule_reports, rule.definition.id.as_str());
             self.set_status(rule.origin, status, rule.modified_by);
         }
-        for bucket in rule_set.buckets.values_mut() {
-            bucket.sort_by_key(|rule| std::cmp::Reverse(priorities.get(&rule.number).copied().unwrap_or(0)));
-        }
-        rule_set.variables = variables;
+        in_force.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+        let in_force = in_force.into_iter().map(|(_, rule)| rule).collect();
+        let names = compiled_macros.names().map(str::to_owned).collect();
+        let rule_set = RuleSet::new(in_force, variables, infos, names);
         self.finish(rule_set, compiled_macros)
     }
 
@@ -321,7 +341,9 @@ impl<'a> Loader<'a> {
             };
             if !supported {
                 let name = action.kind.name();
-                let message = format!("this agent cannot carry out `{name}` actions; the rule loads, reports of it say so");
+                let message = format!(
+                    "this agent cannot carry out `{name}` actions; the rule loads, reports of it say so"
+                );
                 self.report(
                     Report::warning(codes::UNSUPPORTED_ACTION, action.at, message).of(rule.id.as_str()),
                 );
@@ -361,12 +383,14 @@ impl<'a> Loader<'a> {
     fn finish(self, rules: RuleSet, macros: Macros) -> Load {
         let outcomes = || self.policies.iter().flat_map(|policy| &policy.rules).map(|rule| &rule.status);
         let counts = RuleCounts {
-            loaded: rules.rules.len(),
+            loaded: rules.rules().len(),
             skipped: outcomes().filter(|status| matches!(status, RuleStatus::Skipped { .. })).count(),
-            errors: self.broken + outcomes().filter(|status| matches!(status, RuleStatus::Error { .. })).count(),
+            errors: self.broken
+                + outcomes().filter(|status| matches!(status, RuleStatus::Error { .. })).count(),
         };
         let tests = self.tests.into_iter().map(|test| {
-            let (path, line) = (self.sources.path(test.at.file).to_owned(), self.sources.line_column(test.at).line);
+            let (path, line) =
+                (self.sources.path(test.at.file).to_owned(), self.sources.line_column(test.at).line);
             (test, path, line)
         });
         Load {
@@ -387,10 +411,7 @@ fn outcome_of(item: &Item<RuleDefinition>) -> RuleOutcome {
     RuleOutcome {
         id: item.id.as_ref().map_or("", Text::as_str).to_owned(),
         version: definition.map(|rule| rule.version.clone()).unwrap_or_default(),
-        expression: definition
-            .and_then(|rule| rule.expression.as_ref())
-            .map_or("", Text::as_str)
-            .to_owned(),
+        expression: definition.and_then(|rule| rule.expression.as_ref()).map_or("", Text::as_str).to_owned(),
         status: RuleStatus::Loaded,
         agent_version: agent_version.as_ref().map_or("", Text::as_str).to_owned(),
         filters: filters.iter().map(|filter| filter.as_str().to_owned()).collect(),

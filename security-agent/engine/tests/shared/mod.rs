@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 /// The path of a shared file. Prints that the test is skipped if there is none.
 pub(crate) fn path(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("CWS_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let root = std::env::var_os("CWS_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
     let path = root.join(name);
     if path.exists() {
         return Some(path);
@@ -23,5 +25,10 @@ pub(crate) fn text(name: &str) -> Option<String> {
 /// The lines of a shared file, each a JSON value.
 pub(crate) fn lines(name: &str) -> Option<Vec<serde_json::Value>> {
     let text = text(name)?;
-    Some(text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).expect("JSON")).collect())
+    Some(
+        text.lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect(),
+    )
 }
