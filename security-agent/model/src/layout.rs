@@ -50,6 +50,7 @@ pub(crate) struct Root {
     /// The prefix, without the dot behind it.
     pub(crate) name: &'static str,
     /// Name of the record's type.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the generated documentation groups fields by it"))]
     pub(crate) record: &'static str,
     /// The parts of the record.
     pub(crate) parts: &'static [Part],

@@ -295,7 +295,7 @@ impl Member for bool {
 
     #[cfg(test)]
     fn sample(sample: &mut sample::Sample) -> Self {
-        sample.number() % 2 == 0
+        sample.number().is_multiple_of(2)
     }
 }
 

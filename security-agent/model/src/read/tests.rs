@@ -16,7 +16,7 @@ fn process(prefixes: &[&str], pid: u32, nearest: Option<Arc<Process>>, sample: &
     let number = sample.number();
     let image = Arc::make_mut(&mut process.image);
     image.file.path = format!("/bin/program{number}.sh").into();
-    image.file.upper_layer = Some(number % 2 == 0);
+    image.file.upper_layer = Some(number.is_multiple_of(2));
     image.interpreter =
         Some(Box::new(crate::File { path: format!("/bin/sh{number}").into(), ..Default::default() }));
     image.arguments =

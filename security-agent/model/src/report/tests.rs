@@ -186,7 +186,7 @@ fn every_event() -> impl Iterator<Item = Event> {
             _ => {}
         }
         if kind.has_packet() {
-            let source = Endpoint { ip: Some("10.0.0.1".parse().unwrap()), port: 53, ..Endpoint::default() };
+            let source = Endpoint { ip: Some("10.0.0.1".parse().unwrap()), port: 53 };
             event.packet = Some(Box::new(Packet { source, ..Packet::default() }));
         }
         event
