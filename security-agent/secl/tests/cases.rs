@@ -1,8 +1,9 @@
 //! The shared conformance cases of the language.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod support;
 
-use secl::{Compiler, Limits, Macros, Scratch};
+use secl::{Compiler, Limits, Macros, RuleSet, Scratch, interpret, parse};
 use serde_json::Value as Json;
 use support::event::FlatEvent;
 use support::schema::TableSchema;
@@ -22,7 +23,15 @@ fn outcome(schema: &TableSchema, case: &Json) -> Result<bool, String> {
         found.iter().map(|diagnostic| diagnostic.render(text)).collect::<Vec<_>>().join("\n")
     })?;
     let event = FlatEvent::from_json(schema, rule.event_type().unwrap(), &case["event"]);
-    Ok(rule.matches(&event, &variables, &mut Scratch::default()))
+    let mut scratch = Scratch::default();
+    let matches = rule.matches(&event, &variables, &mut scratch);
+    // The oracle, the rule set and the explanation have to agree with the rule.
+    let oracle = interpret(&compiler, &parse(text, &limits).unwrap(), &event, &variables);
+    assert_eq!(oracle, Ok(matches), "{text}");
+    assert_eq!(rule.explain(&event, &variables, &mut scratch).is_some(), matches, "{text}");
+    let found = RuleSet::new([&rule]).start(&event, &mut scratch).next(&event, &variables);
+    assert_eq!(found.is_some(), matches, "{text}");
+    Ok(matches)
 }
 
 #[test]

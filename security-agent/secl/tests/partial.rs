@@ -1,4 +1,5 @@
 //! The shared cases of partial evaluation and `fim.write` expansion.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 mod support;
 
@@ -11,6 +12,9 @@ use serde_json::Value as Json;
 use support::event::FlatEvent;
 use support::schema::TableSchema;
 use support::variables::FixedVariables;
+
+/// Whether a filter can hold a value.
+type Accepts = Box<dyn Fn(&Approver) -> bool>;
 
 fn compile(schema: &TableSchema, case: &Json, text: &str) -> Rule {
     let limits = Limits::default();
@@ -131,14 +135,14 @@ fn approvers_are_found() {
             let suffix = suffix.unwrap_or("").to_owned();
             filters.push((name.clone(), spec.clone(), kinds, suffix));
         }
-        let accepts: Vec<Box<dyn Fn(&Approver) -> bool>> = filters
+        let accepts: Vec<Accepts> = filters
             .iter()
             .map(|(_, _, _, suffix)| {
                 let suffix = suffix.clone();
                 Box::new(move |approver: &Approver| match approver {
                     Approver::Text(text) => text.ends_with(suffix.as_bytes()),
                     _ => true,
-                }) as Box<dyn Fn(&Approver) -> bool>
+                }) as Accepts
             })
             .collect();
         let filterable: Vec<Filterable> = filters

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 pub mod event;
+pub mod policy;
 pub mod schema;
 pub mod variables;
 

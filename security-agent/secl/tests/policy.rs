@@ -1,0 +1,32 @@
+//! The default policy compiles, and its rules hold what the language promises.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+
+mod support;
+
+use secl::{Limits, parse};
+use support::policy::Policy;
+use support::schema::TableSchema;
+
+#[test]
+fn all_rules_of_the_default_policy_compile() {
+    let Some(schema) = TableSchema::shared() else { return };
+    let Some(policy) = Policy::shared(&schema) else { return };
+    let rules = policy.compile(&schema);
+    assert_eq!(rules.len(), 282);
+    for (rule, (id, text)) in rules.iter().zip(&policy.rules) {
+        assert!(rule.event_type().is_some(), "{id}");
+        let warnings: Vec<_> = rule.warnings().iter().map(|warning| warning.render(text)).collect();
+        assert!(warnings.is_empty(), "{id}:\n{}", warnings.join("\n"));
+    }
+}
+
+#[test]
+fn printing_and_parsing_the_default_policy_is_stable() {
+    let Some(schema) = TableSchema::shared() else { return };
+    let Some(policy) = Policy::shared(&schema) else { return };
+    for (id, text) in &policy.rules {
+        let tree = parse(text, &Limits::default()).unwrap();
+        let printed = tree.to_string();
+        assert_eq!(parse(&printed, &Limits::default()).unwrap(), tree, "{id}: {printed}");
+    }
+}
