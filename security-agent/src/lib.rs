@@ -7,6 +7,7 @@
 
 pub mod cache;
 pub mod decode;
+pub mod pipeline;
 pub mod report;
 pub mod resolve;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From matches to lines: signals, events about the agent itself, and where both are written.
 
 pub mod own;
+pub mod ruleset;
 pub mod scrub;
 pub mod sink;
 pub mod terminal;

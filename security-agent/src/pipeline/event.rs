@@ -1,0 +1,38 @@
+//! The payload of an event, in the terms of the model.
+
+use model::{Payload as ModelPayload, payload};
+
+use crate::decode::Payload;
+use crate::resolve::users::Users;
+
+/// What rules see of what happened.
+pub(super) fn payload(decoded: &Payload<'_>, users: &Users) -> ModelPayload {
+    match decoded {
+        Payload::Exec(exec) => ModelPayload::Exec(payload::Exec {
+            syscall_path: exec.filename.into(),
+            ..payload::Exec::default()
+        }),
+        Payload::Exit(exit) => ModelPayload::Exit(payload::Exit { cause: exit.cause, code: exit.code }),
+        Payload::Setuid(change) => ModelPayload::Setuid(payload::Setuid {
+            uid: change.uid,
+            user: users.user(change.uid),
+            euid: change.euid,
+            euser: users.user(change.euid),
+            fsuid: change.fsuid,
+            fsuser: users.user(change.fsuid),
+        }),
+        Payload::Setgid(change) => ModelPayload::Setgid(payload::Setgid {
+            gid: change.gid,
+            group: users.group(change.gid),
+            egid: change.egid,
+            egroup: users.group(change.egid),
+            fsgid: change.fsgid,
+            fsgroup: users.group(change.fsgid),
+        }),
+        Payload::Capset(change) => ModelPayload::Capset(payload::Capset {
+            cap_effective: change.cap_effective,
+            cap_permitted: change.cap_permitted,
+        }),
+        Payload::Fork(_) | Payload::CgroupAttach(_) => ModelPayload::Fork(payload::Fork {}),
+    }
+}

@@ -1,0 +1,414 @@
+//! From batches of records to reports: decode, process tree, rules, actions, reports.
+//!
+//! [`Pipeline`] is a state machine without I/O, without threads and without a clock of its own: what it does is a function
+//! of what it is given. The running agent, a replayed capture and the tests feed it in the same way and get the same
+//! reports. Time is that of the records.
+
+mod event;
+mod kinds;
+mod signal;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::ruleset::RuleCounts;
+use engine::{Engine, Load, Match};
+use model::report::AgentInfo;
+use model::{Event, EventKind, Payload as ModelPayload, Text};
+use proto::v1::{Batch, HelloReply};
+use proto::wire::Records;
+use rustc_hash::FxHashSet;
+use secl::EventTypeId;
+use serde_json::{Map, Value as Json, json};
+
+use crate::cache::process_tree::{Applied, Limits, ProcessTree, Resolve};
+use crate::decode::{Clock, Decoded, Decoder, Payload};
+use crate::report::own::{HEARTBEAT, LOST_EVENTS, OwnEvent, RULESET_LOADED};
+use crate::report::scrub::Scrubber;
+use crate::report::terminal::Style;
+use crate::report::{Report, ruleset};
+use crate::resolve::users::Users;
+use crate::stream::losses::LossTracker;
+
+pub use kinds::{observable, wire_kinds};
+
+const SECOND: u64 = 1_000_000_000;
+/// How often ended containers and expired variables are looked for, nanoseconds of the stream.
+const PURGE_INTERVAL: u64 = 60 * SECOND;
+
+/// How a pipeline works.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Bounds of the process tree.
+    pub limits: Limits,
+    /// What hides secrets in reports.
+    pub scrubber: Scrubber,
+    /// How lines for people look; `None`: none are made.
+    pub style: Option<Style>,
+    /// What reports say about the agent.
+    pub agent: AgentInfo,
+    /// Name of the host; empty: the one that the probe tells.
+    pub hostname: String,
+    /// Whether events about the agent itself are reported.
+    pub own_events: bool,
+    /// Shortest time between two `lost_events`, nanoseconds.
+    pub losses_interval_ns: u64,
+}
+
+/// What was seen and done so far.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Counters {
+    /// Records by kind.
+    pub records: BTreeMap<&'static str, u64>,
+    /// Batches that came.
+    pub batches: u64,
+    /// Streams that began.
+    pub connections: u64,
+    /// Events that rules were evaluated on.
+    pub evaluated: u64,
+    /// Matches of rules.
+    pub matches: u64,
+    /// Matches that were not reported because of rate limits.
+    pub suppressed: u64,
+    /// Actions that rules asked for and this agent cannot do.
+    pub unsupported_actions: u64,
+}
+
+/// The state between records and reports.
+#[derive(Debug)]
+pub struct Pipeline {
+    config: Config,
+    decoder: Decoder,
+    tree: ProcessTree,
+    users: Users,
+    clock: Clock,
+    hostname: Text,
+    boot_id: Option<String>,
+    engine: Engine,
+    /// The types of events that the rules in force are about.
+    evaluated_types: BTreeSet<EventTypeId>,
+    policies: Vec<engine::ruleset::PolicyOutcome>,
+    counts: RuleCounts,
+    losses: LossTracker,
+    counters: Counters,
+    reports: Vec<Report>,
+    matches: Vec<Match>,
+    /// Nanoseconds since boot of the youngest record.
+    time_ns: u64,
+    /// What is added to times since boot for the rules' clock, which does not go back at a reboot.
+    rule_clock_base: u64,
+    losses_told_ns: Option<u64>,
+    purged_ns: u64,
+    /// Containers and control groups that lived when they were last looked at.
+    containers: FxHashSet<Text>,
+    cgroups: FxHashSet<Text>,
+}
+
+impl Pipeline {
+    /// A pipeline without rules.
+    #[must_use]
+    pub fn new(config: Config, users: Users) -> Self {
+        Self {
+            decoder: Decoder::default(),
+            tree: ProcessTree::new(config.limits),
+            users,
+            clock: Clock::default(),
+            hostname: Text::from(config.hostname.as_str()),
+            boot_id: None,
+            engine: Engine::default(),
+            evaluated_types: BTreeSet::new(),
+            policies: Vec::new(),
+            counts: RuleCounts::default(),
+            losses: LossTracker::default(),
+            counters: Counters::default(),
+            reports: Vec::new(),
+            matches: Vec::new(),
+            time_ns: 0,
+            rule_clock_base: 0,
+            losses_told_ns: None,
+            purged_ns: 0,
+            containers: FxHashSet::default(),
+            cgroups: FxHashSet::default(),
+            config,
+        }
+    }
+
+    /// Puts rules in force. Variables and processes stay.
+    pub fn replace_rules(&mut self, load: Load, now_ns: u64) {
+        let Load { rules, policies, counts, .. } = load;
+        let macros: Vec<Json> = rules.macros().iter().map(|name| name.as_str().into()).collect();
+        self.evaluated_types = rules.event_types();
+        self.engine.replace_rules(rules);
+        (self.policies, self.counts) = (policies, counts);
+        let mut members = Map::new();
+        members.insert("policies".into(), ruleset::policies(&self.policies));
+        members.insert("macros_loaded".into(), macros.into());
+        let title = format!(
+            "{} rules loaded, {} skipped, {} errors",
+            self.counts.loaded, self.counts.skipped, self.counts.errors
+        );
+        self.own_event(RULESET_LOADED, title, now_ns, members);
+    }
+
+    /// The event kinds that the rules in force need from the probe, beyond the life of processes.
+    #[must_use]
+    pub fn wanted_kinds(&self) -> Vec<u32> {
+        wire_kinds(
+            self.engine.rules().event_types().into_iter().filter_map(|id| EventKind::from_number(id.0)),
+        )
+    }
+
+    /// A stream begins.
+    pub fn connected(&mut self, hello: &HelloReply) {
+        let is_other_boot = self.boot_id.as_ref().is_some_and(|boot_id| *boot_id != hello.boot_id);
+        if is_other_boot {
+            // Pids and times of another boot, or another machine, mean nothing.
+            self.tree = ProcessTree::new(self.config.limits);
+            self.rule_clock_base = self.rule_now();
+            self.time_ns = 0;
+        }
+        let was_connected = self.boot_id.is_some();
+        self.boot_id = Some(hello.boot_id.clone());
+        self.clock = Clock { realtime_offset_ns: hello.realtime_offset_ns };
+        if self.config.hostname.is_empty() {
+            self.hostname = Text::from(hello.hostname.as_str());
+        }
+        self.config.agent.kernel_version.clone_from(&hello.kernel_release);
+        self.decoder.reset();
+        self.tree.begin_stream();
+        self.losses.connected(was_connected, self.wall_now());
+        self.counters.connections += 1;
+    }
+
+    /// Takes in a batch.
+    pub fn batch(&mut self, batch: &Batch) {
+        self.counters.batches += 1;
+        self.clock = Clock { realtime_offset_ns: batch.realtime_offset_ns };
+        let (mut seen, mut undecodable) = (0_u64, 0_u64);
+        for record in Records::new(&batch.records) {
+            match record {
+                Ok(record) => {
+                    seen += 1;
+                    *self.counters.records.entry(record.kind().name()).or_default() += 1;
+                    if let Some(mut decoded) = self.decoder.decode(&record, &self.users) {
+                        self.record(&mut decoded);
+                    }
+                }
+                Err(error) => {
+                    undecodable += 1;
+                    tracing::debug!(%error, "undecodable record");
+                }
+            }
+        }
+        let missing = u64::from(batch.count).saturating_sub(seen + undecodable);
+        let now = self.wall_now();
+        self.losses.batch(batch, now);
+        self.losses.undecodable(undecodable + missing, now);
+        if batch.snapshot_end {
+            self.end_snapshot();
+        }
+        self.tell_losses(now);
+        if self.rule_now().saturating_sub(self.purged_ns) >= PURGE_INTERVAL {
+            self.purge();
+        }
+    }
+
+    /// Reports losses that were not told yet, if the last report of losses is old enough.
+    pub fn tell_losses(&mut self, now_ns: u64) {
+        let is_due = self
+            .losses_told_ns
+            .is_none_or(|told| now_ns.saturating_sub(told) >= self.config.losses_interval_ns);
+        if is_due && let Some(gap) = self.losses.take() {
+            self.losses_told_ns = Some(now_ns);
+            let count = gap.counts.sum();
+            let title = match (gap.disconnected, count) {
+                (false, count) => format!("{count} events were lost"),
+                (true, 0) => "the connection to system-probe was lost for a while".to_owned(),
+                (true, count) => {
+                    format!(
+                        "the connection to system-probe was lost for a while: {count} events were lost, or more"
+                    )
+                }
+            };
+            self.own_event(LOST_EVENTS, title, now_ns, gap.to_json());
+        }
+    }
+
+    /// Reports that the agent lives, once per policy.
+    pub fn heartbeat(&mut self, now_ns: u64) {
+        for policy in std::mem::take(&mut self.policies) {
+            let title = format!("policy {} {}", policy.name, policy.version).trim_end().to_owned();
+            let members = [("policy".to_owned(), ruleset::policy_name(&policy))].into_iter().collect();
+            self.own_event(HEARTBEAT, title, now_ns, members);
+            self.policies.push(policy);
+        }
+    }
+
+    /// The reports since the last call.
+    pub fn take_reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// Whether losses since the last call make a new snapshot of processes worth its cost.
+    pub fn take_needs_snapshot(&mut self) -> bool {
+        self.losses.take_lifecycle_lost()
+    }
+
+    /// Names of users and groups.
+    #[must_use]
+    pub fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// Looks whether names of users and groups changed.
+    pub fn refresh_users(&mut self, now: std::time::Instant) {
+        self.users.refresh_if_due(now);
+    }
+
+    /// Other names of users and groups, such as the next ones of a capture.
+    pub fn replace_users(&mut self, users: Users) {
+        self.users = users;
+    }
+
+    /// The processes.
+    #[must_use]
+    pub fn tree(&self) -> &ProcessTree {
+        &self.tree
+    }
+
+    /// The time of the youngest record, nanoseconds since 1970; 0: there was none.
+    #[must_use]
+    pub fn wall_now(&self) -> u64 {
+        self.clock.wall(self.time_ns)
+    }
+
+    /// What `status` shows of it.
+    #[must_use]
+    pub fn status(&self) -> Json {
+        let variables = self.engine.variable_stats();
+        let suppressed: Map<String, Json> =
+            self.engine.suppressed().map(|(rule, count)| (rule.to_owned(), count.into())).collect();
+        let policies: Vec<Json> = self
+            .policies
+            .iter()
+            .map(|policy| json!({ "name": policy.name, "version": policy.version, "error": policy.error }))
+            .collect();
+        json!({
+            "counters": self.counters,
+            "rules": self.counts,
+            "policies": policies,
+            "suppressed_by_rule": suppressed,
+            "losses": self.losses.total().to_json(),
+            "dropped_argument_chunks": self.decoder.dropped_chunks(),
+            "processes": {
+                "living": self.tree.len(),
+                "argument_bytes": self.tree.image_bytes(),
+                "counters": self.tree.counters(),
+            },
+            "variables": {
+                "instances": variables.instances,
+                "bytes": variables.bytes,
+                "evicted": variables.evicted,
+                "dropped": variables.dropped,
+            },
+        })
+    }
+
+    fn record(&mut self, decoded: &mut Decoded<'_>) {
+        self.time_ns = self.time_ns.max(decoded.time_ns);
+        let ended = matches!(decoded.payload, Payload::Exit(_)).then(|| decoded.task.key());
+        let resolve = Resolve { users: &self.users, clock: self.clock };
+        let Some(applied) = self.tree.apply(decoded, resolve) else { return };
+        // Forks have no rules; what a snapshot has told already was evaluated then.
+        if !applied.known && !matches!(decoded.payload, Payload::Fork(_) | Payload::CgroupAttach(_)) {
+            let payload = event::payload(&decoded.payload, &self.users);
+            self.evaluate(applied, payload, decoded.asynchronous, false);
+        }
+        if let Some(key) = ended {
+            self.engine
+                .process_ended(engine::variables::ProcessKey { pid: key.pid, start_time: key.start_time_ns });
+        }
+    }
+
+    fn end_snapshot(&mut self) {
+        let resolve = Resolve { users: &self.users, clock: self.clock };
+        for applied in self.tree.end_snapshot(resolve) {
+            self.time_ns = self.time_ns.max(applied.time_ns);
+            // A process that only shares its parent's program would report that program twice.
+            if applied.process.is_exec {
+                let payload = ModelPayload::Exec(model::payload::Exec::default());
+                self.evaluate(applied, payload, false, true);
+            }
+        }
+    }
+
+    fn evaluate(&mut self, applied: Applied, payload: ModelPayload, is_async: bool, is_snapshot: bool) {
+        if !self.evaluated_types.contains(&kinds::event_type(payload.kind())) {
+            return;
+        }
+        let context = model::Context {
+            timestamp: self.clock.wall(applied.time_ns),
+            is_async,
+            hostname: self.hostname.clone(),
+            service: applied.service,
+            boot_time: applied.time_ns,
+            is_snapshot,
+            ..model::Context::default()
+        };
+        let event = Event::new(context, applied.process, payload);
+        self.counters.evaluated += 1;
+        let now = self.rule_now();
+        let mut matches = std::mem::take(&mut self.matches);
+        self.engine.evaluate(&event, now, &mut matches);
+        for matched in matches.drain(..) {
+            self.matched(&event, &matched, now);
+        }
+        self.matches = matches;
+    }
+
+    fn matched(&mut self, event: &Event, matched: &Match, now: u64) {
+        self.counters.matches += 1;
+        let unsupported = matched.actions.iter().filter(|action| !action.supported).count();
+        self.counters.unsupported_actions += u64::try_from(unsupported).unwrap_or(u64::MAX);
+        signal::log_actions(&matched.actions);
+        if !matched.reported {
+            self.counters.suppressed += u64::from(!matched.rule.silent);
+            return;
+        }
+        let variables = self.engine.visible_variables(event, now);
+        self.reports.push(signal::report(event, matched, variables, &self.config));
+    }
+
+    /// Nanoseconds of the rules' clock.
+    fn rule_now(&self) -> u64 {
+        self.rule_clock_base.saturating_add(self.time_ns)
+    }
+
+    /// Variables of containers and control groups in which nothing lives any more go, and those that have expired.
+    fn purge(&mut self) {
+        let now = self.rule_now();
+        self.purged_ns = now;
+        let (mut containers, mut cgroups) = (FxHashSet::default(), FxHashSet::default());
+        for process in self.tree.iter() {
+            containers.extend(process.container.as_ref().map(|container| container.id.clone()));
+            cgroups.extend(process.cgroup.as_ref().map(|cgroup| cgroup.id.clone()));
+        }
+        for ended in self.containers.difference(&containers) {
+            self.engine.container_ended(ended);
+        }
+        for ended in self.cgroups.difference(&cgroups) {
+            self.engine.cgroup_ended(ended);
+        }
+        (self.containers, self.cgroups) = (containers, cgroups);
+        self.engine.purge(now);
+    }
+
+    fn own_event(&mut self, name: &str, title: String, time_ns: u64, members: Map<String, Json>) {
+        if self.config.own_events {
+            let event = OwnEvent { name, title, time_ns, members };
+            self.reports.push(event.report(&self.config.agent, self.config.style));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

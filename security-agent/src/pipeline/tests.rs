@@ -1,0 +1,271 @@
+//! The pipeline on the histories of a small kernel ([`crate::script`]).
+
+use engine::loader::{PolicyFile, PolicyFiles};
+use engine::{LoadOptions, load};
+use model::Fields;
+use proto::v1::{Loss, loss::Reason};
+use proto::wire::layout::KIND_EXEC;
+
+use super::*;
+use crate::script::Machine;
+
+const POLICY: &str = r#"
+version: 1.2.3
+rules:
+  - id: shadow
+    description: Shadow file read
+    version: 4.5.6
+    expression: exec.file.path == "/bin/cat" && exec.args =~ "*shadow*"
+    tags: {tactic: TA0006}
+    actions:
+      - set: {name: seen, value: 7, scope: process}
+      - kill: {signal: SIGKILL}
+  - id: becomes_alice
+    expression: setuid.uid == 1000 && process.uid == 0
+  - id: fails
+    expression: exit.code == 3
+  - id: init
+    expression: exec.file.path == "/sbin/init"
+  - id: opened
+    expression: open.file.path == "/etc/shadow"
+"#;
+
+fn config() -> Config {
+    Config {
+        limits: Limits::default(),
+        scrubber: Scrubber::new(&[]),
+        style: None,
+        agent: AgentInfo { version: "0.1.0".into(), ..AgentInfo::default() },
+        hostname: String::new(),
+        own_events: true,
+        losses_interval_ns: 20 * SECOND,
+    }
+}
+
+struct Fed {
+    pipeline: Pipeline,
+    sequence: u64,
+}
+
+impl Fed {
+    fn new(policy: &str) -> Self {
+        let users = [(0, Text::from("root")), (1000, Text::from("alice"))].into_iter().collect();
+        let mut pipeline = Pipeline::new(config(), Users::fixed(users, Default::default()));
+        let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("test.policy", policy)]);
+        let options = LoadOptions { enabled_events: Some(observable(false)), ..LoadOptions::default() };
+        let load = load(files, &Fields::default(), &options);
+        assert_eq!(load.counts.errors, 0, "{:?}", load.diagnostics);
+        pipeline.replace_rules(load, 1);
+        Self { pipeline, sequence: 0 }
+    }
+
+    fn connect(&mut self, boot_id: &str) {
+        self.sequence = 0;
+        let hello = HelloReply {
+            boot_id: boot_id.into(),
+            hostname: "web1".into(),
+            kernel_release: "6.18.0".into(),
+            ..HelloReply::default()
+        };
+        self.pipeline.connected(&hello);
+    }
+
+    fn feed(&mut self, machine: &mut Machine, snapshot_end: bool, losses: Vec<Loss>) {
+        let (records, count) = machine.take();
+        self.sequence += losses.iter().map(|loss| loss.count).sum::<u64>();
+        let batch = Batch {
+            records: records.into(),
+            first_sequence: self.sequence,
+            count,
+            losses,
+            snapshot_end,
+            realtime_offset_ns: 1_700_000_000_000_000_000,
+        };
+        self.sequence += u64::from(count);
+        self.pipeline.batch(&batch);
+    }
+
+    /// A stream with the snapshot of `machine`.
+    fn begin(&mut self, machine: &mut Machine, boot_id: &str) {
+        self.connect(boot_id);
+        machine.snapshot();
+        self.feed(machine, true, Vec::new());
+    }
+
+    fn reports(&mut self) -> Vec<Json> {
+        let reports = self.pipeline.take_reports();
+        reports.iter().map(|report| serde_json::from_str(&report.json).unwrap()).collect()
+    }
+
+    fn rule_ids(&mut self) -> Vec<String> {
+        self.pipeline.take_reports().into_iter().map(|report| report.rule_id).collect()
+    }
+}
+
+#[test]
+fn a_match_is_reported_with_its_rule_its_process_and_the_ancestors() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(POLICY);
+    fed.begin(&mut machine, "boot");
+    fed.reports();
+    let shell = machine.fork(1);
+    machine.exec(shell, "/bin/sh", &["sh"]);
+    let cat = machine.fork(shell);
+    machine.exec(cat, "/bin/cat", &["cat", "/etc/shadow", "--token-secret", "s3cr3t"]);
+    fed.feed(&mut machine, false, Vec::new());
+    let reports = fed.reports();
+    let [report] = reports.as_slice() else { panic!("{reports:?}") };
+    assert_eq!(report["agent"]["rule_id"], "shadow");
+    assert_eq!(report["agent"]["rule_version"], "4.5.6");
+    assert_eq!(report["agent"]["policy_name"], "test.policy");
+    assert_eq!(report["agent"]["policy_version"], "1.2.3");
+    assert_eq!(report["agent"]["kernel_version"], "6.18.0");
+    assert_eq!(report["agent"]["rule_actions"][0]["type"], "kill");
+    assert_eq!(report["agent"]["rule_actions"][0]["status"], "not_performed");
+    assert_eq!(report["title"], "Shadow file read");
+    assert_eq!(report["evt"]["name"], "exec");
+    assert_eq!(report["date"], "2023-11-14T22:13:20.010005000Z");
+    assert_eq!(report["process"]["args"], json!(["/etc/shadow", "--token-secret", "********"]));
+    assert_eq!(report["process"]["variables"]["seen"], 7);
+    let ancestors: Vec<&Json> = report["process"]["ancestors"].as_array().unwrap().iter().collect();
+    let chain: Vec<_> =
+        ancestors.iter().map(|a| (a["pid"].clone(), a["executable"]["path"].clone())).collect();
+    assert_eq!(
+        chain,
+        [
+            (json!(3), json!("/bin/sh")),
+            (json!(2), json!("/bin/sh")),
+            (json!(2), json!("/sbin/init")),
+            (json!(1), json!("/sbin/init"))
+        ]
+    );
+    assert_eq!(report["usr"]["id"], "root");
+}
+
+#[test]
+fn a_change_of_user_is_judged_by_the_state_before_it() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(POLICY);
+    fed.begin(&mut machine, "boot");
+    fed.reports();
+    let pid = machine.fork(1);
+    machine.setuid(pid, 1000);
+    machine.setuid(pid, 1000);
+    machine.exit(pid, 3);
+    fed.feed(&mut machine, false, Vec::new());
+    let reports = fed.reports();
+    let ids: Vec<_> = reports.iter().map(|report| report["agent"]["rule_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["becomes_alice", "fails"], "the second change came from alice");
+    assert_eq!(reports[0]["process"]["credentials"]["uid"], 0);
+    assert_eq!(reports[0]["process"]["credentials"]["destination"]["uid"], 1000);
+    assert_eq!(reports[1]["process"]["credentials"]["user"], "alice");
+    assert_eq!(reports[1]["exit"], json!({ "cause": "EXITED", "code": 3 }));
+    assert!(reports[1]["process"]["exit_time"].is_string());
+}
+
+#[test]
+fn what_ran_before_is_reported_once_and_again_only_after_a_reboot() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(POLICY);
+    fed.begin(&mut machine, "boot");
+    assert_eq!(fed.rule_ids(), ["ruleset_loaded", "init"]);
+    let worker = machine.fork(1);
+    fed.begin(&mut machine, "boot");
+    assert_eq!(fed.rule_ids(), ["lost_events"], "known already; a fork of it ran nothing of its own");
+    assert!(machine.tasks.contains_key(&worker));
+    fed.begin(&mut machine, "another boot");
+    assert!(fed.rule_ids().contains(&"init".to_owned()));
+}
+
+#[test]
+fn losses_are_told_at_once_and_then_at_intervals() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(POLICY);
+    fed.begin(&mut machine, "boot");
+    fed.reports();
+    let lose = |count| vec![Loss { reason: Reason::QueueFull.into(), kind: KIND_EXEC, count }];
+    machine.fork(1);
+    fed.feed(&mut machine, false, lose(3));
+    let reports = fed.reports();
+    assert_eq!(reports[0]["evt"]["name"], "lost_events");
+    assert_eq!(reports[0]["lost"], 3);
+    assert_eq!(reports[0]["counts"], json!([{ "reason": "queue_full", "event_type": "exec", "count": 3 }]));
+    assert!(fed.pipeline.take_needs_snapshot());
+    fed.feed(&mut machine, false, lose(4));
+    assert!(fed.reports().is_empty(), "not yet");
+    machine.now += 30 * SECOND;
+    machine.fork(1);
+    fed.feed(&mut machine, false, lose(1));
+    assert_eq!(fed.reports()[0]["lost"], 5);
+}
+
+#[test]
+fn damaged_batches_are_counted_and_told() {
+    let mut fed = Fed::new(POLICY);
+    fed.connect("boot");
+    fed.reports();
+    fed.pipeline.batch(&Batch { records: vec![0xff; 100].into(), count: 5, ..Batch::default() });
+    let reports = fed.reports();
+    assert_eq!(
+        reports[0]["counts"],
+        json!([{ "reason": "undecodable", "event_type": "unknown", "count": 5 }])
+    );
+}
+
+#[test]
+fn rules_that_need_what_cannot_be_seen_are_skipped_with_the_reason() {
+    let mut fed = Fed::new(POLICY);
+    let reports = fed.reports();
+    assert_eq!(reports[0]["evt"]["name"], "ruleset_loaded");
+    let rules = reports[0]["policies"][0]["rules"].as_array().unwrap();
+    let opened = rules.iter().find(|rule| rule["id"] == "opened").unwrap();
+    assert_eq!((&opened["status"], &opened["filter_type"]), (&json!("filtered"), &json!("event_type")));
+    assert_eq!(fed.pipeline.wanted_kinds(), [proto::wire::layout::KIND_SETUID]);
+}
+
+#[test]
+fn a_reload_keeps_processes_and_variables() {
+    let policy = r#"
+rules:
+  - id: first
+    expression: exec.file.path == "/bin/a"
+    actions:
+      - set: {name: armed, value: true}
+  - id: second
+    expression: exec.file.path == "/bin/b" && ${armed} == true
+"#;
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(policy);
+    fed.begin(&mut machine, "boot");
+    machine.exec(1, "/bin/a", &["a"]);
+    fed.feed(&mut machine, false, Vec::new());
+    let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("test.policy", policy)]);
+    fed.pipeline.replace_rules(load(files, &Fields::default(), &LoadOptions::default()), 1);
+    machine.exec(1, "/bin/b", &["b"]);
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.rule_ids(), ["ruleset_loaded", "first", "ruleset_loaded", "second"]);
+}
+
+#[test]
+fn heartbeats_name_the_policies() {
+    let mut fed = Fed::new(POLICY);
+    fed.reports();
+    fed.pipeline.heartbeat(5);
+    assert_eq!(fed.reports()[0]["policy"], json!({ "name": "test.policy", "version": "1.2.3" }));
+    assert_eq!(fed.pipeline.status()["rules"]["loaded"], 4);
+}
+
+#[test]
+fn rate_limits_hold_back_and_count() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(POLICY);
+    fed.begin(&mut machine, "boot");
+    fed.reports();
+    for _ in 0..100 {
+        let pid = machine.fork(1);
+        machine.exit(pid, 3);
+    }
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.reports().len(), 40, "the burst");
+    assert_eq!(fed.pipeline.status()["suppressed_by_rule"], json!({ "fails": 60 }));
+}
