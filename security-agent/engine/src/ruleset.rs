@@ -171,6 +171,11 @@ impl RuleSet {
         self.index.event_types().collect()
     }
 
+    /// The types of events that a rule is about: one, or several for a rule about `fim.write`.
+    pub fn event_types_of(&self, rule: &str) -> BTreeSet<EventTypeId> {
+        self.compiled.iter().filter(|compiled| compiled.info.id == rule).map(|compiled| compiled.event).collect()
+    }
+
     /// All rules as compiled, in the order of evaluation.
     pub(crate) fn compiled(&self) -> &[CompiledRule] {
         &self.compiled
