@@ -130,20 +130,25 @@ fn set_group(path: &Path, agent: Option<User>) -> io::Result<u64> {
 /// Who may connect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerPolicy {
-    /// The agent's user, if there is one.
-    agent: Option<u32>,
-    /// The user that this process runs as.
-    own: u32,
+    /// Root, the user that this process runs as, and the agent's user if there is one.
+    admitted: [Option<u32>; 3],
 }
 
 impl PeerPolicy {
     /// Root, the user of this process, and the agent's.
     pub(crate) fn new(agent: Option<User>) -> Self {
-        Self { agent: agent.map(|agent| agent.uid), own: rustix::process::geteuid().as_raw() }
+        let own = rustix::process::geteuid().as_raw();
+        Self { admitted: [Some(0), Some(own), agent.map(|agent| agent.uid)] }
+    }
+
+    /// No one.
+    #[cfg(test)]
+    pub(crate) fn nobody() -> Self {
+        Self { admitted: [None; 3] }
     }
 
     pub(crate) fn admits(&self, uid: u32) -> bool {
-        uid == 0 || uid == self.own || self.agent == Some(uid)
+        self.admitted.contains(&Some(uid))
     }
 }
 
@@ -222,9 +227,11 @@ mod tests {
 
     #[test]
     fn root_and_the_agent_may_connect_and_nobody_else() {
-        let policy = PeerPolicy { agent: Some(997), own: 0 };
-        assert!(policy.admits(0) && policy.admits(997));
-        assert!(!policy.admits(998) && !policy.admits(u32::MAX));
-        assert!(!PeerPolicy { agent: None, own: 0 }.admits(997));
+        let own = rustix::process::geteuid().as_raw();
+        let agent = User { uid: 54_321, gid: 12_345 };
+        let policy = PeerPolicy::new(Some(agent));
+        assert!(policy.admits(0) && policy.admits(own) && policy.admits(agent.uid));
+        assert!(!policy.admits(agent.gid) && !policy.admits(u32::MAX));
+        assert!(!PeerPolicy::new(None).admits(agent.uid));
     }
 }

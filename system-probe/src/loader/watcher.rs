@@ -80,7 +80,9 @@ impl Watcher {
         } else {
             Vec::new()
         };
-        attachments.links.retain(|name, _| needed.iter().any(|program| program.name == *name));
+        let unneeded = |name: &&str| !needed.iter().any(|program| program.name == *name);
+        let names: Vec<_> = attachments.links.keys().copied().filter(unneeded).collect();
+        release(names.iter().filter_map(|name| attachments.links.remove(name)).collect());
         for program in needed {
             if attachments.links.contains_key(program.name) {
                 continue;
@@ -142,6 +144,19 @@ impl Watcher {
             },
             reason: reasons.chain(failures).collect::<Vec<_>>().join("; "),
         }
+    }
+}
+
+/// Detaches programs. On a thread of its own, because the kernel waits for all CPUs when a perf event on a tracepoint
+/// goes: some 70 ms for each.
+fn release(links: Vec<Link>) {
+    if links.is_empty() {
+        return;
+    }
+    let started = std::thread::Builder::new().name("detach".to_owned()).spawn(move || drop(links));
+    if let Err(error) = started {
+        // The links went with the closure: they were dropped here.
+        tracing::debug!(%error, "no thread to detach on");
     }
 }
 

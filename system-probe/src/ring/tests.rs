@@ -63,8 +63,8 @@ fn what_is_in_the_buffer_at_the_stop_is_still_read() {
 fn bad_records_are_counted_by_kind_and_do_not_stop_the_reader() {
     let mut unknown = record();
     unknown[4..6].copy_from_slice(&99u16.to_ne_bytes());
-    let mut short = record()[..160].to_vec();
-    short[..4].copy_from_slice(&160u32.to_ne_bytes());
+    let mut short = record()[..152].to_vec();
+    short[..4].copy_from_slice(&152u32.to_ne_bytes());
     let queue = run(Lists {
         passes: [vec![unknown, vec![], vec![0; 30], short, record()]].into(),
         ..Lists::default()

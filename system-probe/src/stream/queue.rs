@@ -83,6 +83,15 @@ struct State {
     accepted: KindCounts,
 }
 
+/// Why a subscription ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Another subscriber came.
+    TakenOver,
+    /// No record will come any more.
+    Closed,
+}
+
 /// What [`Queue::try_take`] found.
 enum Taken {
     Chunk(Chunk),
@@ -218,9 +227,13 @@ impl Queue {
         !state.subscribed && state.last_ticket == ticket.0
     }
 
-    /// Whether the end was announced.
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
+    /// Why there is no more for a subscriber, if so.
+    pub(super) fn end(&self, ticket: Ticket) -> Option<End> {
+        let state = self.lock();
+        if !state.is_valid(ticket) {
+            return Some(End::TakenOver);
+        }
+        (state.closed && state.chunks.is_empty()).then_some(End::Closed)
     }
 
     /// What it did so far.
@@ -298,3 +311,6 @@ impl State {
 fn kinds(chunk: &Chunk) -> impl Iterator<Item = Kind> + '_ {
     Records::new(chunk.bytes()).flatten().map(|record| record.kind())
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ use tonic::Status;
 use super::batch::BatchLimits;
 use super::batch::Chunk;
 use super::losses::Losses;
+use super::queue::End;
 use super::queue::Queue;
 use super::queue::Ticket;
 use crate::clock;
@@ -76,7 +77,7 @@ impl Subscription {
     pub(crate) async fn run(self, snapshot: Arc<dyn Snapshot>) {
         let end = tokio::select! {
             end = self.send_all(snapshot) => end,
-            () = self.queue.revoked(self.ticket) => Err(Status::aborted("another subscriber took over")),
+            () = self.queue.revoked(self.ticket) => Err(taken_over()),
             () = self.sender.closed() => Ok(()),
         };
         self.queue.unsubscribe(self.ticket);
@@ -89,7 +90,11 @@ impl Subscription {
     async fn send_all(&self, snapshot: Arc<dyn Snapshot>) -> Result<(), Status> {
         let records = self.send_snapshot(snapshot).await?;
         self.send_live(records).await;
-        if self.queue.is_closed() { Err(Status::unavailable("system-probe is stopping")) } else { Ok(()) }
+        match self.queue.end(self.ticket) {
+            Some(End::TakenOver) => Err(taken_over()),
+            Some(End::Closed) => Err(Status::unavailable("system-probe is stopping")),
+            None => Ok(()),
+        }
     }
 
     /// Gives the number of records sent.
@@ -124,6 +129,10 @@ impl Subscription {
             }
         }
     }
+}
+
+fn taken_over() -> Status {
+    Status::aborted("another subscriber took over")
 }
 
 /// Puts the records of a snapshot into messages. Unlike live records these may wait for the subscriber.
