@@ -5,11 +5,12 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use secl::fim::{FimTarget, expand};
+use secl::fim::expand;
 use secl::partial::{Approver, Filterable, Kinds, approvers, is_discarder};
 use secl::{Compiler, Limits, Macros, Rule, Schema, parse};
 use serde_json::Value as Json;
 use support::event::FlatEvent;
+use support::policy::WRITES;
 use support::schema::TableSchema;
 use support::variables::FixedVariables;
 
@@ -182,21 +183,6 @@ fn approvers_are_found() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
-
-const WRITES: &[FimTarget<'static>] = &[
-    FimTarget {
-        name: "open",
-        file: "open.file",
-        condition: Some("open.flags & (O_CREAT|O_TRUNC|O_APPEND|O_RDWR|O_WRONLY) > 0"),
-    },
-    FimTarget { name: "chmod", file: "chmod.file", condition: None },
-    FimTarget { name: "chown", file: "chown.file", condition: None },
-    FimTarget { name: "link", file: "link.file", condition: None },
-    FimTarget { name: "rename", file: "rename.file", condition: None },
-    FimTarget { name: "rename_destination", file: "rename.file.destination", condition: None },
-    FimTarget { name: "unlink", file: "unlink.file", condition: None },
-    FimTarget { name: "utimes", file: "utimes.file", condition: None },
-];
 
 #[test]
 fn fim_rules_expand() {

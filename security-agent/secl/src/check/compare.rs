@@ -120,7 +120,12 @@ impl Checker<'_> {
                 }
             }
             (_, Some(a), _, Some(b)) => self.test(Test::BoolsEqual(a, b), at),
-            (a, _, b, _) => {
+            (cond, None, _, Some(source)) | (_, Some(source), cond, None) => {
+                let one = |value| self.test(Test::Bool(source, value), at);
+                let opposite = cond.clone().negate();
+                Cond::any(vec![Cond::all(vec![cond, one(true)]), Cond::all(vec![opposite, one(false)])])
+            }
+            (a, None, b, None) => {
                 let neither = Cond::all(vec![a.clone().negate(), b.clone().negate()]);
                 Cond::any(vec![Cond::all(vec![a, b]), neither])
             }

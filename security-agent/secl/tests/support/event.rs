@@ -79,6 +79,16 @@ impl FlatEvent {
         self.alternatives[usize::from(field.0)] = Some(value.to_vec());
     }
 
+    /// Takes over the value of a field, its alternatives, and the number of elements of its iterator.
+    pub fn copy_field(&mut self, schema: &TableSchema, from: &Self, field: FieldId) {
+        let at = usize::from(field.0);
+        self.values[at].clone_from(&from.values[at]);
+        self.alternatives[at].clone_from(&from.alternatives[at]);
+        if let Some(iterator) = schema.fields[at].1.iterator {
+            self.lengths[usize::from(iterator.0)] = from.lengths[usize::from(iterator.0)];
+        }
+    }
+
     fn value(&self, field: FieldId) -> Option<&Value> {
         self.values.get(usize::from(field.0))?.as_ref()
     }

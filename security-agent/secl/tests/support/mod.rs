@@ -9,6 +9,7 @@
 
 pub mod event;
 pub mod policy;
+pub mod random;
 pub mod schema;
 pub mod variables;
 

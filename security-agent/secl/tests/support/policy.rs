@@ -1,16 +1,35 @@
 //! The default policy of the shared data, reduced to what the language is about: macros, expressions, types of variables.
 
+use secl::fim::{FimTarget, expand};
 use secl::{Compiler, Kind, Limits, Macros, Rule, Schema, Type, Value};
 use serde_yaml::Value as Yaml;
 
 use super::schema::TableSchema;
 use super::variables::FixedVariables;
 
+/// The ways to write a file.
+pub const WRITES: &[FimTarget<'static>] = &[
+    FimTarget {
+        name: "open",
+        file: "open.file",
+        condition: Some("open.flags & (O_CREAT|O_TRUNC|O_APPEND|O_RDWR|O_WRONLY) > 0"),
+    },
+    FimTarget { name: "chmod", file: "chmod.file", condition: None },
+    FimTarget { name: "chown", file: "chown.file", condition: None },
+    FimTarget { name: "link", file: "link.file", condition: None },
+    FimTarget { name: "rename", file: "rename.file", condition: None },
+    FimTarget { name: "rename_destination", file: "rename.file.destination", condition: None },
+    FimTarget { name: "unlink", file: "unlink.file", condition: None },
+    FimTarget { name: "utimes", file: "utimes.file", condition: None },
+];
+
 #[derive(Debug)]
 pub struct Policy {
     pub macros: Macros,
     pub variables: FixedVariables,
-    /// Id and expression of each rule that is not for another operating system.
+    /// Number of rules that are not for another operating system.
+    pub count: usize,
+    /// Id and expression of each of them, `fim.write` expanded.
     pub rules: Vec<(String, String)>,
 }
 
@@ -24,19 +43,25 @@ impl Policy {
             macros.define(string(item, "id"), string(item, "expression"), &limits).unwrap();
         }
         let mut rules = Vec::new();
+        let mut count = 0;
         let mut variables = vec![("builtins.uuid4".to_owned(), Type::scalar(Kind::Str))];
         for rule in list(&yaml, "rules") {
             if list(rule, "filters").iter().any(|filter| filter.as_str().unwrap().contains("windows")) {
                 continue;
             }
-            rules.push((string(rule, "id").to_owned(), string(rule, "expression").to_owned()));
+            count += 1;
+            let (id, text) = (string(rule, "id"), string(rule, "expression"));
+            match expand(id, text, WRITES) {
+                Some(expanded) => rules.extend(expanded.into_iter().map(|rule| (rule.id, rule.expression))),
+                None => rules.push((id.to_owned(), text.to_owned())),
+            }
             for action in list(rule, "actions") {
                 if let Some(set) = action.get("set") {
                     variables.push(variable(schema, set));
                 }
             }
         }
-        Some(Self { macros, variables: FixedVariables::unset(variables), rules })
+        Some(Self { macros, variables: FixedVariables::unset(variables), count, rules })
     }
 
     pub fn compiler<'a>(&'a self, schema: &'a TableSchema) -> Compiler<'a> {
