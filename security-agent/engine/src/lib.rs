@@ -1,6 +1,7 @@
 //! Policies and the rule engine: loading, merging, variables, actions, rate limits.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod diagnostic;
 mod duration;
 mod engine;

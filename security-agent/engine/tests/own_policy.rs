@@ -10,11 +10,7 @@ const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/po
 #[test]
 fn the_shipped_policy_does_what_its_tests_say() {
     let schema = Fields::default();
-    let options = LoadOptions {
-        actions: engine::ruleset::ActionSupport { hash: true, ..Default::default() },
-        ..LoadOptions::default()
-    };
-    let result = load(read_directory(DIRECTORY.as_ref()), &schema, &options);
+    let result = load(read_directory(DIRECTORY.as_ref()), &schema, &LoadOptions::default());
     let found: Vec<_> = result.diagnostics.iter().map(engine::diagnostic::render).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert!(result.counts.loaded >= 40, "{:?}", result.counts);

@@ -126,6 +126,7 @@ fn item<T>(
     let definition = match &id {
         None => {
             fields.report(Report::error(codes::NO_ID, node.at, format!("the {what} has no `id`")));
+            fields.finish(keys);
             None
         }
         Some(id) => {

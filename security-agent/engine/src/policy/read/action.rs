@@ -10,6 +10,7 @@ use super::super::action::{
 use super::fields::Fields;
 use crate::diagnostic::{Report, codes};
 use crate::limits;
+use crate::suggest::did_you_mean;
 use crate::yaml::{Entry, Node, Value};
 
 /// The keys of which an action has exactly one.
@@ -33,7 +34,9 @@ pub(super) fn read(fields: &mut Fields<'_, '_>, node: &Node) -> Option<ActionDef
             }
             false => format!("an action does one thing, this one has {} sections", present.len()),
         };
-        action.report(Report::error(codes::BAD_ACTION, node.at, message));
+        let unknown = entries.iter().map(|entry| entry.key.as_str()).find(|key| *key != "filter");
+        let help = unknown.filter(|_| present.is_empty()).and_then(|key| did_you_mean(key, SECTIONS));
+        action.report(Report::error(codes::BAD_ACTION, node.at, message).help(help));
         return None;
     };
     let body: &[Entry] = match &section.value.value {
