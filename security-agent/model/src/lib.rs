@@ -40,7 +40,7 @@ pub use container::{Cgroup, Container, UserSession};
 pub use event::{Category, Context, Event, EventKind, Payload};
 pub use file::{File, FileMetadata, Package, RIGHTS_MASK, base_name};
 pub use flat::{FlatEvent, FlatEventError, FlatVariables, FlatVariablesError};
-pub use network::{Device, Endpoint, Flow, HostNames, Packet, SocketAddress, Tls, Traffic, is_public};
+pub use network::{Device, Endpoint, Flow, HostNames, Packet, PrivateRanges, SocketAddress, Tls, Traffic};
 pub use process::{Ancestors, Credentials, Image, Lineage, Namespaces, Process, ProcessSource};
 pub use record::{Leaf, Part};
 pub use schema::{FieldInfo, Fields, field, field_by_id, fields};

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use secl::IpNet;
+
 use crate::constants::{ADDRESS_FAMILY, ICMP_TYPE, L3_PROTOCOL, L4_PROTOCOL, NETWORK_DIRECTION, TLS_VERSION};
 use crate::record::record;
 use crate::text::{Text, TextList};
@@ -16,20 +18,16 @@ record! {
             };
             /// Port number.
             port: u16 = "port", "7.36", { example: Some("connect.addr.port in [3333, 4444]"), };
-        }
-        derived {
             /// The address is outside of the private ranges.
-            is_public: bool = "is_public", "7.61", |endpoint| endpoint.has_public_address(), {
-                weight: secl::schema::weight::COMPUTED, example: Some("connect.addr.is_public && process.euid == 0"),
-            };
+            is_public: bool = "is_public", "7.61", { example: Some("connect.addr.is_public && process.euid == 0"), };
         }
     }
 }
 
 impl Endpoint {
-    /// Whether the address is outside of the private ranges.
-    pub fn has_public_address(&self) -> bool {
-        self.ip.is_some_and(is_public)
+    /// The endpoint of an address and port; `private` tells which addresses are public.
+    pub fn new(ip: IpAddr, port: u16, private: &PrivateRanges) -> Self {
+        Self { ip: Some(ip), port, is_public: !private.contains(ip) }
     }
 }
 
@@ -147,34 +145,63 @@ record! {
     }
 }
 
-/// Whether an address is outside of the private ranges (IANA special-purpose registries: this network, private use,
-/// shared, loopback, link-local, protocol assignments, multicast, reserved; their IPv6 counterparts).
-pub fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            let special = a == 0
-                || v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_multicast()
-                || v4.is_documentation()
-                || a >= 240
-                || (a == 100 && b & 0xc0 == 64)
-                || (a == 192 && b == 0 && c == 0)
-                || (a == 198 && b & 0xfe == 18);
-            !special
-        }
-        IpAddr::V6(v6) => {
-            let documentation = v6.segments()[0] == 0x2001 && v6.segments()[1] == 0xdb8;
-            let special = v6.is_unspecified()
-                || v6.is_loopback()
-                || v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                || v6.is_multicast()
-                || documentation;
-            !special
-        }
+/// Address ranges that are not public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivateRanges(Vec<IpNet>);
+
+/// Ranges of the special-purpose registries of IANA that are not reachable from everywhere.
+const SPECIAL_RANGES: [&str; 22] = [
+    // This network, private use, shared address space, loopback, link-local.
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    // Protocol assignments, documentation, benchmarks, multicast, reserved and broadcast.
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    // Unspecified, loopback, discard-only, documentation, unique local, link-local, multicast, local translation.
+    "::/128",
+    "::1/128",
+    "100::/64",
+    "2001:db8::/32",
+    "fc00::/7",
+    "fe80::/10",
+    "ff00::/8",
+    "64:ff9b:1::/48",
+];
+
+impl PrivateRanges {
+    /// These ranges and no others.
+    pub fn new(ranges: impl IntoIterator<Item = IpNet>) -> Self {
+        Self(ranges.into_iter().collect())
+    }
+
+    /// The same, with more ranges.
+    #[must_use]
+    pub fn with(mut self, ranges: impl IntoIterator<Item = IpNet>) -> Self {
+        self.0.extend(ranges);
+        self
+    }
+
+    /// Whether an address is in one of the ranges.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = IpNet::from(address);
+        self.0.iter().any(|range| range.matches(&address))
+    }
+}
+
+impl Default for PrivateRanges {
+    /// The ranges of the special-purpose registries.
+    fn default() -> Self {
+        Self::new(SPECIAL_RANGES.iter().filter_map(|range| range.parse().ok()))
     }
 }
 
@@ -182,13 +209,18 @@ pub fn is_public(address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
+    fn is_public(ranges: &PrivateRanges, text: &str) -> bool {
+        Endpoint::new(text.parse().unwrap(), 1, ranges).is_public
+    }
+
     #[test]
     fn public_addresses_are_those_outside_of_special_ranges() {
-        let is_public = |text: &str| is_public(text.parse().unwrap());
+        let ranges = PrivateRanges::default();
+        assert_eq!(ranges.0.len(), SPECIAL_RANGES.len());
         for public in
             ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "198.20.0.1"]
         {
-            assert!(is_public(public), "{public}");
+            assert!(is_public(&ranges, public), "{public}");
         }
         for private in [
             "10.0.0.1",
@@ -208,7 +240,15 @@ mod tests {
             "ff02::1",
             "::ffff:10.0.0.1",
         ] {
-            assert!(!is_public(private), "{private}");
+            assert!(!is_public(&ranges, private), "{private}");
         }
+    }
+
+    #[test]
+    fn ranges_are_configurable() {
+        let ranges = PrivateRanges::new(["8.0.0.0/8".parse().unwrap()]);
+        assert!(!is_public(&ranges, "8.8.8.8"));
+        assert!(is_public(&ranges, "10.0.0.1"));
+        assert!(!is_public(&ranges.with(["10.0.0.0/8".parse().unwrap()]), "10.0.0.1"));
     }
 }

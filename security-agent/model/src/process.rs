@@ -11,6 +11,7 @@ use secl::schema::weight;
 use crate::arguments::Arguments;
 use crate::constants::{AUDIT_USER, CAPABILITY};
 use crate::container::{Cgroup, Container, UserSession};
+use crate::environment::ShownWithValue;
 use crate::file::File;
 use crate::record::{Strs, record};
 use crate::text::{Text, TextList};
@@ -107,7 +108,7 @@ record! {
             };
             /// Names of environment variables. Those that decide how programs are loaded or what is logged (LD_PRELOAD,
             /// LD_LIBRARY_PATH, PATH, HISTSIZE, HISTFILESIZE, GLIBC_TUNABLES, SSH_CLIENT) as `NAME=value`.
-            envs: strs = "envs", "7.27", |image| Strs::EnvNames(&image.envp), {
+            envs: strs = "envs", "7.27", |image| Strs::EnvNames(&image.envp, &image.shown_envs), {
                 example: Some(r#"exec.envs in [~"LD_PRELOAD=*"]"#),
             };
         }
@@ -120,6 +121,8 @@ record! {
         hidden {
             /// The arguments.
             arguments: Arguments;
+            /// The environment variables that are shown with their values.
+            shown_envs: ShownWithValue;
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use secl::{Kind, Matching};
 
 use crate::constants::Group;
-use crate::environment;
+use crate::environment::ShownWithValue;
 use crate::file::File;
 use crate::text::{Text, TextList};
 
@@ -151,7 +151,7 @@ pub(crate) enum Strs<'a> {
     /// The elements from an index on.
     From(&'a TextList, usize),
     /// Environment variables without their values.
-    EnvNames(&'a TextList),
+    EnvNames(&'a TextList, &'a ShownWithValue),
 }
 
 impl<'a> Strs<'a> {
@@ -159,8 +159,8 @@ impl<'a> Strs<'a> {
     pub(crate) fn any(self, mut test: impl FnMut(&'a [u8]) -> bool) -> bool {
         match self {
             Self::From(list, first) => (first..list.len()).any(|i| list.get(i).is_some_and(&mut test)),
-            Self::EnvNames(list) => {
-                (0..list.len()).any(|i| list.get(i).is_some_and(|entry| test(environment::reported(entry))))
+            Self::EnvNames(list, shown) => {
+                (0..list.len()).any(|i| list.get(i).is_some_and(|entry| test(shown.of(entry))))
             }
         }
     }

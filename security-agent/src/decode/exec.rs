@@ -61,6 +61,7 @@ pub(super) fn exec<'r>(
             file: program,
             interpreter,
             arguments: Arguments::new(arguments),
+            ..Image::default()
         },
         tty_name: tty(record, body),
         cgroup_path: Data::of(record, body.cgroup_path).bytes(),

@@ -7,7 +7,6 @@ use super::object::objects;
 use super::{Scope, non_zero, text, texts, yes};
 use crate::constants::{CAPABILITY, SSH_AUTH_METHOD, USER_SESSION_TYPE};
 use crate::container::{Cgroup, Container, UserSession};
-use crate::environment;
 use crate::event::{Event, Payload};
 use crate::payload::{Capset, Setgid, Setuid};
 use crate::process::{Credentials, Image, Process};
@@ -319,6 +318,6 @@ fn arguments(image: &Image, scope: &Scope<'_>) -> Option<Vec<String>> {
 
 fn environment_names(image: &Image) -> Option<Vec<String>> {
     let names: Vec<_> =
-        image.envp.iter().map(|entry| crate::lossy(environment::reported(entry)).into_owned()).collect();
+        image.envp.iter().map(|entry| crate::lossy(image.shown_envs.of(entry)).into_owned()).collect();
     (!names.is_empty()).then_some(names)
 }

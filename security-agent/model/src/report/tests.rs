@@ -8,7 +8,7 @@ use super::object::{Described, Type};
 use super::schema::objects;
 use super::*;
 use crate::event::{Context, EventKind, Payload};
-use crate::network::{Endpoint, Flow, Packet};
+use crate::network::{Endpoint, Flow, Packet, PrivateRanges};
 use crate::process::{Image, Lineage, Process};
 use crate::{Arguments, Cgroup, Container, Credentials, File, Text, TextList, payload, shared_data};
 
@@ -186,7 +186,7 @@ fn every_event() -> impl Iterator<Item = Event> {
             _ => {}
         }
         if kind.has_packet() {
-            let source = Endpoint { ip: Some("10.0.0.1".parse().unwrap()), port: 53 };
+            let source = Endpoint::new("10.0.0.1".parse().unwrap(), 53, &PrivateRanges::default());
             event.packet = Some(Box::new(Packet { source, ..Packet::default() }));
         }
         event
