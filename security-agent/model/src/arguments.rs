@@ -38,12 +38,15 @@ impl Arguments {
         self.all.joined_from(1)
     }
 
-    /// The names of flags, see [`flags`].
+    /// The names of flags. A short one that is all letters and digits gives each of its characters: `-la` gives `l` and
+    /// `a`. A name of more than one character without `=` gives itself too, long or short: `-la` gives `la` as well, `--all`
+    /// gives `all`.
     pub fn flags(&self) -> &TextList {
         self.flags.get_or_init(|| flags(self.all.iter().skip(1)))
     }
 
-    /// The options with their values, see [`options`].
+    /// The options as `name=value`. The value stands behind an `=` or is the following argument, unless that begins with a
+    /// dash. The name begins with a letter or digit.
     pub fn options(&self) -> &TextList {
         let arguments = || (1..self.all.len()).filter_map(|index| self.all.get(index));
         self.options.get_or_init(|| options(arguments()))
@@ -62,11 +65,8 @@ fn strip_dashes(argument: &[u8]) -> Option<(&[u8], bool)> {
     Some(name.strip_prefix(b"-").map_or((name, false), |name| (name, true)))
 }
 
-/// The flags among `arguments` (argument 0 not included).
-///
-/// A short one that is all letters and digits gives each of its characters: `-la` gives `l` and `a`. A name of more than
-/// one character without `=` gives itself too, long or short: `-la` gives `la` as well, `--all` gives `all`.
-pub(crate) fn flags<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
+/// What [`Arguments::flags`] tells of `arguments`, the first one not included.
+fn flags<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
     let mut flags: Vec<&[u8]> = Vec::new();
     for argument in arguments {
         let Some((name, long)) = strip_dashes(argument) else { continue };
@@ -80,11 +80,8 @@ pub(crate) fn flags<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextLi
     flags.into_iter().collect()
 }
 
-/// The options among `arguments` (argument 0 not included), as `name=value`.
-///
-/// The value stands behind an `=` or is the following argument, unless that begins with a dash. The name begins with a
-/// letter or digit.
-pub(crate) fn options<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
+/// What [`Arguments::options`] tells of `arguments`, the first one not included.
+fn options<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> TextList {
     let mut options: Vec<Text> = Vec::new();
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {

@@ -148,3 +148,24 @@ fn fields_that_are_not_there_read_as_zero() {
         }
     }
 }
+
+#[test]
+fn ids_of_no_field_read_as_zero() {
+    let (event, _) = event(EventKind::FlowMonitor);
+    for number in 0..=u16::MAX {
+        let id = secl::FieldId(number);
+        // The wrong type of an existing field must not matter either.
+        let _ = (event.int(id), event.bool(id), event.str(id).len(), event.ip(id));
+        for at in [None, Some(0), Some(usize::MAX)] {
+            let _ = event.any_int(id, at, |_| false) || event.any_bool(id, at, |_| false);
+            let _ = event.any_str(id, at, |_| false) || event.any_ip(id, at, |_| false);
+            let _ = event.any_alternative(id, at, |_| false);
+        }
+        if usize::from(number) >= fields().len() {
+            assert!(
+                event.int(id) == 0 && !event.bool(id) && event.str(id).is_empty() && event.ip(id).is_none()
+            );
+        }
+    }
+    assert_eq!(event.len(secl::IteratorId(u16::MAX)), 0);
+}
