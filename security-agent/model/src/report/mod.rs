@@ -10,6 +10,8 @@ mod kernel;
 mod network;
 pub(crate) mod object;
 mod process;
+#[cfg(test)]
+mod reference;
 mod schema;
 mod time;
 

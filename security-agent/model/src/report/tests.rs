@@ -245,6 +245,11 @@ fn the_schema_in_docs_is_current() {
     crate::generated::assert_current("docs/schema/report.schema.json", &text);
 }
 
+#[test]
+fn the_reference_in_docs_is_current() {
+    crate::generated::assert_current("docs/reports.md", &super::reference::reference());
+}
+
 /// Members of CWS that have no counterpart here, and why.
 const NOT_TOLD: [(&str, &[&str]); 16] = [
     // Tracing spans and learnt profiles are not among the features.
