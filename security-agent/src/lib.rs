@@ -5,9 +5,17 @@
 //! plain functions over a struct: no runtime, no clock of its own, no I/O.
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod cache;
+pub mod cli;
+pub mod control;
 pub mod decode;
+pub mod heartbeat;
+pub mod host;
+pub mod logging;
 pub mod pipeline;
+pub mod policies;
+pub mod privileges;
 pub mod report;
 pub mod resolve;
 #[cfg(test)]

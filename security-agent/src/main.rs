@@ -1,3 +1,14 @@
 //! Unprivileged half of the workload security agent: evaluates rules and reports.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use security_agent::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    cli::run(Cli::parse()).unwrap_or_else(|error| {
+        eprintln!("security-agent: {error:#}");
+        ExitCode::FAILURE
+    })
+}

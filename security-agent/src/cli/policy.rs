@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use engine::check::CheckReport;
-use engine::loader::{read_directory, read_host_facts};
+use engine::loader::read_directory;
 use engine::testing::{self, TestOutcome, TestResult};
 use engine::{Load, LoadOptions};
 
@@ -18,11 +18,11 @@ const POLICIES_DIR: &str = "/etc/datadog-agent/runtime-security.d";
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
     #[command(subcommand)]
-    command: PolicyCommand,
+    pub command: PolicyCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum PolicyCommand {
+pub enum PolicyCommand {
     /// Says what loads, what is skipped and why, and what is wrong.
     ///
     /// The exit code is 0 without errors and 1 with.
@@ -34,7 +34,7 @@ enum PolicyCommand {
 }
 
 #[derive(Debug, Args)]
-struct CheckArgs {
+pub struct CheckArgs {
     /// Directory of the policies.
     #[arg(long, value_name = "DIR", default_value = POLICIES_DIR)]
     policies_dir: PathBuf,
@@ -44,7 +44,7 @@ struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
-struct TestArgs {
+pub struct TestArgs {
     /// Directory of the policies.
     #[arg(value_name = "DIR", default_value = POLICIES_DIR)]
     dir: PathBuf,
@@ -70,9 +70,7 @@ pub fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn load(dir: &Path) -> Load {
-    let envs = std::env::vars_os()
-        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    let options = LoadOptions { host: read_host_facts(Path::new("/"), envs), ..LoadOptions::default() };
+    let options = LoadOptions { host: crate::host::facts(Path::new("/"), ""), ..LoadOptions::default() };
     engine::load(read_directory(dir), &model::Fields::default(), &options)
 }
 
@@ -161,7 +159,9 @@ mod tests {
     #[test]
     fn tests_beside_rules_decide_the_exit_code() {
         let policy = |name: &str| {
-            format!("rules:\n  - id: a\n    expression: exec.file.name == \"x\"\n    tests:\n      - match: {{exec.file.name: {name}}}\n")
+            format!(
+                "rules:\n  - id: a\n    expression: exec.file.name == \"x\"\n    tests:\n      - match: {{exec.file.name: {name}}}\n"
+            )
         };
         let run = |name: &str| {
             let dir = directory(&policy(name));

@@ -83,6 +83,8 @@ pub struct Pipeline {
     clock: Clock,
     hostname: Text,
     boot_id: Option<String>,
+    /// A stream ended by itself, and none has begun since.
+    was_away: bool,
     engine: Engine,
     /// The types of events that the rules in force are about.
     evaluated_types: BTreeSet<EventTypeId>,
@@ -114,6 +116,7 @@ impl Pipeline {
             clock: Clock::default(),
             hostname: Text::from(config.hostname.as_str()),
             boot_id: None,
+            was_away: false,
             engine: Engine::default(),
             evaluated_types: BTreeSet::new(),
             policies: Vec::new(),
@@ -166,7 +169,6 @@ impl Pipeline {
             self.rule_clock_base = self.rule_now();
             self.time_ns = 0;
         }
-        let was_connected = self.boot_id.is_some();
         self.boot_id = Some(hello.boot_id.clone());
         self.clock = Clock { realtime_offset_ns: hello.realtime_offset_ns };
         if self.config.hostname.is_empty() {
@@ -175,8 +177,14 @@ impl Pipeline {
         self.config.agent.kernel_version.clone_from(&hello.kernel_release);
         self.decoder.reset();
         self.tree.begin_stream();
-        self.losses.connected(was_connected, self.wall_now());
+        let was_away = std::mem::take(&mut self.was_away);
+        self.losses.connected(was_away, self.wall_now());
         self.counters.connections += 1;
+    }
+
+    /// The stream has ended: until the next one begins, nobody counts what happens.
+    pub fn disconnected(&mut self) {
+        self.was_away = true;
     }
 
     /// Takes in a batch.

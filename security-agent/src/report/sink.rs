@@ -31,6 +31,12 @@ pub trait Output: Send + 'static {
     fn write(&mut self, report: &Report) -> std::io::Result<()>;
 }
 
+impl Output for Box<dyn Output> {
+    fn write(&mut self, report: &Report) -> std::io::Result<()> {
+        (**self).write(report)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Counters {
     written: AtomicU64,

@@ -7,9 +7,10 @@
 //! first frame is the header. Frames of kinds that the reader does not know are left out. A capture holds command lines
 //! and environments as they were: whoever passes one on passes these on.
 
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
+use engine::{HostFacts, KernelVersion};
 use model::Text;
 use prost::Message;
 use proto::v1::{Batch, HelloReply};
@@ -60,6 +61,45 @@ pub struct Header {
     /// Version of the agent that wrote it.
     #[prost(string, tag = "2")]
     pub agent_version: String,
+    /// Host name in reports of that agent, if it was configured.
+    #[prost(string, tag = "3")]
+    pub hostname: String,
+    /// `ID` of the os-release file.
+    #[prost(string, tag = "4")]
+    pub os_id: String,
+    /// `VERSION_ID` of the os-release file.
+    #[prost(string, tag = "5")]
+    pub os_version_id: String,
+    /// Release of the kernel.
+    #[prost(string, tag = "6")]
+    pub kernel_release: String,
+}
+
+impl Header {
+    /// For a capture that begins now, on this host.
+    #[must_use]
+    pub fn new(hostname: &str, facts: &HostFacts) -> Self {
+        Self {
+            layout_hash: RECORD_LAYOUT_HASH,
+            agent_version: super::client::VERSION.to_owned(),
+            hostname: hostname.to_owned(),
+            os_id: facts.os_id.clone(),
+            os_version_id: facts.os_version_id.clone(),
+            kernel_release: rustix::system::uname().release().to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The facts of the host that was captured.
+    #[must_use]
+    pub fn facts(&self) -> HostFacts {
+        HostFacts {
+            os_id: self.os_id.clone(),
+            os_version_id: self.os_version_id.clone(),
+            kernel: KernelVersion::parse(&self.kernel_release),
+            hostname: self.hostname.clone(),
+            ..HostFacts::default()
+        }
+    }
 }
 
 /// Names of users and groups.
@@ -134,57 +174,39 @@ pub enum CaptureError {
     },
 }
 
-/// Writes a capture.
+/// Makes the bytes of a capture, piece by piece.
 #[derive(Debug)]
-pub struct Writer<W: Write> {
-    out: BufWriter<W>,
-    frame: Vec<u8>,
+pub struct Writer {
+    bytes: Vec<u8>,
     names_version: Option<u64>,
 }
 
-impl<W: Write> Writer<W> {
+impl Writer {
     /// Begins a capture.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn new(out: W) -> std::io::Result<Self> {
-        let mut writer = Self { out: BufWriter::new(out), frame: Vec::new(), names_version: None };
-        writer.out.write_all(MAGIC)?;
-        let agent_version = super::client::VERSION.to_owned();
-        writer.write(Content::Header(Header { layout_hash: RECORD_LAYOUT_HASH, agent_version }))?;
-        Ok(writer)
+    #[must_use]
+    pub fn new(header: Header) -> Self {
+        let mut writer = Self { bytes: MAGIC.to_vec(), names_version: None };
+        writer.write(Content::Header(header));
+        writer
     }
 
     /// Appends a frame.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn write(&mut self, content: Content) -> std::io::Result<()> {
-        self.frame.clear();
-        Frame { content: Some(content) }
-            .encode_length_delimited(&mut self.frame)
-            .map_err(std::io::Error::other)?;
-        self.out.write_all(&self.frame)
+    pub fn write(&mut self, content: Content) {
+        self.bytes.extend_from_slice(&Frame { content: Some(content) }.encode_length_delimited_to_vec());
     }
 
     /// Appends the names, if they changed since the last time.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn write_names(&mut self, users: &Users) -> std::io::Result<()> {
-        if self.names_version == Some(users.version()) {
-            return Ok(());
+    pub fn write_names(&mut self, users: &Users) {
+        if self.names_version != Some(users.version()) {
+            self.names_version = Some(users.version());
+            self.write(Content::Names(NameLists::of(users)));
         }
-        self.names_version = Some(users.version());
-        self.write(Content::Names(NameLists::of(users)))
     }
 
-    /// Hands everything to the system.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn flush(&mut self) -> std::io::Result<()> {
-        self.out.flush()
+    /// The bytes since the last call.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
     }
 }
 
@@ -193,6 +215,7 @@ impl<W: Write> Writer<W> {
 pub struct Reader<R: Read> {
     input: BufReader<R>,
     frames: u64,
+    header: Header,
 }
 
 impl Reader<std::fs::File> {
@@ -211,7 +234,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// If it is no capture that this version understands.
     pub fn new(input: R) -> Result<Self, CaptureError> {
-        let mut reader = Self { input: BufReader::new(input), frames: 0 };
+        let mut reader = Self { input: BufReader::new(input), frames: 0, header: Header::default() };
         let mut magic = [0; MAGIC.len()];
         match reader.input.read_exact(&mut magic) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(CaptureError::Magic),
@@ -221,12 +244,20 @@ impl<R: Read> Reader<R> {
             return Err(CaptureError::Magic);
         }
         match reader.next().transpose()? {
-            Some(Content::Header(header)) if header.layout_hash == RECORD_LAYOUT_HASH => Ok(reader),
-            Some(Content::Header(Header { layout_hash: theirs, agent_version: version })) => {
+            Some(Content::Header(header)) if header.layout_hash == RECORD_LAYOUT_HASH => {
+                Ok(Self { header, ..reader })
+            }
+            Some(Content::Header(Header { layout_hash: theirs, agent_version: version, .. })) => {
                 Err(CaptureError::Layout { version, theirs })
             }
             _ => Err(reader.damaged("no header")),
         }
+    }
+
+    /// What the capture says about its host.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
     }
 
     fn damaged(&self, reason: impl ToString) -> CaptureError {
@@ -286,13 +317,14 @@ impl<R: Read> Iterator for Reader<R> {
 mod tests {
     use super::*;
 
+    fn header() -> Header {
+        Header { layout_hash: RECORD_LAYOUT_HASH, kernel_release: "6.1.2".into(), ..Header::default() }
+    }
+
     fn capture(contents: Vec<Content>) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut writer = Writer::new(&mut bytes).unwrap();
-        contents.into_iter().for_each(|content| writer.write(content).unwrap());
-        writer.flush().unwrap();
-        drop(writer);
-        bytes
+        let mut writer = Writer::new(header());
+        contents.into_iter().for_each(|content| writer.write(content));
+        writer.take()
     }
 
     #[test]
@@ -304,19 +336,19 @@ mod tests {
             Content::Disconnected("gone".into()),
         ];
         let bytes = capture(contents.clone());
-        let read: Result<Vec<Content>, CaptureError> = Reader::new(bytes.as_slice()).unwrap().collect();
+        let reader = Reader::new(bytes.as_slice()).unwrap();
+        assert_eq!(reader.header().facts().kernel.major, 6);
+        let read: Result<Vec<Content>, CaptureError> = reader.collect();
         assert_eq!(read.unwrap(), contents);
     }
 
     #[test]
     fn names_are_written_when_they_change() {
         let users = Users::fixed([(0, Text::from("root"))].into_iter().collect(), Names::default());
-        let mut bytes = Vec::new();
-        let mut writer = Writer::new(&mut bytes).unwrap();
-        writer.write_names(&users).unwrap();
-        writer.write_names(&users).unwrap();
-        writer.flush().unwrap();
-        drop(writer);
+        let mut writer = Writer::new(header());
+        writer.write_names(&users);
+        writer.write_names(&users);
+        let bytes = writer.take();
         let contents: Vec<Content> = Reader::new(bytes.as_slice()).unwrap().flatten().collect();
         let [Content::Names(names)] = contents.as_slice() else { panic!("{contents:?}") };
         assert_eq!(&*names.to_users().user(0), b"root");
@@ -328,7 +360,7 @@ mod tests {
         assert!(matches!(Reader::new(&b"CWS-CAP9\nrest"[..]), Err(CaptureError::Magic)));
         assert!(matches!(Reader::new(&MAGIC[..]), Err(CaptureError::Damaged { .. })));
         let mut bytes = MAGIC.to_vec();
-        let header = Header { layout_hash: 1, agent_version: "0.0.9".into() };
+        let header = Header { layout_hash: 1, agent_version: "0.0.9".into(), ..Header::default() };
         Frame { content: Some(Content::Header(header)) }.encode_length_delimited(&mut bytes).unwrap();
         let error = Reader::new(bytes.as_slice()).unwrap_err();
         assert!(error.to_string().contains("0.0.9"), "{error}");

@@ -47,7 +47,7 @@ impl LossReason {
         }
     }
 
-    fn of_probe(loss: &Loss) -> Self {
+    pub(crate) fn of_probe(loss: &Loss) -> Self {
         match loss.reason() {
             Reason::RingFull => Self::RingFull,
             Reason::BadRecord => Self::BadRecord,
@@ -146,11 +146,11 @@ pub struct LossTracker {
 }
 
 impl LossTracker {
-    /// A stream begins. `was_connected`: another one came before.
-    pub fn connected(&mut self, was_connected: bool, now_ns: u64) {
+    /// A stream begins. `was_away`: the one before ended by itself, and nobody counted since.
+    pub fn connected(&mut self, was_away: bool, now_ns: u64) {
         self.expected = None;
         self.lifecycle_lost = false;
-        if was_connected {
+        if was_away {
             self.gap(now_ns).disconnected = true;
         }
     }

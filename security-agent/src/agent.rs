@@ -1,0 +1,283 @@
+//! The running agent: wires the stream, the pipeline, the sinks, the policies and the command socket together.
+//!
+//! One thread does it all but writing reports; between two batches it looks at whatever else is due.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use engine::{HostFacts, LoadOptions};
+use proto::v1::{Degraded, HelloReply};
+use serde_json::{Value as Json, json};
+use settings::AgentSettings;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::control::{self, Request};
+use crate::heartbeat::Heartbeats;
+use crate::host;
+use crate::pipeline::Pipeline;
+use crate::policies::{Watch, load_directory};
+use crate::report::{Report, Sink};
+use crate::stream::capture::{self, Content, Header};
+use crate::stream::client::{self, Incoming, VERSION, Wanted};
+
+/// How often the agent looks at its clock, and every second time at the policy directory.
+const TICK: Duration = Duration::from_secs(1);
+/// Shortest time between two snapshots that losses cause: one costs the probe a walk over all processes.
+const RESYNC_INTERVAL: Duration = Duration::from_secs(60);
+/// Requests on the command socket that wait for the agent.
+const REQUESTS: usize = 4;
+
+/// What an agent is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its configuration.
+    pub settings: AgentSettings,
+    /// Turns batches into reports.
+    pub pipeline: Pipeline,
+    /// Where reports go.
+    pub sinks: Vec<Sink>,
+    /// How policies are loaded.
+    pub load_options: LoadOptions,
+}
+
+/// The connection as `status` shows it.
+#[derive(Debug, Default)]
+struct Connection {
+    probe: Option<HelloReply>,
+    last_error: String,
+    last_batch: Option<Instant>,
+    degraded: Vec<Degraded>,
+}
+
+struct Agent {
+    parts: Parts,
+    wanted: watch::Sender<Wanted>,
+    watch: Option<Watch>,
+    heartbeats: Heartbeats,
+    started: Instant,
+    started_at: SystemTime,
+    resynced: Option<Instant>,
+    connection: Connection,
+    captures: Vec<(capture::Writer, mpsc::Sender<Vec<u8>>)>,
+    ticks: u64,
+}
+
+/// Runs until it is told to end by SIGTERM or SIGINT.
+///
+/// # Errors
+/// If it cannot begin; once it runs it only ends when told to.
+pub async fn run(parts: Parts) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let listener = control::listen(&parts.settings.privileges.command_socket)?;
+    let (requests_sender, mut requests) = mpsc::channel(REQUESTS);
+    tokio::spawn(control::serve(listener, requests_sender));
+
+    let (wanted, wanted_receiver) = watch::channel(Wanted::default());
+    let mut agent = Agent::new(parts, wanted);
+    agent.reload();
+    let mut incoming = client::spawn(&agent.parts.settings.link.socket, wanted_receiver)?;
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            Some(message) = incoming.recv() => agent.incoming(message),
+            Some(request) = requests.recv() => agent.request(request),
+            _ = ticks.tick() => agent.tick(),
+            _ = hangup.recv() => {
+                tracing::info!("SIGHUP: loading the policies again");
+                agent.reload();
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+        agent.deliver();
+    }
+    tracing::info!("ending");
+    agent.end();
+    Ok(())
+}
+
+impl Agent {
+    fn new(parts: Parts, wanted: watch::Sender<Wanted>) -> Self {
+        let policies = &parts.settings.policies;
+        let watch = policies.watch_dir.then(|| Watch::new(&policies.dir));
+        Self {
+            parts,
+            wanted,
+            watch,
+            heartbeats: Heartbeats::default(),
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+            resynced: None,
+            connection: Connection::default(),
+            captures: Vec::new(),
+            ticks: 0,
+        }
+    }
+
+    fn incoming(&mut self, message: Incoming) {
+        let pipeline = &mut self.parts.pipeline;
+        match message {
+            Incoming::Connected(hello) => {
+                self.copy(|| Content::Connected(hello.clone()));
+                self.parts.pipeline.connected(&hello);
+                self.connection = Connection { probe: Some(hello), ..Connection::default() };
+            }
+            Incoming::Degraded(degraded) => {
+                for part in &degraded {
+                    tracing::warn!(
+                        observation = part.observation,
+                        "watched in part or not at all: {}",
+                        part.reason
+                    );
+                }
+                self.connection.degraded = degraded;
+            }
+            Incoming::Batch(batch) => {
+                pipeline.refresh_users(Instant::now());
+                self.copy(|| Content::Batch(batch.clone()));
+                self.parts.pipeline.batch(&batch);
+                self.connection.last_batch = Some(Instant::now());
+            }
+            Incoming::Disconnected(reason) => {
+                self.copy(|| Content::Disconnected(reason.clone()));
+                self.parts.pipeline.disconnected();
+                self.connection = Connection { last_error: reason, ..Connection::default() };
+            }
+        }
+    }
+
+    /// Gives a copy to whoever captures. One who does not keep up loses the capture.
+    fn copy(&mut self, content: impl Fn() -> Content) {
+        let users = self.parts.pipeline.users();
+        self.captures.retain_mut(|(writer, sender)| {
+            writer.write_names(users);
+            writer.write(content());
+            sender.try_send(writer.take()).is_ok()
+        });
+    }
+
+    fn request(&mut self, request: Request) {
+        // Whoever asked may have gone meanwhile.
+        match request {
+            Request::Status(answer) => drop(answer.send(self.status())),
+            Request::Reload(answer) => drop(answer.send(self.reload())),
+            Request::Capture(sender) => {
+                let header = Header::new(&self.parts.settings.host.hostname, &self.parts.load_options.host);
+                self.captures.push((capture::Writer::new(header), sender));
+                // A capture begins with a snapshot of the processes.
+                self.wanted.send_modify(|wanted| wanted.resync += 1);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.ticks += 1;
+        self.captures.retain(|(_, sender)| !sender.is_closed());
+        let now_ns = wall_now();
+        if self.ticks.is_multiple_of(2) && self.watch.as_mut().is_some_and(Watch::changed) {
+            tracing::info!("the policy directory has changed");
+            self.reload();
+        }
+        let pipeline = &mut self.parts.pipeline;
+        pipeline.tell_losses(now_ns);
+        if self.heartbeats.is_due(self.started.elapsed()) {
+            pipeline.heartbeat(now_ns);
+        }
+        let is_due = self.resynced.is_none_or(|last| last.elapsed() >= RESYNC_INTERVAL);
+        if is_due && pipeline.take_needs_snapshot() {
+            tracing::info!("records about processes were lost: asking for a new snapshot");
+            self.resynced = Some(Instant::now());
+            self.wanted.send_modify(|wanted| wanted.resync += 1);
+        }
+    }
+
+    /// Loads the policies and puts them in force.
+    fn reload(&mut self) -> Json {
+        let Parts { settings, pipeline, load_options, .. } = &mut self.parts;
+        if let Some(watch) = &mut self.watch {
+            watch.loaded();
+        }
+        let load = load_directory(&settings.policies.dir, load_options);
+        let answer = json!({ "rules": load.counts, "diagnostics": load.diagnostics });
+        pipeline.replace_rules(load, wall_now());
+        let kinds = pipeline.wanted_kinds();
+        self.wanted.send_if_modified(|wanted| {
+            let is_other = wanted.kinds != kinds;
+            wanted.kinds = kinds;
+            is_other
+        });
+        answer
+    }
+
+    fn deliver(&mut self) {
+        for report in self.parts.pipeline.take_reports() {
+            let report: Arc<Report> = Arc::new(report);
+            self.parts.sinks.iter().for_each(|sink| sink.send(&report));
+        }
+    }
+
+    fn status(&self) -> Json {
+        let connection = &self.connection;
+        let degraded: Vec<Json> = connection
+            .degraded
+            .iter()
+            .map(|part| json!({ "observation": part.observation, "reason": part.reason }))
+            .collect();
+        let settings = &self.parts.settings;
+        json!({
+            "version": VERSION,
+            "pid": std::process::id(),
+            "user_id": rustix::process::geteuid().as_raw(),
+            "started": model::report::rfc3339(nanoseconds(self.started_at)),
+            "uptime_seconds": self.started.elapsed().as_secs(),
+            "resident_bytes": host::resident_bytes(),
+            "policies_dir": settings.policies.dir,
+            "probe": {
+                "socket": settings.link.socket,
+                "connected": connection.probe.is_some(),
+                "version": connection.probe.as_ref().map(|probe| &probe.version),
+                "kernel_release": connection.probe.as_ref().map(|probe| &probe.kernel_release),
+                "last_error": connection.last_error,
+                "seconds_since_last_batch": connection.last_batch.map(|last| last.elapsed().as_secs()),
+                "degraded": degraded,
+            },
+            "pipeline": self.parts.pipeline.status(),
+            "sinks": self.parts.sinks.iter().map(Sink::status).collect::<Vec<_>>(),
+        })
+    }
+
+    fn end(mut self) {
+        self.parts.pipeline.tell_losses(wall_now());
+        self.deliver();
+        self.parts.sinks.into_iter().for_each(Sink::close);
+        let socket: PathBuf = self.parts.settings.privileges.command_socket;
+        if let Err(error) = std::fs::remove_file(&socket) {
+            tracing::debug!(%error, socket = %socket.display(), "cannot remove the command socket");
+        }
+    }
+}
+
+/// Facts for the filters of policies, and what can be watched.
+#[must_use]
+pub fn load_options(host: HostFacts, files_only: bool) -> LoadOptions {
+    let enabled_events = Some(crate::pipeline::observable(files_only));
+    LoadOptions { host, enabled_events, ..LoadOptions::default() }
+}
+
+/// Nanoseconds since 1970.
+#[must_use]
+pub fn wall_now() -> u64 {
+    nanoseconds(SystemTime::now())
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

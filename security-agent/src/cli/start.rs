@@ -1,0 +1,164 @@
+//! `security-agent start`.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use settings::{AgentSettings, Enablement, Environment, HostPaths};
+
+use super::{ConfigArgs, log_warnings, replay, runtime};
+use crate::agent::{self, Parts, load_options};
+use crate::cache::process_tree::Limits;
+use crate::pipeline::{Config, Pipeline};
+use crate::privileges::{self, Outcome, Wish};
+use crate::report::scrub::Scrubber;
+use crate::report::sink::{FileOutput, Rotation, Stdout};
+use crate::report::terminal::Style;
+use crate::report::{Sink, sink::Output};
+use crate::resolve::users::Users;
+use crate::{host, logging};
+
+/// Options of `start`.
+#[derive(Debug, Args)]
+pub(super) struct StartArgs {
+    /// Write the process id to this file.
+    #[arg(short = 'p', long, value_name = "FILE")]
+    pidfile: Option<PathBuf>,
+    /// Evaluate a capture, print its signals and end: needs no probe, no particular kernel and no root.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of_this_process();
+    let loaded = config.load(&environment)?;
+    let settings = &loaded.value;
+    logging::start(settings.log.level, settings.log.json)?;
+    log_warnings(&loaded);
+    if let Some(capture) = &args.replay {
+        return replay::run(capture, settings);
+    }
+    let enablement = settings.module.enablement();
+    if enablement == Enablement::Nothing {
+        tracing::info!("runtime_security_config.enabled is not set: nothing to do");
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let host_paths = HostPaths::detect(&environment);
+    let umask = rustix::fs::Mode::from_bits_truncate(0o027);
+    rustix::process::umask(umask);
+    // Before privileges go: the file is usually in a directory of root's.
+    let pidfile = args.pidfile.as_deref().map(Pidfile::write).transpose()?;
+    become_unprivileged(settings)?;
+
+    let facts = host::facts(&host_paths.root, &settings.host.hostname);
+    let pipeline_config = pipeline_config(settings, host::agent_info(&facts), style(settings));
+    let pipeline = Pipeline::new(pipeline_config, Users::of_host(&host_paths.root));
+    let parts = Parts {
+        settings: settings.clone(),
+        pipeline,
+        sinks: sinks(settings)?,
+        load_options: load_options(facts, enablement == Enablement::FilesOnly),
+    };
+    let result = runtime().context("cannot start the runtime")?.block_on(agent::run(parts));
+    drop(pidfile);
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+fn become_unprivileged(settings: &AgentSettings) -> anyhow::Result<()> {
+    let wish = Wish {
+        user: &settings.link.user,
+        allow_root: settings.privileges.allow_root,
+        socket: &settings.link.socket,
+    };
+    match privileges::give_up(&wish).context("cannot give up privileges")? {
+        Outcome::Unprivileged => tracing::debug!("running as an ordinary user"),
+        Outcome::Dropped { user, uid } => tracing::info!(user, uid, "gave up root"),
+        Outcome::StillRoot => tracing::warn!("running as root, as security_agent.allow_root is set"),
+    }
+    Ok(())
+}
+
+/// How the pipeline works by these settings.
+pub(super) fn pipeline_config(
+    settings: &AgentSettings,
+    agent: model::report::AgentInfo,
+    style: Option<Style>,
+) -> Config {
+    let tree = &settings.process_tree;
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let interval = settings.signals.stats_interval.as_nanos();
+    Config {
+        limits: Limits {
+            processes: count(tree.max_processes),
+            retired: count(tree.exited),
+            image_bytes: usize::try_from(tree.max_arguments_size.0).unwrap_or(usize::MAX),
+            ancestors: count(tree.max_ancestors),
+        },
+        scrubber: Scrubber::new(&settings.signals.sensitive_words),
+        style,
+        agent,
+        hostname: settings.host.hostname.clone(),
+        own_events: settings.signals.monitoring_events,
+        losses_interval_ns: u64::try_from(interval).unwrap_or(u64::MAX),
+    }
+}
+
+/// Lines for people if a person looks; in colour unless that is not wanted.
+pub(super) fn style(settings: &AgentSettings) -> Option<Style> {
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let for_people = settings.outputs.stdout && std::io::stdout().is_terminal();
+    for_people.then_some(Style { colour: !no_colour && !is_dumb })
+}
+
+/// Where reports go by these settings, with what each is called.
+pub(super) fn outputs(settings: &AgentSettings) -> anyhow::Result<Vec<(String, Box<dyn Output>)>> {
+    let mut outputs: Vec<(String, Box<dyn Output>)> = Vec::new();
+    if settings.outputs.stdout {
+        outputs.push(("stdout".to_owned(), Box::new(Stdout::default())));
+    }
+    if let Some(path) = &settings.outputs.file {
+        let rotation = Rotation {
+            max_size: settings.outputs.file_max_size.0,
+            max_files: settings.outputs.file_max_files,
+        };
+        let file = FileOutput::open(path, rotation)
+            .with_context(|| format!("cannot write signals to {}", path.display()))?;
+        outputs.push((path.display().to_string(), Box::new(file)));
+    }
+    Ok(outputs)
+}
+
+fn sinks(settings: &AgentSettings) -> anyhow::Result<Vec<Sink>> {
+    let outputs = outputs(settings)?;
+    if outputs.is_empty() {
+        tracing::warn!("no output is configured: signals only show in the counters of `status`");
+    }
+    outputs
+        .into_iter()
+        .map(|(name, output)| Sink::start(name, output).context("cannot start a thread"))
+        .collect()
+}
+
+/// A file with the process id, removed at the end.
+#[derive(Debug)]
+struct Pidfile(PathBuf);
+
+impl Pidfile {
+    fn write(path: &Path) -> anyhow::Result<Self> {
+        let context = || format!("cannot write the process id to {}", path.display());
+        let mut file = std::fs::File::create(path).with_context(context)?;
+        writeln!(file, "{}", std::process::id()).with_context(context)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for Pidfile {
+    fn drop(&mut self) {
+        // The agent may have no right to its directory any more; the number in it is then stale, as after a crash.
+        let _stays = std::fs::remove_file(&self.0);
+    }
+}
