@@ -253,6 +253,7 @@ rules:
                   "help": "did you mean `exec.file.name`?"
                 }
               ]
-            }"#]].assert_eq(&serde_json::to_string_pretty(&CheckReport::new(&load)).expect("JSON"));
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&CheckReport::new(&load)).expect("JSON"));
     }
 }

@@ -1,5 +1,8 @@
 //! Evaluates events against the rules in force, carries out what the engine itself can, and says what else is to be done.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hash, Hasher as _};
 use std::sync::Arc;
@@ -36,6 +39,8 @@ pub struct Match {
 pub struct Reason {
     /// The condition as written in the rule.
     pub condition: String,
+    /// Where it begins in the rule's expression, in bytes; `None` for a rule about `fim.write`, which stands for others.
+    pub offset: Option<usize>,
     /// Whether it held; one within `!(…)` decides by not holding.
     pub held: bool,
     /// The fields and variables that it read, with their values.
@@ -127,11 +132,14 @@ impl Engine {
         now: u64,
     ) -> Vec<Reason> {
         let view = View::new(rules.variables(), &self.store, event, now);
-        let reasons = rule.condition.explain(event, &view, &mut self.action_scratch).unwrap_or_default();
+        let mut reasons = rule.condition.explain(event, &view, &mut self.action_scratch).unwrap_or_default();
+        // In the order of the text rather than in that of evaluation.
+        reasons.sort_by_key(|reason| reason.span);
         reasons
             .into_iter()
             .map(|reason| Reason {
                 condition: rule.text().get(reason.span.start..reason.span.end).unwrap_or("").to_owned(),
+                offset: rule.variant.is_none().then_some(reason.span.start),
                 held: reason.held,
                 values: reason.values,
             })

@@ -1,10 +1,9 @@
-//! Reads policy files and facts about the host. The only part of the crate that does I/O.
+//! Reads policy files from a directory. The only part of the crate that does I/O.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::host::{HostFacts, KernelVersion};
 use crate::limits;
 use crate::policy::PolicyKind;
 
@@ -106,44 +105,11 @@ fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     }
 }
 
-/// Reads the facts that `filters` may ask for. What cannot be read stays empty.
-///
-/// `root`: where the host's file system is, `/` outside of containers. `envs`: the agent's environment.
-pub fn read_host_facts(root: &Path, envs: impl IntoIterator<Item = (String, String)>) -> HostFacts {
-    let line = |path: &str| {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        text.lines().next().unwrap_or("").trim().to_owned()
-    };
-    let os_release = ["etc/os-release", "usr/lib/os-release"]
-        .iter()
-        .find_map(|path| std::fs::read_to_string(root.join(path)).ok())
-        .unwrap_or_default();
-    HostFacts {
-        kernel: KernelVersion::parse(&line("/proc/sys/kernel/osrelease")),
-        kernel_core_enabled: Path::new("/sys/kernel/btf/vmlinux").exists(),
-        envs: envs.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
-        hostname: line("/proc/sys/kernel/hostname"),
-        ..HostFacts::default()
-    }
-    .with_os_release(&os_release)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::{FileError, limits, read_directory, read_host_facts};
-
-    #[test]
-    fn facts_are_read_from_the_host() {
-        let root = tempfile::tempdir().expect("a directory");
-        fs::create_dir(root.path().join("etc")).expect("a directory");
-        fs::write(root.path().join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\n").expect("a file");
-        let facts = read_host_facts(root.path(), [("A".to_owned(), "b".to_owned())]);
-        assert_eq!((facts.os_id.as_str(), facts.os_version_id.as_str()), ("debian", "12"));
-        assert_eq!(facts.envs, ["A=b"]);
-        assert!(facts.kernel.major > 0 && facts.os == "linux");
-    }
+    use super::{FileError, limits, read_directory};
 
     #[test]
     fn the_default_policy_is_first_and_the_others_follow_by_name() {

@@ -7,7 +7,6 @@ pub mod read;
 
 use secl::Value;
 
-use crate::source::FileId;
 use crate::text::Text;
 use action::ActionDefinition;
 
@@ -36,25 +35,6 @@ impl PolicyKind {
             PolicyKind::Custom => "custom",
         }
     }
-}
-
-/// A policy file.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// Name of the file, without its directory.
-    pub name: String,
-    /// Whether it is the default policy.
-    pub kind: PolicyKind,
-    /// The file's `version`, free text.
-    pub version: String,
-    /// Its macros, in the order of the file.
-    pub macros: Vec<MacroDefinition>,
-    /// Its rules, in the order of the file.
-    pub rules: Vec<RuleDefinition>,
-    /// Tests that stand beside the rules.
-    pub tests: Vec<TestDefinition>,
-    /// The file.
-    pub file: FileId,
 }
 
 /// How a definition combines with an earlier one of the same id.

@@ -173,7 +173,11 @@ impl RuleSet {
 
     /// The types of events that a rule is about: one, or several for a rule about `fim.write`.
     pub fn event_types_of(&self, rule: &str) -> BTreeSet<EventTypeId> {
-        self.compiled.iter().filter(|compiled| compiled.info.id == rule).map(|compiled| compiled.event).collect()
+        self.compiled
+            .iter()
+            .filter(|compiled| compiled.info.id == rule)
+            .map(|compiled| compiled.event)
+            .collect()
     }
 
     /// All rules as compiled, in the order of evaluation.

@@ -94,7 +94,6 @@ struct Open {
 
 struct Builder<'t> {
     file: FileId,
-    text: &'t str,
     parser: Parser<'t, saphyr_parser::StrInput<'t>>,
     offsets: Offsets<'t>,
     anchors: HashMap<usize, Node>,
@@ -107,7 +106,6 @@ impl<'t> Builder<'t> {
     fn new(file: FileId, text: &'t str) -> Self {
         Builder {
             file,
-            text,
             parser: Parser::new_from_str(text),
             offsets: Offsets { text, chars: 0, bytes: 0 },
             anchors: HashMap::new(),
@@ -198,7 +196,7 @@ impl<'t> Builder<'t> {
 
     fn scalar(
         &mut self,
-        value: &Cow<'_, str>,
+        value: &str,
         style: ScalarStyle,
         tag: Option<&Tag>,
         span: Span,

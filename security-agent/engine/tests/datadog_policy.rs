@@ -3,11 +3,13 @@
 //!
 //! `datadog_policy/cases.jsonl` holds a line for each rule: events that come before (`after`), one that the rule must match and one
 //! that it must not.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod shared;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use engine::loader::{PolicyFile, PolicyFiles};
 use engine::variables::{VariableStore, View};
@@ -56,7 +58,7 @@ fn all_of_the_policy_loads() {
 
 /// Whether the rule matches the last of some events, and the type of the event is that of the rule.
 fn matches(load: &Load, rule: &str, before: &[Value], event: &Value) -> bool {
-    let mut engine = Engine::new(load.rules.clone());
+    let mut engine = Engine::new(Arc::clone(&load.rules));
     let mut now: u64 = 1_700_000_000_000_000_000;
     let read = |event: &Value, now: u64| {
         FlatEvent::from_json(event, i64::try_from(now).expect("a time"))

@@ -1,4 +1,5 @@
 //! The cases of loading and of variables that the shared data gives.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod shared;
 

@@ -10,8 +10,8 @@ mod test;
 use std::sync::Arc;
 
 use super::{
-    Combine, Conditions, MacroBody, MacroDefinition, MacroValue, OverrideField, Policy, PolicyKind,
-    RuleDefinition, TestDefinition,
+    Combine, Conditions, MacroBody, MacroDefinition, MacroValue, OverrideField, PolicyKind, RuleDefinition,
+    TestDefinition,
 };
 use crate::diagnostic::{Place, Report, codes};
 use crate::limits;
@@ -36,14 +36,20 @@ pub struct Item<T> {
 
 /// A policy file as read.
 #[derive(Debug)]
-pub struct PolicyText {
-    /// The policy, without its items.
-    pub policy: Policy,
-    /// Its macros.
+pub struct Policy {
+    /// Name of the file, without its directory.
+    pub name: String,
+    /// Whether it is the default policy.
+    pub kind: PolicyKind,
+    /// The file's `version`, free text.
+    pub version: String,
+    /// Its macros, in the order of the file.
     pub macros: Vec<Item<MacroDefinition>>,
-    /// Its rules.
+    /// Its rules, in the order of the file.
     pub rules: Vec<Item<RuleDefinition>>,
-    /// What is wrong with the file.
+    /// The tests that stand beside its rules.
+    pub tests: Vec<TestDefinition>,
+    /// What is wrong with the file as a whole.
     pub(crate) reports: Vec<Report>,
 }
 
@@ -56,7 +62,7 @@ pub(crate) fn policy(
     name: &str,
     path: &str,
     bytes: &[u8],
-) -> Result<PolicyText, Report> {
+) -> Result<Policy, Box<Report>> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| not_utf8(sources, path, bytes, error.valid_up_to()))?;
     let file = sources.add(path, text);
@@ -67,7 +73,7 @@ pub(crate) fn policy(
         root.ok_or_else(|| Report::error(codes::NO_DOCUMENT, whole(), "the file holds no YAML document"))?;
     let Value::Map(entries) = &root.value else {
         let message = format!("a policy is a mapping with `rules`, this is {}", root.value.kind());
-        return Err(Report::error(codes::NO_DOCUMENT, root.at, message));
+        return Err(Box::new(Report::error(codes::NO_DOCUMENT, root.at, message)));
     };
     let mut reports = Vec::new();
     let mut fields = Fields::new("policy", entries, &mut reports);
@@ -78,20 +84,19 @@ pub(crate) fn policy(
         fields.list("rules", limits::RULES).iter().map(|node| rule_definition(node, &mut tests)).collect();
     test::read_list(&mut fields, None, &mut tests);
     fields.finish(POLICY_KEYS);
-    if macros.is_empty() && rules.is_empty() && reports.is_empty() {
+    if macros.is_empty() && rules.is_empty() && tests.is_empty() && !reports.iter().any(Report::is_error) {
         let help = Some("a policy file needs `rules:` or `macros:` with at least one item".to_owned());
         reports.push(Report::error(codes::EMPTY_POLICY, whole(), "the policy is empty").help(help));
     }
-    let policy = Policy {
+    Ok(Policy {
         name: name.to_owned(),
         kind: PolicyKind::of_file(name),
         version,
-        macros: Vec::new(),
-        rules: Vec::new(),
+        macros,
+        rules,
         tests,
-        file,
-    };
-    Ok(PolicyText { policy, macros, rules, reports })
+        reports,
+    })
 }
 
 /// The diagnostic for a file that is not UTF-8 from the byte `valid` on.

@@ -28,7 +28,7 @@ pub(crate) struct Action {
 #[derive(Debug)]
 pub(crate) enum ActionEffect {
     /// Writes a variable.
-    Set(SetAction),
+    Set(Box<SetAction>),
     /// Writes a log line.
     Log {
         /// Its level.
@@ -77,7 +77,7 @@ pub(super) fn compile(
     let filter = definition.filter.as_ref().map(|text| filter(rules, text, event)).transpose()?;
     let support = rules.options.actions;
     let (effect, supported) = match &definition.kind {
-        ActionKind::Set(set) => (ActionEffect::Set(compile_set(rules, set, event)?), true),
+        ActionKind::Set(set) => (ActionEffect::Set(Box::new(compile_set(rules, set, event)?)), true),
         ActionKind::Log(log) => (compile_log(rules, log, event)?, true),
         ActionKind::Kill(kill) => (compile_kill(rules, kill)?, support.kill),
         ActionKind::Hash(hash) => (compile_hash(rules, hash, definition, event)?, support.hash),

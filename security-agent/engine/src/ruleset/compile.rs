@@ -123,6 +123,9 @@ fn match_literal(text: &str, limits: &Limits) -> Result<ExprKind, String> {
     }
 }
 
+/// A condition, with its expression if that is not the rule's own.
+type Variant = (Option<Box<str>>, secl::Rule);
+
 /// Why a rule is not compiled.
 pub(super) enum Refusal {
     /// Something is wrong with it.
@@ -193,11 +196,7 @@ impl RuleCompiler<'_> {
     }
 
     /// The conditions that a rule about `fim.write` stands for. Mistakes are reported once.
-    fn variants(
-        &self,
-        text: &Text,
-        variants: &[fim::Variant],
-    ) -> Result<Vec<(Option<Box<str>>, secl::Rule)>, Refusal> {
+    fn variants(&self, text: &Text, variants: &[fim::Variant]) -> Result<Vec<Variant>, Refusal> {
         let compiled = variants.iter().map(|variant| {
             let condition = self.compiler.rule(&variant.text).map_err(|mut found| {
                 for diagnostic in &mut found {

@@ -63,7 +63,32 @@ impl Variant {
 
 #[cfg(test)]
 mod tests {
-    use super::variants;
+    use secl::fim::expand;
+
+    use super::{TARGETS, variants};
+
+    #[test]
+    fn rules_expand_as_the_shared_cases_say() {
+        let root = std::env::var("CWS_SHARED")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
+        let Ok(cases) = std::fs::read_to_string(format!("{root}/secl/fim_expansion_cases.jsonl")) else {
+            println!("skipped: no shared cases");
+            return;
+        };
+        for line in cases.lines() {
+            let case: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+            let expanded =
+                expand(&text(&case["rule_id"]), &text(&case["expr"]), TARGETS).expect("a fim rule");
+            let expected = case["expanded"].as_array().expect("rules");
+            assert_eq!(expanded.len(), expected.len());
+            for (rule, expected) in expanded.iter().zip(expected) {
+                let parsed = |text: &str| secl::parse(text, &secl::Limits::default()).expect("an expression");
+                assert_eq!(rule.id, text(&expected["id"]));
+                assert_eq!(parsed(&rule.expression), parsed(&text(&expected["expr"])), "{}", rule.expression);
+            }
+        }
+    }
 
     #[test]
     fn offsets_lead_back_to_the_rule() {

@@ -13,8 +13,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Report, codes};
 use crate::loader::{FileError, PolicyFile, PolicyFiles};
 use crate::merge::{self, Candidate, MergedRule, Origin, Outcome};
 use crate::policy::action::ActionKind;
-use crate::policy::read::{self, Item};
-use crate::policy::{Conditions, MacroDefinition, Policy, PolicyKind, RuleDefinition, TestDefinition};
+use crate::policy::read::{self, Item, Policy};
+use crate::policy::{Conditions, MacroDefinition, PolicyKind, RuleDefinition, TestDefinition};
 use crate::source::Sources;
 use crate::text::Text;
 use crate::variables::VariableTable;
@@ -71,7 +71,7 @@ struct Loader<'a> {
     diagnostics: Diagnostics,
     policies: Vec<PolicyOutcome>,
     /// What was read of each policy, until it is selected.
-    read: Vec<(usize, Policy, Vec<Item<MacroDefinition>>, Vec<Item<RuleDefinition>>)>,
+    read: Vec<(usize, Policy)>,
     tests: Vec<TestDefinition>,
     /// Wrong files and macros; wrong rules are counted by their outcomes.
     broken: usize,
@@ -125,29 +125,26 @@ impl<'a> Loader<'a> {
                     FileError::Io(_) | FileError::NotRegular => codes::UNREADABLE,
                 };
                 let place = Place::File(file.path.as_str().into());
-                Err(Report::error(code, place, format!("the policy file {error}")))
+                Err(Box::new(Report::error(code, place, format!("the policy file {error}"))))
             }
         };
         match read {
-            Ok(text) => {
-                let error = text
-                    .reports
-                    .iter()
-                    .find(|report| report.is_error())
-                    .map(|report| report.message().to_owned());
+            Ok(mut policy) => {
+                let error = policy.reports.iter().find(|report| report.is_error());
+                let error = error.map(|report| report.message().to_owned());
                 self.broken += usize::from(error.is_some());
-                for report in text.reports {
+                for report in std::mem::take(&mut policy.reports) {
                     self.report(report);
                 }
-                self.policies[index].version.clone_from(&text.policy.version);
+                self.policies[index].version.clone_from(&policy.version);
                 self.policies[index].error = error;
-                self.tests.extend(text.policy.tests.iter().cloned());
-                self.read.push((index, text.policy, text.macros, text.rules));
+                self.tests.append(&mut policy.tests);
+                self.read.push((index, policy));
             }
             Err(report) => {
                 self.policies[index].error = Some(report.message().to_owned());
                 self.broken += 1;
-                self.report(report);
+                self.report(*report);
             }
         }
     }
@@ -156,8 +153,8 @@ impl<'a> Loader<'a> {
     fn select(&mut self) -> Candidates {
         let mut selector = Selector::new(self.options);
         let (mut macros, mut rules) = (Vec::new(), Vec::new());
-        for (index, policy, macro_items, rule_items) in std::mem::take(&mut self.read) {
-            for (number, item) in macro_items.into_iter().enumerate() {
+        for (index, policy) in std::mem::take(&mut self.read) {
+            for (number, item) in policy.macros.into_iter().enumerate() {
                 let origin = Origin { policy: index, index: number };
                 let (definition, status) = self.select_item(&mut selector, item);
                 self.broken += usize::from(matches!(status, Some(RuleStatus::Error { .. })));
@@ -170,7 +167,7 @@ impl<'a> Loader<'a> {
                     });
                 }
             }
-            for (number, item) in rule_items.into_iter().enumerate() {
+            for (number, item) in policy.rules.into_iter().enumerate() {
                 let origin = Origin { policy: index, index: number };
                 let mut outcome = outcome_of(&item);
                 let (definition, status) = self.select_item(&mut selector, item);

@@ -1,5 +1,5 @@
 //! The data that this project shares with others, if it is there.
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, clippy::expect_used, reason = "each test uses a part of it, and fails by panicking")]
 
 use std::path::PathBuf;
 
