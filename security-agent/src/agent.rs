@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use engine::limiter::Rate;
 use engine::{HostFacts, LoadOptions};
 use proto::v1::{Degraded, HelloReply};
 use serde_json::{Value as Json, json};
-use settings::AgentSettings;
+use settings::{AgentSettings, Enablement};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -62,6 +63,7 @@ struct Agent {
     started_at: SystemTime,
     resynced: Option<Instant>,
     connection: Connection,
+    degraded_told: Vec<Degraded>,
     captures: Vec<(capture::Writer, mpsc::Sender<Vec<u8>>)>,
     ticks: u64,
 }
@@ -116,6 +118,7 @@ impl Agent {
             started_at: SystemTime::now(),
             resynced: None,
             connection: Connection::default(),
+            degraded_told: Vec::new(),
             captures: Vec::new(),
             ticks: 0,
         }
@@ -130,13 +133,15 @@ impl Agent {
                 self.connection = Connection { probe: Some(hello), ..Connection::default() };
             }
             Incoming::Degraded(degraded) => {
-                for part in &degraded {
+                // Told when it changes, not at each reconnection.
+                for part in degraded.iter().filter(|part| !self.degraded_told.contains(part)) {
                     tracing::warn!(
                         observation = part.observation,
                         "watched in part or not at all: {}",
                         part.reason
                     );
                 }
+                self.degraded_told.clone_from(&degraded);
                 self.connection.degraded = degraded;
             }
             Incoming::Batch(batch) => {
@@ -264,11 +269,13 @@ impl Agent {
     }
 }
 
-/// Facts for the filters of policies, and what can be watched.
+/// How policies are loaded on this host: what their filters choose by, what can be watched, how often rules report.
 #[must_use]
-pub fn load_options(host: HostFacts, files_only: bool) -> LoadOptions {
+pub fn load_options(host: HostFacts, settings: &AgentSettings) -> LoadOptions {
+    let files_only = settings.module.enablement() == Enablement::FilesOnly;
+    let rate = Rate::per_second(settings.signals.rate, settings.signals.burst);
     let enabled_events = Some(crate::pipeline::observable(files_only));
-    LoadOptions { host, enabled_events, ..LoadOptions::default() }
+    LoadOptions { host, enabled_events, rate, ..LoadOptions::default() }
 }
 
 /// Nanoseconds since 1970.

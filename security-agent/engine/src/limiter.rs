@@ -7,6 +7,8 @@ use rustc_hash::FxHashMap;
 
 use crate::limits;
 
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;
 /// Time between two reports that a rule may sustain, in nanoseconds, unless it sets `every`.
 const PERIOD: u64 = 100_000_000;
 /// Reports that a rule may send at once, unless it sets `every`.
@@ -33,11 +35,22 @@ pub struct Rate {
     burst: u64,
 }
 
+impl Default for Rate {
+    fn default() -> Self {
+        Rate { period: PERIOD, burst: BURST }
+    }
+}
+
 impl Rate {
-    /// The rate of a rule with this `every`, in nanoseconds.
-    pub fn of_rule(every: Option<u64>) -> Self {
+    /// So many reports a second in the long run, and so many at once.
+    pub fn per_second(rate: u32, burst: u32) -> Self {
+        Rate { period: SECOND / u64::from(rate.max(1)), burst: u64::from(burst.max(1)) }
+    }
+
+    /// The rate of a rule with this `every`, in nanoseconds; without one it is the general rate.
+    pub fn of_rule(every: Option<u64>, general: Self) -> Self {
         match every {
-            None => Rate { period: PERIOD, burst: BURST },
+            None => general,
             Some(every) => Rate { period: every.max(1), burst: 1 },
         }
     }
@@ -121,10 +134,8 @@ impl Limiter {
 
 #[cfg(test)]
 mod tests {
-    use super::{BURST, Limiter, PERIOD, Rate, Verdict};
+    use super::{BURST, Limiter, PERIOD, Rate, SECOND, Verdict};
     use crate::limits;
-
-    const SECOND: u64 = 1_000_000_000;
 
     fn passes(limiter: &mut Limiter, now: u64, times: u64) -> usize {
         (0..times).filter(|_| limiter.check(None, now) != Verdict::Hold).count()
@@ -132,7 +143,7 @@ mod tests {
 
     #[test]
     fn forty_at_once_then_ten_a_second() {
-        let mut limiter = Limiter::new(Rate::of_rule(None));
+        let mut limiter = Limiter::new(Rate::default());
         assert_eq!(passes(&mut limiter, 5 * SECOND, 1_000), 40);
         assert_eq!(passes(&mut limiter, 6 * SECOND, 1_000), 10);
         assert_eq!(passes(&mut limiter, 6 * SECOND + PERIOD, 5), 1);
@@ -142,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_means_one_for_each_period() {
-        let mut limiter = Limiter::new(Rate::of_rule(Some(5 * SECOND)));
+        let mut limiter = Limiter::new(Rate::of_rule(Some(5 * SECOND), Rate::default()));
         assert_eq!(limiter.check(None, 0), Verdict::Pass { suppressed: 0 });
         assert_eq!(limiter.check(None, 5 * SECOND - 1), Verdict::Hold);
         assert_eq!(limiter.check(None, 5 * SECOND), Verdict::Pass { suppressed: 1 });
@@ -151,7 +162,7 @@ mod tests {
 
     #[test]
     fn tokens_have_limits_of_their_own_and_their_number_is_bounded() {
-        let mut limiter = Limiter::new(Rate::of_rule(Some(SECOND)));
+        let mut limiter = Limiter::new(Rate::of_rule(Some(SECOND), Rate::default()));
         assert_ne!(limiter.check(Some(1), 0), Verdict::Hold);
         assert_ne!(limiter.check(Some(2), 0), Verdict::Hold);
         assert_eq!(limiter.check(Some(1), 0), Verdict::Hold);

@@ -1,6 +1,7 @@
 //! Rule sets: policies that were read, combined and compiled.
 
 mod action;
+mod budget;
 mod compile;
 mod declare;
 mod fim;
@@ -66,6 +67,8 @@ pub struct LoadOptions {
     pub enabled_events: Option<BTreeSet<EventTypeId>>,
     /// Which actions can be carried out.
     pub actions: ActionSupport,
+    /// How often a rule without `every` may report.
+    pub rate: Rate,
 }
 
 impl Default for LoadOptions {
@@ -75,6 +78,7 @@ impl Default for LoadOptions {
             agent_version: COMPATIBILITY,
             enabled_events: None,
             actions: ActionSupport::default(),
+            rate: Rate::default(),
         }
     }
 }

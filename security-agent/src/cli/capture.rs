@@ -112,7 +112,7 @@ async fn subscribe(settings: &AgentSettings, file: &mut File) -> anyhow::Result<
     let mut users = Users::of_host(&root);
     let mut writer = Writer::new(Header::new(&settings.host.hostname, &facts));
     // What the rules would see: no other events come with a capture.
-    let options = crate::agent::load_options(facts, false);
+    let options = crate::agent::load_options(facts, settings);
     let events = load_directory(&settings.policies.dir, &options).rules.event_types();
     let kinds =
         crate::pipeline::wire_kinds(events.iter().filter_map(|id| model::EventKind::from_number(id.0)));

@@ -1,9 +1,9 @@
 //! The command line.
 
 mod capture;
-mod eval;
-mod fields;
-mod policy;
+pub mod eval;
+pub mod fields;
+pub mod policy;
 mod replay;
 mod start;
 mod status;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use settings::{AgentSettings, Enablement};
+use settings::AgentSettings;
 
 use super::start::{outputs, pipeline_config, style};
 use crate::agent::load_options;
@@ -34,8 +34,7 @@ pub(super) fn run(path: &Path, settings: &AgentSettings) -> anyhow::Result<ExitC
     let config = pipeline_config(settings, host::agent_info(&facts), style);
     let config = crate::pipeline::Config { hostname: capture.header().hostname.clone(), ..config };
     let mut pipeline = Pipeline::new(config, Users::fixed(Names::default(), Names::default()));
-    let files_only = settings.module.enablement() == Enablement::FilesOnly;
-    let load = load_directory(&settings.policies.dir, &load_options(facts, files_only));
+    let load = load_directory(&settings.policies.dir, &load_options(facts, settings));
     // The capture says when it was; until then there is no time.
     pipeline.replace_rules(load, 0);
     let mut outputs: Vec<Box<dyn Output>> = outputs.into_iter().map(|(_, output)| output).collect();

@@ -40,8 +40,7 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
     if let Some(capture) = &args.replay {
         return replay::run(capture, settings);
     }
-    let enablement = settings.module.enablement();
-    if enablement == Enablement::Nothing {
+    if settings.module.enablement() == Enablement::Nothing {
         tracing::info!("runtime_security_config.enabled is not set: nothing to do");
         return Ok(ExitCode::SUCCESS);
     }
@@ -60,7 +59,7 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
         settings: settings.clone(),
         pipeline,
         sinks: sinks(settings)?,
-        load_options: load_options(facts, enablement == Enablement::FilesOnly),
+        load_options: load_options(facts, settings),
     };
     let result = runtime().context("cannot start the runtime")?.block_on(agent::run(parts));
     drop(pidfile);

@@ -196,7 +196,7 @@ fn list(value: &Json) -> impl Iterator<Item = &Json> {
 
 fn mebibytes(value: &Json) -> String {
     let bytes = value.as_u64().unwrap_or(0);
-    format!("{}.{} MiB", bytes >> 20, (bytes % (1 << 20)) * 10 >> 20)
+    format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20)
 }
 
 #[cfg(test)]

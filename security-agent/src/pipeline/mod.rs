@@ -222,9 +222,10 @@ impl Pipeline {
 
     /// Reports losses that were not told yet, if the last report of losses is old enough.
     pub fn tell_losses(&mut self, now_ns: u64) {
-        let is_due = self
-            .losses_told_ns
-            .is_none_or(|told| now_ns.saturating_sub(told) >= self.config.losses_interval_ns);
+        // That nobody looked for a while is told sooner than that some records were lost.
+        let interval =
+            if self.losses.is_disconnection_pending() { SECOND } else { self.config.losses_interval_ns };
+        let is_due = self.losses_told_ns.is_none_or(|told| now_ns.saturating_sub(told) >= interval);
         if is_due && let Some(gap) = self.losses.take() {
             self.losses_told_ns = Some(now_ns);
             let count = gap.counts.sum();

@@ -61,7 +61,7 @@ pub enum ConnectError {
         theirs: u64,
     },
     /// The probe refused or failed.
-    #[error("system-probe: {0}")]
+    #[error("system-probe: {}", .0.message())]
     Probe(#[from] tonic::Status),
     /// The probe did not answer.
     #[error("system-probe did not answer within {CALL_TIMEOUT:?}")]

@@ -139,6 +139,8 @@ pub struct LossTracker {
     expected: Option<u64>,
     /// Time of the last batch, nanoseconds since 1970.
     last_ns: u64,
+    /// The same when the stream before this one ended.
+    ended_ns: u64,
     pending: Option<Gap>,
     total: Counts,
     /// Records of process lifecycle are missing: what is known of processes may be out of date.
@@ -150,6 +152,7 @@ impl LossTracker {
     pub fn connected(&mut self, was_away: bool, now_ns: u64) {
         self.expected = None;
         self.lifecycle_lost = false;
+        self.ended_ns = self.last_ns;
         if was_away {
             self.gap(now_ns).disconnected = true;
         }
@@ -159,11 +162,16 @@ impl LossTracker {
     pub fn batch(&mut self, batch: &Batch, now_ns: u64) {
         let mut counts = Counts::default();
         let mut explained = 0_u64;
+        let mut before_the_stream = false;
         for loss in &batch.losses {
             counts.add(LossReason::of_probe(loss), loss.kind, loss.count);
             explained = explained.saturating_add(loss.count);
             let kind = Kind::from_number(loss.kind);
-            self.lifecycle_lost |= loss.count > 0 && kind.is_none_or(Kind::is_lifecycle);
+            let is_before_the_stream = loss.reason() == Reason::NoSubscriber;
+            // What happened before this stream is in its snapshot.
+            self.lifecycle_lost |=
+                loss.count > 0 && !is_before_the_stream && kind.is_none_or(Kind::is_lifecycle);
+            before_the_stream |= is_before_the_stream;
         }
         // The first batch of a stream may begin after losses from before it.
         let expected = self.expected.unwrap_or(0);
@@ -174,6 +182,11 @@ impl LossTracker {
         }
         self.expected = Some(batch.first_sequence.saturating_add(batch.count.into()));
         self.add(&counts, now_ns);
+        if let Some(gap) = &mut self.pending
+            && before_the_stream
+        {
+            gap.from_ns = gap.from_ns.min(self.ended_ns);
+        }
         self.last_ns = self.last_ns.max(now_ns);
     }
 
@@ -183,6 +196,12 @@ impl LossTracker {
         counts.add(LossReason::Undecodable, 0, count);
         self.lifecycle_lost |= count > 0;
         self.add(&counts, now_ns);
+    }
+
+    /// Whether the connection was lost and that was not told yet.
+    #[must_use]
+    pub fn is_disconnection_pending(&self) -> bool {
+        self.pending.as_ref().is_some_and(|gap| gap.disconnected)
     }
 
     /// The losses since the last call, if there are any.
@@ -211,7 +230,7 @@ impl LossTracker {
     fn gap(&mut self, now_ns: u64) -> &mut Gap {
         let from_ns = self.last_ns;
         let gap = self.pending.get_or_insert_with(|| Gap { from_ns, ..Gap::default() });
-        gap.to_ns = gap.to_ns.max(now_ns);
+        gap.to_ns = gap.to_ns.max(now_ns).max(gap.from_ns);
         gap
     }
 }
@@ -269,6 +288,16 @@ mod tests {
         assert!(gap.disconnected);
         assert_eq!((gap.from_ns, gap.to_ns, gap.counts.sum()), (10, 60, 4));
         assert_eq!(gap.to_json()["from"], "1970-01-01T00:00:00.000000010Z");
+    }
+
+    #[test]
+    fn losses_before_a_stream_do_not_ask_for_another_snapshot() {
+        let mut tracker = LossTracker::default();
+        tracker.connected(false, 0);
+        tracker.batch(&batch(0, 10, &[]), 100);
+        tracker.batch(&batch(14, 1, &[(Reason::NoSubscriber, KIND_EXEC, 4)]), 200);
+        assert!(!tracker.take_lifecycle_lost());
+        assert_eq!(tracker.take().unwrap().from_ns, 0, "since when is not known");
     }
 
     #[test]

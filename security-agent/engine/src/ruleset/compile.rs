@@ -11,13 +11,15 @@ use super::action::{self, Action};
 use super::{CompiledRule, LoadOptions, RuleInfo, fim};
 use crate::diagnostic::{Place, Report, Severity, codes};
 use crate::limiter::Rate;
+use crate::limits;
 use crate::policy::{MacroBody, MacroDefinition, MacroValue, RuleDefinition};
 use crate::text::Text;
 use crate::variables::VariableTable;
 
 /// Diagnostics of the rule language, placed in the policy.
 pub(super) fn language_reports(found: &[secl::Diagnostic], text: &Text) -> Vec<Report> {
-    found.iter().map(|diagnostic| language_report(diagnostic, text)).collect()
+    let found = found.iter().take(limits::EXPRESSION_DIAGNOSTICS);
+    found.map(|diagnostic| language_report(diagnostic, text)).collect()
 }
 
 fn language_report(diagnostic: &secl::Diagnostic, text: &Text) -> Report {
@@ -182,7 +184,7 @@ impl RuleCompiler<'_> {
                 condition,
                 actions: self.actions(definition, event)?,
                 limiter_token: self.limiter_token(definition, event)?,
-                rate: Rate::of_rule(definition.every),
+                rate: Rate::of_rule(definition.every, self.options.rate),
             });
         }
         match disabled.filter(|_| rules.is_empty()) {
