@@ -17,6 +17,7 @@ mod facts;
 mod host;
 mod identity;
 mod kernel;
+mod libbpf_log;
 mod loader;
 mod logging;
 mod memory;

@@ -42,14 +42,19 @@ impl Tracefs {
     ///
     /// That of the private mount.
     pub(crate) fn open() -> io::Result<Self> {
+        Self::mounted().map_or_else(Self::private, Ok)
+    }
+
+    fn mounted() -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        for place in MOUNT_POINTS {
-            if let Ok(root) = rustix::fs::open(place, flags, Mode::empty())
-                && rustix::fs::fstatfs(&root).is_ok_and(|fs| u64::try_from(fs.f_type) == Ok(TRACEFS_MAGIC))
-            {
-                return Ok(Self { root, place });
-            }
-        }
+        MOUNT_POINTS.into_iter().find_map(|place| {
+            let root = rustix::fs::open(place, flags, Mode::empty()).ok()?;
+            let fs = rustix::fs::fstatfs(&root).ok()?;
+            (u64::try_from(fs.f_type) == Ok(TRACEFS_MAGIC)).then_some(Self { root, place })
+        })
+    }
+
+    fn private() -> io::Result<Self> {
         let context = rustix::mount::fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         rustix::mount::fsconfig_create(context.as_fd())?;
         let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
@@ -114,13 +119,15 @@ mod tests {
             return println!("skipped: tracefs needs root");
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let tracefs = match Tracefs::open() {
+        let private = match Tracefs::private() {
             Ok(tracefs) => tracefs,
             Err(error) => return println!("skipped: no tracefs here: {error}"),
         };
-        tracefs.syscall_event("sys_enter_setuid").unwrap();
-        let missing = tracefs.syscall_event("sys_enter_no_such_call").unwrap_err();
-        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        for tracefs in [Some(private), Tracefs::mounted()].into_iter().flatten() {
+            tracefs.syscall_event("sys_enter_setuid").unwrap();
+            let missing = tracefs.syscall_event("sys_enter_no_such_call").unwrap_err();
+            assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        }
         assert_eq!(
             std::fs::read_to_string("/proc/self/mountinfo").unwrap(),
             mounts,

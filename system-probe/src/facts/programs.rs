@@ -18,6 +18,7 @@ use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
 use super::Capability;
+use crate::libbpf_log;
 use crate::tracefs::Tracefs;
 
 /// Looks at whether a program ran, and the time between two of them.
@@ -61,9 +62,8 @@ const TRIALS: [Trial; 8] = [
 /// Tries all of them.
 pub(super) fn try_all() -> Vec<(Capability, Outcome)> {
     // What libbpf prints about a program that is expected to fail would only frighten.
-    let printing = libbpf_rs::set_print(None);
-    let outcomes = TRIALS.iter().map(|trial| (trial.capability, trial.run())).collect();
-    libbpf_rs::set_print(printing);
+    let (outcomes, _) =
+        libbpf_log::capture(|| TRIALS.iter().map(|trial| (trial.capability, trial.run())).collect());
     outcomes
 }
 

@@ -2,7 +2,6 @@
 //!
 //! A program that the kernel refuses fails alone: it is left out, and the rest is loaded.
 
-mod libbpf_log;
 mod object;
 mod ring_source;
 mod watcher;

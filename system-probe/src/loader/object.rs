@@ -12,12 +12,13 @@ use bpf::OpenCwsSkel;
 use libbpf_rs::Link;
 use libbpf_rs::MapCore as _;
 use libbpf_rs::MapHandle;
+use libbpf_rs::OpenObject;
 use libbpf_rs::ProgramMut;
-use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::OpenSkel;
 use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
-use super::libbpf_log;
+use crate::libbpf_log;
 use crate::plan::Plan;
 use crate::plan::Program;
 
@@ -50,29 +51,9 @@ impl Loaded {
     ///
     /// If not even the maps can be made.
     pub(crate) fn load(plan: &Plan, options: Options) -> anyhow::Result<Self> {
-        let mut wanted: BTreeSet<&str> = plan.programs().map(|program| program.name).collect();
-        let mut refused = BTreeMap::new();
-        loop {
-            let open = open(&wanted, options)?;
-            libbpf_log::start();
-            let result = open.load();
-            let messages = libbpf_log::take();
-            let error = match result {
-                Ok(skeleton) => return Ok(Self { skeleton, refused }),
-                Err(error) => error,
-            };
-            // Each turn leaves one program out, so this ends.
-            match libbpf_log::refused_program(&messages) {
-                Some((program, reason)) if wanted.remove(program.as_str()) => {
-                    tracing::debug!(program, reason, "the kernel refused a program");
-                    refused.insert(program, reason);
-                }
-                _ => {
-                    let said = messages.last().cloned().unwrap_or_default();
-                    return Err(anyhow!(error).context(said).context("cannot load the BPF object"));
-                }
-            }
-        }
+        let wanted = plan.programs().map(|program| program.name).collect();
+        let (skeleton, refused) = load_what_the_kernel_takes(wanted, |wanted| open(wanted, options))?;
+        Ok(Self { skeleton, refused })
     }
 
     /// Why the kernel did not take a program, if it did not.
@@ -110,17 +91,93 @@ impl Loaded {
     }
 }
 
+/// Loads an object with the wanted programs, or as many as the kernel takes; gives the others with its reason. `open`
+/// opens it with just these set to be loaded.
+///
+/// # Errors
+///
+/// What has nothing to do with one program.
+fn load_what_the_kernel_takes<Open: OpenSkel<'static>>(
+    mut wanted: BTreeSet<&str>,
+    open: impl Fn(&BTreeSet<&str>) -> anyhow::Result<Open>,
+) -> anyhow::Result<(Open::Output, BTreeMap<String, String>)> {
+    let mut refused = BTreeMap::new();
+    loop {
+        let opened = open(&wanted)?;
+        let (result, messages) = libbpf_log::capture(|| opened.load());
+        let error = match result {
+            Ok(loaded) => return Ok((loaded, refused)),
+            Err(error) => error,
+        };
+        // Each turn leaves one program out, so this ends.
+        match libbpf_log::refused_program(&messages) {
+            Some((program, reason)) if wanted.remove(program.as_str()) => {
+                tracing::debug!(program, reason, "the kernel refused a program");
+                refused.insert(program, reason);
+            }
+            _ => {
+                let said = messages.last().cloned().unwrap_or_default();
+                return Err(anyhow!(error).context(said).context("cannot load the BPF object"));
+            }
+        }
+    }
+}
+
 fn open(wanted: &BTreeSet<&str>, options: Options) -> anyhow::Result<OpenCwsSkel<'static>> {
     // The skeleton borrows the place of the object for as long as it lives, which is as long as the process.
     // A program that is refused costs another of these: a pointer's worth of memory.
     let storage = Box::leak(Box::new(MaybeUninit::uninit()));
     let mut open = CwsSkelBuilder::default().open(storage).context("cannot open the BPF object")?;
-    for mut program in open.open_object_mut().progs_mut() {
-        let wanted = program.name().to_str().is_some_and(|name| wanted.contains(name));
-        program.set_autoload(wanted);
-    }
+    choose(open.open_object_mut(), wanted);
     open.maps.events.set_max_entries(options.ring_bytes).context("cannot size the ring buffer")?;
     let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
     rodata.fput_callback = options.deferred_release;
     Ok(open)
+}
+
+/// Sets which programs are loaded.
+fn choose(object: &mut OpenObject, wanted: &BTreeSet<&str>) {
+    for mut program in object.progs_mut() {
+        let wanted = program.name().to_str().is_some_and(|name| wanted.contains(name));
+        program.set_autoload(wanted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bpf::facts::FactsSkelBuilder;
+
+    use super::*;
+    use crate::facts::Capability;
+    use crate::facts::Facts;
+
+    /// The facts' programs, because on most kernels some of them are refused.
+    #[test]
+    fn a_refused_program_fails_alone_and_with_a_reason() {
+        if !rustix::process::geteuid().is_root() {
+            return println!("skipped: loading BPF programs needs root");
+        }
+        let facts = Facts::probe("/proc".as_ref());
+        let programs = [
+            (Capability::TpBtf, "fact_tp_btf"),
+            (Capability::Fentry, "fact_fentry"),
+            (Capability::IterTask, "fact_iter_task"),
+            (Capability::Fexit, "fact_fexit"),
+        ];
+        let wanted = programs.iter().map(|(_, name)| *name).collect();
+        let result = load_what_the_kernel_takes(wanted, |wanted| {
+            let storage = Box::leak(Box::new(MaybeUninit::uninit()));
+            let mut open = FactsSkelBuilder::default().open(storage)?;
+            choose(open.open_object_mut(), wanted);
+            Ok(open)
+        });
+        let (loaded, refused) = result.unwrap();
+        for (capability, name) in programs {
+            let program = loaded.object().progs_mut().find(|program| program.name() == name).unwrap();
+            // Unloaded programs can't be attached.
+            assert_eq!(program.attach().is_ok(), facts.has(capability), "{name}");
+            assert_eq!(refused.contains_key(name), !facts.has(capability), "{name}: {refused:?}");
+        }
+        assert!(refused.values().all(|reason| reason.contains("failed")), "{refused:?}");
+    }
 }

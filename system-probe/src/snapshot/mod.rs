@@ -41,3 +41,6 @@ impl<First: Snapshot, Second: Snapshot> Snapshot for WithFallback<First, Second>
         self.second.take(emit)
     }
 }
+
+#[cfg(test)]
+mod tests;

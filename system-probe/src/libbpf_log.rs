@@ -1,6 +1,7 @@
 //! What libbpf prints: its error codes say that loading failed, its messages which program and why.
 
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use libbpf_rs::PrintLevel;
@@ -11,21 +12,22 @@ const MESSAGES_MAX: usize = 64;
 /// Bytes kept of one message: its end, where the verifier says what is wrong.
 const MESSAGE_SIZE_MAX: usize = 2048;
 
+/// The messages of the capture that runs.
 static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// From here on, messages are kept and not printed.
-pub(super) fn start() {
-    messages().clear();
-    set_print(Some((PrintLevel::Info, keep)));
+/// One capture at a time: libbpf has one place to print for the whole process.
+static CAPTURING: Mutex<()> = Mutex::new(());
+
+/// Runs `work`; what libbpf says meanwhile is given back and not printed.
+pub(crate) fn capture<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let _capturing = CAPTURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = set_print(Some((PrintLevel::Info, keep)));
+    let result = work();
+    set_print(before);
+    (result, std::mem::take(&mut *messages()))
 }
 
-/// The messages since the start; later ones are dropped.
-pub(super) fn take() -> Vec<String> {
-    set_print(None);
-    std::mem::take(&mut *messages())
-}
-
-fn messages() -> std::sync::MutexGuard<'static, Vec<String>> {
+fn messages() -> MutexGuard<'static, Vec<String>> {
     MESSAGES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -42,7 +44,7 @@ fn keep(_: PrintLevel, message: String) {
 ///
 /// Messages about a program start with `prog 'NAME': ` (libbpf.c), after the prefix `libbpf: `. The first one that
 /// does not just introduce the verifier's log is the reason; with that log, its last lines are.
-pub(super) fn refused_program(messages: &[String]) -> Option<(String, String)> {
+pub(crate) fn refused_program(messages: &[String]) -> Option<(String, String)> {
     let parsed: Vec<_> = messages.iter().filter_map(|message| parse(message)).collect();
     let (program, reason) = parsed.first()?;
     let verifier = parsed.iter().filter(|(name, _)| name == program).find_map(|(_, text)| last_words(text));
@@ -97,9 +99,8 @@ mod tests {
 
     #[test]
     fn a_long_message_keeps_its_end() {
-        start();
-        keep(PrintLevel::Warn, format!("{}é end", "é".repeat(4000)));
-        let kept = take();
+        let long = format!("{}é end", "é".repeat(4000));
+        let ((), kept) = capture(|| keep(PrintLevel::Warn, long));
         assert!(kept[0].len() <= MESSAGE_SIZE_MAX && kept[0].ends_with("é end"));
     }
 }
