@@ -18,6 +18,8 @@ pub(crate) struct Glob {
     prefix: Box<[u8]>,
     /// The text after the last star.
     suffix: Box<[u8]>,
+    /// The longest text between stars.
+    middle: Box<[u8]>,
 }
 
 impl Glob {
@@ -29,20 +31,17 @@ impl Glob {
             Some(at) => (compile(&segments[..at]), Some(compile(&segments[at + 1..]))),
             None => (compile(&segments), None),
         };
-        let first = text.iter().position(|&b| b == b'*').unwrap_or(text.len());
-        let last = text.iter().rposition(|&b| b == b'*').map_or(0, |at| at + 1);
-        let mut suffix = &text[last..];
-        // A leading `**` may stand for nothing, and values without leading slash then do not have the slash after it.
-        if text.starts_with(b"**") && last == 2 {
-            suffix = suffix.strip_prefix(b"/").unwrap_or(suffix);
+        // A `**` may stand for nothing, and then the slash after it is the one before it, if there is one.
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for (at, part) in text.split(|&b| b == b'*').enumerate() {
+            let after_double = at >= 2 && parts[at - 1].is_empty();
+            parts.push(if after_double { part.strip_prefix(b"/").unwrap_or(part) } else { part });
         }
-        Self {
-            rooted: (!text.starts_with(b"*")).then_some(rooted),
-            head,
-            tail,
-            prefix: text[..first].into(),
-            suffix: suffix.into(),
-        }
+        let prefix = parts[0].into();
+        let suffix = if parts.len() > 1 { parts[parts.len() - 1] } else { b"" }.into();
+        let inner = parts.get(1..parts.len() - 1).unwrap_or_default();
+        let middle = inner.iter().copied().max_by_key(|part| part.len()).unwrap_or_default().into();
+        Self { rooted: (!text.starts_with(b"*")).then_some(rooted), head, tail, prefix, suffix, middle }
     }
 
     pub(crate) fn matches(&self, value: &[u8]) -> bool {
@@ -71,6 +70,11 @@ impl Glob {
     /// What every match ends with.
     pub(crate) fn suffix(&self) -> &[u8] {
         &self.suffix
+    }
+
+    /// What every match has in it; empty if there is nothing between stars.
+    pub(crate) fn middle(&self) -> &[u8] {
+        &self.middle
     }
 }
 
@@ -114,6 +118,7 @@ mod tests {
             if glob.matches(value.as_bytes()) {
                 prop_assert!(value.as_bytes().starts_with(glob.prefix()));
                 prop_assert!(value.as_bytes().ends_with(glob.suffix()), "{:?}", glob.suffix());
+                prop_assert!(memchr::memmem::find(value.as_bytes(), glob.middle()).is_some(), "{:?}", glob.middle());
             }
         }
     }

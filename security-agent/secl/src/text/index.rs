@@ -3,7 +3,7 @@
 //! Literals are hashed. A pattern is found by a part that every match has: what it begins with or ends with, in a trie, or else a part
 //! in the middle, by one Aho-Corasick automaton for all. Only patterns found that way are tried in full.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, Input};
 use rustc_hash::FxHashMap;
 
 use crate::text::glob::Glob;
@@ -68,8 +68,7 @@ impl AnyPattern {
     fn middle(&self) -> &[u8] {
         match self {
             Self::Plain(pattern) => pattern.longest_middle(),
-            // Globs nearly always begin with a slash, so there is a prefix.
-            Self::Path(_) => &[],
+            Self::Path(glob) => glob.middle(),
         }
     }
 }
@@ -120,9 +119,7 @@ impl IndexBuilder {
         }
         let (parts, ids): (Vec<_>, Vec<_>) = middles.into_iter().unzip();
         if !parts.is_empty() {
-            // A contiguous NFA is a compromise: a DFA of some thousand parts would not fit the caches.
-            let kind = Some(AhoCorasickKind::ContiguousNFA);
-            match AhoCorasick::builder().kind(kind).build(&parts) {
+            match AhoCorasick::new(&parts) {
                 Ok(automaton) => index.middles = Some((automaton, ids)),
                 // Too many parts for the automaton: try them all.
                 Err(_) => index.always.extend(ids),
@@ -180,8 +177,11 @@ impl TextIndex {
         if !self.suffixes.is_empty() {
             self.suffixes.prefixes(value.iter().rev().copied(), &mut attempt);
         }
-        if let Some((automaton, ids)) = &self.middles {
-            for hit in automaton.find_overlapping_iter(value) {
+        if let Some((automaton, ids)) = &self.middles
+            // This search skips over text without candidates, the overlapping one looks at every byte.
+            && let Some(first) = automaton.find(value)
+        {
+            for hit in automaton.find_overlapping_iter(Input::new(value).range(first.start()..)) {
                 attempt(ids[hit.pattern().as_usize()]);
             }
         }
