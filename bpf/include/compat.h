@@ -72,7 +72,119 @@ struct mnt_namespace___sequence {
     __u64 seq;
 };
 
+/* Children of a dentry: list d_subdirs, linked by d_child, up to 6.7; hlist d_children by d_sib from 6.8
+ * (da549bdd15c2). New ones come first in both. */
+struct dentry___before_6_8 {
+    struct list_head d_child;
+    struct list_head d_subdirs;
+};
+struct dentry___since_6_8 {
+    struct hlist_node d_sib;
+    struct hlist_head d_children;
+};
+
+/* The flags of dentries were macros up to 6.12 at least; in 6.18 they are an enumeration, with other values. */
+enum dentry_flags___named {
+    DCACHE_MOUNTED___named = 1 << 15,
+};
+#define DCACHE_MOUNTED_UNNAMED 0x00010000
+
+/* The index of the next buffer: an unsigned int of the pipe, since 6.14 (3d252160b818) a pipe_index_t, which
+ * is as wide on 64-bit kernels. */
+struct pipe_inode_info___head {
+    unsigned int head;
+};
+
+/* x86: thread_info.status; TS_COMPAT marks a task in a 32-bit call. arm64: a bit of thread_info.flags. */
+struct thread_info___x86 {
+    __u32 status;
+};
+#define TS_COMPAT 0x0002
+#define TIF_32BIT 22
+
 #pragma clang attribute pop
+
+/* arch/x86/include/asm/page_64_types.h, arch/arm64/include/asm/memory.h, with pages of 4 KiB and no KASAN. */
+#define THREAD_SIZE 16384
+
+/*
+ * The registers with which the current task entered the kernel. A system call leaves its arguments in them,
+ * so at its end they tell what it was called with, whatever happened to the caller's memory meanwhile.
+ */
+static __always_inline struct pt_regs *task__entry_registers(void)
+{
+    void *stack;
+
+    /* 5.15 (dd6e10fbd9fb). The place moves with FRED (6.9), which has this helper. */
+    if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+        return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+    stack = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), stack);
+    return stack + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+}
+
+/* True during a call by which a 32-bit program enters a 64-bit kernel. */
+static __always_inline bool task__in_compat_call(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+    struct thread_info___x86 *info = (void *)task + bpf_core_field_offset(struct task_struct, thread_info);
+
+    return BPF_CORE_READ(info, status) & TS_COMPAT;
+#else
+    return BPF_CORE_READ(task, thread_info.flags) & (1UL << TIF_32BIT);
+#endif
+}
+
+/* True if a file system is mounted on this dentry, in some mount. */
+static __always_inline bool dentry__is_mountpoint(struct dentry *dentry)
+{
+    __u32 flags = BPF_CORE_READ(dentry, d_flags);
+
+    if (bpf_core_enum_value_exists(enum dentry_flags___named, DCACHE_MOUNTED___named))
+        return flags & bpf_core_enum_value(enum dentry_flags___named, DCACHE_MOUNTED___named);
+    return flags & DCACHE_MOUNTED_UNNAMED;
+}
+
+/* The dentry of which `link` is the d_child, up to 6.7; NULL at the end of the list, which is the head in `parent`. */
+static __always_inline struct dentry *dentry__of_child_link(struct dentry *parent, void *link)
+{
+    struct dentry *child = link - bpf_core_field_offset(struct dentry___before_6_8, d_child);
+
+    /* Taken for a dentry, the head has no such parent. */
+    return BPF_CORE_READ(child, d_parent) == parent ? child : NULL;
+}
+
+/* The newest cached child of a directory, NULL if there is none. */
+static __always_inline struct dentry *dentry__first_child(struct dentry *parent)
+{
+    struct dentry___since_6_8 *now = (void *)parent;
+    struct dentry___before_6_8 *old = (void *)parent;
+    void *link;
+
+    if (bpf_core_field_exists(now->d_children)) {
+        link = BPF_CORE_READ(now, d_children.first);
+        return link ? link - bpf_core_field_offset(now->d_sib) : NULL;
+    }
+    return dentry__of_child_link(parent, BPF_CORE_READ(old, d_subdirs.next));
+}
+
+/* The child that was cached before `child`. */
+static __always_inline struct dentry *dentry__next_child(struct dentry *parent, struct dentry *child)
+{
+    struct dentry___since_6_8 *now = (void *)child;
+    struct dentry___before_6_8 *old = (void *)child;
+    void *link;
+
+    if (bpf_core_field_exists(now->d_sib)) {
+        link = BPF_CORE_READ(now, d_sib.next);
+        return link ? link - bpf_core_field_offset(now->d_sib) : NULL;
+    }
+    return dentry__of_child_link(parent, BPF_CORE_READ(old, d_child.next));
+}
+
+static __always_inline __u32 pipe__head(struct pipe_inode_info *pipe)
+{
+    return BPF_CORE_READ((struct pipe_inode_info___head *)pipe, head);
+}
 
 static __always_inline __u64 task__start_time_ns(struct task_struct *task)
 {

@@ -38,6 +38,16 @@ struct record {
                 struct setgid_body setgid;
                 struct capset_body capset;
                 struct cgroup_attach_body cgroup_attach;
+                struct file_call file_call;
+                struct open_body open;
+                struct path_body path;
+                struct link_body link;
+                struct chmod_body chmod;
+                struct chown_body chown;
+                struct utimes_body utimes;
+                struct xattr_body xattr;
+                struct splice_body splice;
+                struct mount_body mount;
             };
         };
     };

@@ -64,6 +64,25 @@
 /* A task moved to another cgroup. */
 #define KIND_CGROUP_ATTACH 8
 /* 9..31 process, 32..63 files, 64..95 network, 96..127 kernel activity. */
+
+/* Opened, created, or its length or blocks changed: open_body.call tells. */
+#define KIND_OPEN   32
+#define KIND_MKDIR  33
+#define KIND_RMDIR  34
+#define KIND_UNLINK 35
+#define KIND_RENAME 36
+/* A hard link. */
+#define KIND_LINK        37
+#define KIND_CHMOD       38
+#define KIND_CHOWN       39
+#define KIND_UTIMES      40
+#define KIND_SETXATTR    41
+#define KIND_REMOVEXATTR 42
+#define KIND_MOUNT       43
+#define KIND_UMOUNT      44
+#define KIND_CHDIR       45
+#define KIND_SPLICE      46
+#define KIND_SYMLINK     47
 #define KIND_MAX 127
 
 /* ---- record_header.flags ---------------------------------------------------------------------------- */
@@ -72,6 +91,8 @@
 #define RECORD_FLAG_SYNTHETIC 0x0001
 /* Submitted through io_uring. */
 #define RECORD_FLAG_ASYNC 0x0002
+/* By a 32-bit call (int 0x80, an i386 or arm program) or one of the x32 interface. */
+#define RECORD_FLAG_COMPAT 0x0004
 
 /* ---- record_header.errors: what could not be read; the event itself is real --------------------------- */
 
@@ -84,8 +105,15 @@
 #define ERROR_CWD         0x00000040
 /* The record was full before all parts were written. */
 #define ERROR_NO_SPACE 0x00000080
-/* The previous values of a change (credentials) are unknown. */
+/* The previous values of a change (credentials, attributes of a file) are unknown. */
 #define ERROR_OLD_VALUES 0x00000100
+/* A path that the caller gave is not readable in its memory (any more). */
+#define ERROR_GIVEN_PATH 0x00000200
+/* As ERROR_FILE, for the second file of rename and link. */
+#define ERROR_DESTINATION 0x00000400
+/* Another value that the caller gave by address (openat2's how, times, the name of an attribute) is not
+ * readable. */
+#define ERROR_GIVEN_VALUE 0x00000800
 
 /* ---- task_context.flags ----------------------------------------------------------------------------- */
 
@@ -116,12 +144,19 @@
 #define FILE_FLAG_DETACHED 0x0010
 /* The beginning of the path is missing: too long or too deep. */
 #define FILE_FLAG_PATH_TRUNCATED 0x0020
-/* The path comes from a string of the caller, not from kernel objects: a link in it is not resolved. */
+/* The end of the path is a string of the caller that the kernel's caches could not resolve: it may hold links,
+ * "." and "..". What stands before it comes from kernel objects. */
 #define FILE_FLAG_PATH_USER 0x0040
 /* The path ends at a mount root outside of the process's root: it starts at that mount. */
 #define FILE_FLAG_UNREACHABLE 0x0080
 /* Lives on overlayfs. */
 #define FILE_FLAG_OVERLAY 0x0100
+/* The file was found by looking up the caller's string in the kernel's caches, next to the call and not by it:
+ * whoever swaps a link or rewrites the string in that moment can make it differ from what the call used. Without
+ * this bit (and without PATH_USER) the file is the very object of the call. */
+#define FILE_FLAG_LOOKED_UP 0x0200
+/* Only path, mount, device and file system are known: the kernel has (or had) the object, its caches do not. */
+#define FILE_FLAG_NO_INODE 0x0400
 
 /* ---- exec_body.flags -------------------------------------------------------------------------------- */
 
@@ -153,6 +188,44 @@
 #define EXIT_CAUSE_EXITED     0
 #define EXIT_CAUSE_COREDUMPED 1
 #define EXIT_CAUSE_SIGNALED   2
+
+/* ---- file_call.flags -------------------------------------------------------------------------------- */
+
+/* The file was named by descriptor alone. */
+#define CALL_FLAG_BY_DESCRIPTOR 0x0001
+/* file_call.path was cut. */
+#define CALL_FLAG_PATH_TRUNCATED 0x0002
+/* link_body.destination_path was cut. */
+#define CALL_FLAG_DESTINATION_TRUNCATED 0x0004
+/* The calls have no dirfd (open, not openat). */
+#define CALL_FLAG_NO_DIRFD 0x0008
+
+/* ---- open_body.call --------------------------------------------------------------------------------- */
+
+#define OPEN_CALL_OPEN 0
+/* flags are O_CREAT | O_WRONLY | O_TRUNC, as CWS reports it; length is the new one. */
+#define OPEN_CALL_TRUNCATE 1
+/* flags are O_WRONLY; mode is fallocate's mode (FALLOC_FL_*), length the end of the range. */
+#define OPEN_CALL_FALLOCATE 2
+
+/* ---- utimes_body ------------------------------------------------------------------------------------ */
+
+/* utimensat's UTIME_NOW (or a call without times), UTIME_OMIT. */
+#define TIME_NOW  0xffffffffffffffff
+#define TIME_OMIT 0xfffffffffffffffe
+
+/* ---- mount_body.call -------------------------------------------------------------------------------- */
+
+/* mount(2): flags are MS_*. */
+#define MOUNT_CALL_MOUNT 0
+/* A file system was made, not yet attached: flags are MOUNT_ATTR_*. */
+#define MOUNT_CALL_FSMOUNT 1
+/* A copy of a mount (OPEN_TREE_CLONE), not yet attached: flags are OPEN_TREE_* and AT_*. */
+#define MOUNT_CALL_OPEN_TREE 2
+/* A mount was attached or moved: flags are MOVE_MOUNT_*. */
+#define MOUNT_CALL_MOVE_MOUNT 3
+/* The root was exchanged; mountpoint is where the old root went. */
+#define MOUNT_CALL_PIVOT_ROOT 4
 
 /* ---- structures ------------------------------------------------------------------------------------- */
 
@@ -335,6 +408,153 @@ struct cgroup_attach_body {
     __u64 actor_start_time_ns;
     __u32 actor_pid;
     struct span cgroup_path;
+};
+
+/* What all file events have in common: the call as its caller made it. First member of their bodies. */
+struct file_call {
+    /* At least 0, or -EPERM or -EACCES: other failures are not reported. */
+    __s64 retval;
+    /* CALL_FLAG_* */
+    __u32 flags;
+    /* Directory descriptor as given; AT_FDCWD (-100) where the call has none. */
+    __s32 dirfd;
+    /* Path as given. */
+    struct span path;
+    __u32 _pad;
+};
+
+struct open_body {
+    struct file_call call;
+    struct file_info file;
+    /* O_*, as given. */
+    __u32 flags;
+    /* Mode as given, for a file that is created. */
+    __u32 mode;
+    /* OPEN_CALL_* */
+    __u32 what;
+    __u32 _pad;
+    /* See OPEN_CALL_*. */
+    __u64 length;
+};
+
+/* mkdir, rmdir, unlink, chdir, umount. */
+struct path_body {
+    struct file_call call;
+    /* rmdir and unlink: as it was before the call. umount: the root of the mount that goes away, with the path
+     * of the mount point. */
+    struct file_info file;
+    /* unlinkat's AT_*, umount2's MNT_*. */
+    __u32 flags;
+    /* mkdir's, as given. */
+    __u32 mode;
+};
+
+/* rename, link, symlink. */
+struct link_body {
+    struct file_call call;
+    /* Under the name it had. Not for symlink: there call.path is the text of the link. */
+    struct file_info file;
+    /* Under its new name. */
+    struct file_info destination;
+    /* renameat2's RENAME_*, linkat's AT_*. */
+    __u32 flags;
+    /* As file_call.dirfd. */
+    __s32 destination_dirfd;
+    /* New path as given. */
+    struct span destination_path;
+    __u32 _pad;
+};
+
+struct chmod_body {
+    struct file_call call;
+    /* Mode before the call, everything else after it. */
+    struct file_info file;
+    /* As given. */
+    __u32 mode;
+    /* fchmodat2's AT_* */
+    __u32 flags;
+};
+
+struct chown_body {
+    struct file_call call;
+    /* Owner before the call, everything else after it. */
+    struct file_info file;
+    /* As given; 4294967295: unchanged. */
+    __u32 uid;
+    __u32 gid;
+    /* fchownat's AT_* */
+    __u32 flags;
+    __u32 _pad;
+};
+
+struct utimes_body {
+    struct file_call call;
+    /* Times before the call, everything else after it. */
+    struct file_info file;
+    /* As given, ns since the epoch; TIME_* */
+    __u64 access_time_ns;
+    __u64 modification_time_ns;
+    /* utimensat's AT_* */
+    __u32 flags;
+    __u32 _pad;
+};
+
+/* setxattr, removexattr. */
+struct xattr_body {
+    struct file_call call;
+    /* As it was before the call. */
+    struct file_info file;
+    /* Name of the attribute, with its namespace. */
+    struct span name;
+    /* setxattr's XATTR_* */
+    __u32 flags;
+    /* Bytes of the new value. */
+    __u64 value_size;
+};
+
+struct splice_body {
+    struct file_call call;
+    /* The side that is no pipe; not valid if both are. */
+    struct file_info file;
+    /* PIPE_BUF_FLAG_* of the last buffer of the pipe, when the call began and when it ended; 0: it had none. */
+    __u32 pipe_entry_flag;
+    __u32 pipe_exit_flag;
+    /* SPLICE_F_* */
+    __u32 flags;
+    /* 1: from the file to the pipe, 0: from the pipe to the file. */
+    __u32 into_pipe;
+};
+
+struct mount_body {
+    /* path: the mount point as given. */
+    struct file_call call;
+    /* The directory (or file) that shows at the mount point since the call; path: of the mount point. Not
+     * valid for a mount that is attached nowhere. */
+    struct file_info mountpoint;
+    /* MOUNT_CALL_* */
+    __u32 what;
+    /* As given; see MOUNT_CALL_*. */
+    __u32 flags;
+    /* Of the new or moved mount. */
+    __u32 mount_id;
+    /* The mount it is mounted on; itself if on none. */
+    __u32 parent_mount_id;
+    /* The mount that was copied (bind mount, open_tree), if it could be told, else 0. */
+    __u32 bind_source_mount_id;
+    /* See file_info.device. */
+    __u32 device;
+    /* FILE_FLAG_DETACHED: attached to no mount tree. */
+    __u32 mount_flags;
+    /* Source of a bind mount or a move, from kernel objects where they tell; else the name of the device. */
+    struct span source;
+    /* Directory within the file system that the mount shows. */
+    struct span root;
+    /* Source and type as given. */
+    struct span source_given;
+    struct span type_given;
+    __u32 _pad;
+    /* Type of the file system, NUL-padded. */
+    __u8 filesystem[FILESYSTEM_NAME_SIZE];
 };
 
 #endif /* EVENTS_H */

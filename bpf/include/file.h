@@ -3,12 +3,28 @@
 #ifndef FILE_H
 #define FILE_H
 
+/* A mount that the kernel keeps to itself (memfd, pipes): -4095..-1 as a pointer. */
+static __always_inline bool mount__is_internal(struct mount *mount)
+{
+    return (__u64)BPF_CORE_READ(mount, mnt_ns) >= (__u64)-4095;
+}
+
+/* A mount of pipes, sockets or anonymous inodes: what lives there has no path. Files in memory (memfd) have a name. */
+static __always_inline bool mount__is_nameless(struct mount *mount)
+{
+    __u64 magic;
+
+    if (!mount__is_internal(mount))
+        return false;
+    magic = BPF_CORE_READ(mount, mnt.mnt_sb, s_magic);
+    return magic != TMPFS_MAGIC && magic != HUGETLBFS_MAGIC && magic != SECRETMEM_MAGIC;
+}
+
 static __always_inline __u32 mount__flags(struct mount *mount)
 {
     struct mnt_namespace *ns = BPF_CORE_READ(mount, mnt_ns);
 
-    /* -4095..-1 as a pointer: a mount that the kernel keeps to itself (memfd, pipes). */
-    if ((__u64)ns >= (__u64)-4095)
+    if (mount__is_internal(mount))
         return 0;
     return !ns || mnt_namespace__is_anonymous(ns) ? FILE_FLAG_DETACHED : 0;
 }
@@ -23,11 +39,18 @@ static __always_inline bool inode__in_upper_layer(struct inode *inode)
     return BPF_CORE_READ(overlay, __upperdentry) != NULL;
 }
 
+static __always_inline void file_info__fill_filesystem(struct file_info *info, struct super_block *sb)
+{
+    info->device = BPF_CORE_READ(sb, s_dev);
+    bpf_probe_read_kernel_str(info->filesystem, sizeof(info->filesystem), BPF_CORE_READ(sb, s_type, name));
+    info->flags |= FILE_FLAG_VALID;
+    if (BPF_CORE_READ(sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
+        info->flags |= FILE_FLAG_OVERLAY;
+}
+
 /* Everything but the path. */
 static __always_inline void file_info__fill_inode(struct file_info *info, struct inode *inode)
 {
-    struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-
     info->inode = BPF_CORE_READ(inode, i_ino);
     info->size = BPF_CORE_READ(inode, i_size);
     info->change_time_ns = inode__change_time_ns(inode);
@@ -36,20 +59,30 @@ static __always_inline void file_info__fill_inode(struct file_info *info, struct
     info->uid = BPF_CORE_READ(inode, i_uid.val);
     info->gid = BPF_CORE_READ(inode, i_gid.val);
     info->links = BPF_CORE_READ(inode, i_nlink);
-    info->device = BPF_CORE_READ(sb, s_dev);
-    bpf_probe_read_kernel_str(info->filesystem, sizeof(info->filesystem), BPF_CORE_READ(sb, s_type, name));
-    info->flags |= FILE_FLAG_VALID;
-    if (BPF_CORE_READ(sb, s_magic) == OVERLAYFS_SUPER_MAGIC) {
-        info->flags |= FILE_FLAG_OVERLAY;
-        if (inode__in_upper_layer(inode))
-            info->flags |= FILE_FLAG_UPPER_LAYER;
-    }
+    file_info__fill_filesystem(info, BPF_CORE_READ(inode, i_sb));
+    if (info->flags & FILE_FLAG_OVERLAY && inode__in_upper_layer(inode))
+        info->flags |= FILE_FLAG_UPPER_LAYER;
 }
 
 static __always_inline bool name__is_memfd(const __u8 *name)
 {
     return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' &&
            name[5] == ':';
+}
+
+/* Appends the path of `length` bytes that the path scratch holds, and what its walk noticed. */
+static __always_inline void file_info__append_path(struct file_info *info, struct builder *builder, int length)
+{
+    struct path_scratch *scratch = path__scratch();
+
+    if (!scratch || length <= 0)
+        return;
+    info->flags |= scratch->flags;
+    if (scratch->start < PATH_SIZE_MAX && name__is_memfd(&scratch->bytes[scratch->start]))
+        info->flags |= FILE_FLAG_MEMFD | FILE_FLAG_DELETED;
+    if ((info->flags & FILE_FLAG_OVERLAY) && scratch->mount_start > scratch->start)
+        info->overlay_prefix = scratch->mount_start - scratch->start;
+    info->path = tail__append_path(builder, length, PATH_SIZE_MAX);
 }
 
 /* Fills `info` and appends the path of `file` as `task` sees it. */
@@ -59,22 +92,11 @@ static __always_inline void file_info__fill(struct file_info *info, struct build
     struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
     struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
     struct mount *mount = vfsmount__mount(mnt);
-    struct path_scratch *scratch = path__scratch();
-    int length;
 
     info->mount_id = BPF_CORE_READ(mount, mnt_id);
     info->flags = mount__flags(mount);
     file_info__fill_inode(info, BPF_CORE_READ(file, f_inode));
-
-    length = path__resolve((__u64)dentry, (__u64)mnt, (__u64)task);
-    if (!scratch || length <= 0)
-        return;
-    info->flags |= scratch->flags;
-    if (scratch->start < PATH_SIZE_MAX && name__is_memfd(&scratch->bytes[scratch->start]))
-        info->flags |= FILE_FLAG_MEMFD | FILE_FLAG_DELETED;
-    if ((info->flags & FILE_FLAG_OVERLAY) && scratch->mount_start > scratch->start)
-        info->overlay_prefix = scratch->mount_start - scratch->start;
-    info->path = tail__append_path(builder, length, PATH_SIZE_MAX);
+    file_info__append_path(info, builder, path__resolve((__u64)dentry, (__u64)mnt, (__u64)task));
 }
 
 #endif /* FILE_H */

@@ -24,11 +24,13 @@ typedef _Bool bool;
 #define false 0
 
 /* uapi/linux/bpf.h */
+#define BPF_MAP_TYPE_HASH         1
 #define BPF_MAP_TYPE_ARRAY        2
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
 #define BPF_MAP_TYPE_LRU_HASH     9
 #define BPF_MAP_TYPE_RINGBUF      27
 #define BPF_ANY                   0
+#define BPF_F_NO_PREALLOC         1
 
 /* linux/sched.h */
 #define PF_IO_WORKER   0x00000010
@@ -43,12 +45,58 @@ typedef _Bool bool;
 /* linux/fs.h: opened for execution. In f_flags (as __FMODE_EXEC) on every kernel, in f_mode up to 6.x. */
 #define FMODE_EXEC 0x20
 
+/* enum bpf_func_id */
+enum bpf_func_id {
+    BPF_FUNC_task_pt_regs = 175,
+};
+
 /* uapi/linux/stat.h */
 #define S_IFMT  0170000
+#define S_IFIFO 0010000
 #define S_IFREG 0100000
+#define S_IFLNK 0120000
+
+/* uapi/asm-generic/errno-base.h */
+#define EPERM  1
+#define EACCES 13
+
+/* uapi/asm-generic/fcntl.h */
+#define O_WRONLY    00000001
+#define O_ACCMODE   00000003
+#define O_CREAT     00000100
+#define O_EXCL      00000200
+#define O_NOCTTY    00000400
+#define O_TRUNC     00001000
+#define O_LARGEFILE 00100000
+
+/* uapi/linux/fcntl.h */
+#define AT_FDCWD            (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100
+#define AT_REMOVEDIR        0x200
+#define AT_SYMLINK_FOLLOW   0x400
+#define AT_EMPTY_PATH       0x1000
+#define RENAME_EXCHANGE     (1 << 1)
+
+/* linux/stat.h */
+#define UTIME_NOW  0x3fffffff
+#define UTIME_OMIT 0x3ffffffe
+
+/* uapi/linux/mount.h */
+#define MS_BIND                 4096
+#define MS_MOVE                 8192
+#define UMOUNT_NOFOLLOW         8
+#define OPEN_TREE_CLONE         1
+#define MOVE_MOUNT_F_SYMLINKS   0x00000001
+#define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
+#define MOVE_MOUNT_T_SYMLINKS   0x00000010
+#define MOVE_MOUNT_T_EMPTY_PATH 0x00000040
 
 /* uapi/linux/magic.h */
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define PROC_SUPER_MAGIC      0x9fa0
+#define TMPFS_MAGIC           0x01021994
+#define HUGETLBFS_MAGIC       0x958458f6
+#define SECRETMEM_MAGIC       0x5345434d
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -67,6 +115,18 @@ typedef struct {
 struct callback_head {
     struct callback_head *next;
     void (*func)(struct callback_head *head);
+};
+
+struct list_head {
+    struct list_head *next, *prev;
+};
+
+struct hlist_node {
+    struct hlist_node *next, **pprev;
+};
+
+struct hlist_head {
+    struct hlist_node *first;
 };
 
 struct hlist_bl_node {
@@ -101,9 +161,12 @@ struct inode {
     unsigned long i_ino;
     unsigned int i_nlink;
     __s64 i_size;
+    /* In a union with other pointers: of a symbolic link alone. */
+    char *i_link;
 };
 
 struct dentry {
+    unsigned int d_flags;
     struct hlist_bl_node d_hash;
     struct dentry *d_parent;
     struct qstr d_name;
@@ -128,6 +191,9 @@ struct mount {
     struct mount *mnt_parent;
     struct dentry *mnt_mountpoint;
     struct vfsmount mnt;
+    struct list_head mnt_mounts;
+    struct list_head mnt_child;
+    const char *mnt_devname;
     struct mnt_namespace *mnt_ns;
     int mnt_id;
 };
@@ -142,6 +208,7 @@ struct file {
     struct inode *f_inode;
     unsigned int f_mode;
     unsigned int f_flags;
+    void *private_data;
 };
 
 struct fdtable {
@@ -187,6 +254,7 @@ struct upid {
 
 struct pid {
     unsigned int level;
+    struct hlist_head tasks[1];
     struct upid numbers[1];
 };
 
@@ -253,7 +321,26 @@ struct css_set {
     struct cgroup *dfl_cgrp;
 };
 
+/* Only as far as both of x86 and arm64 know it. */
+struct thread_info {
+    unsigned long flags;
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+    unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+    __u64 regs[31];
+    __u64 orig_x0;
+};
+#endif
+
 struct task_struct {
+    struct thread_info thread_info;
+    void *stack;
+    struct hlist_node pid_links[1];
     unsigned int flags;
     unsigned int ptrace;
     int exit_state;
@@ -282,6 +369,23 @@ struct linux_binprm {
     int argc, envc;
     const char *filename;
     const char *interp;
+};
+
+/* fs/pipe.c */
+struct pipe_buffer {
+    unsigned int flags;
+};
+
+struct pipe_inode_info {
+    unsigned int ring_size;
+    struct pipe_buffer *bufs;
+};
+
+/* fs/proc/internal.h: a file below /proc/PID; `fd` is set below /proc/PID/fd. */
+struct proc_inode {
+    struct pid *pid;
+    unsigned int fd;
+    struct inode vfs_inode;
 };
 
 struct ovl_inode {

@@ -21,10 +21,10 @@ static __always_inline struct task_struct *task__untyped(struct task_struct *tas
     return untyped;
 }
 
-/* A path is written from its end to its start, in front of byte PATH_SIZE_MAX. The slack is for the
- * verifier: a name of 255 bytes may start anywhere. */
+/* A path is written from its end to its start, in front of byte PATH_SIZE_MAX. What follows is for the
+ * verifier, which bounds start and length one by one. */
 struct path_scratch {
-    __u8 bytes[PATH_SIZE_MAX + NAME_SIZE_MAX + 1];
+    __u8 bytes[2 * PATH_SIZE_MAX];
     /* Where the path starts in `bytes`; it ends at PATH_SIZE_MAX. */
     __u32 start;
     /* FILE_FLAG_*: what the walk noticed. */
@@ -76,11 +76,18 @@ static __always_inline struct mount *vfsmount__mount(struct vfsmount *mnt)
     return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
+static __always_inline void path__reset(struct path_scratch *scratch)
+{
+    scratch->start = PATH_SIZE_MAX;
+    scratch->flags = 0;
+    scratch->mount_start = 0;
+}
+
 /*
  * Writes the path of (`dentry_address`, `vfsmount_address`) as seen from the root of task `task_address`
- * to the path scratch. Returns its length; 0 when there is none.
+ * in front of what the path scratch holds. Returns the length of all; 0 when there is none.
  */
-__noinline int path__resolve(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
+__noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
 {
     struct dentry *dentry = (void *)dentry_address;
     struct mount *mount = vfsmount__mount((void *)vfsmount_address);
@@ -93,16 +100,12 @@ __noinline int path__resolve(__u64 dentry_address, __u64 vfsmount_address, __u64
 
     if (!scratch || !dentry_address || !vfsmount_address)
         return 0;
-    scratch->start = PATH_SIZE_MAX;
-    scratch->flags = 0;
-    scratch->mount_start = 0;
-
     mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
     parent = BPF_CORE_READ(dentry, d_parent);
     /* memfd, pipes, sockets: a dentry of its own under no root; its bare name is the path. */
     if (parent == dentry && dentry != mount_root) {
-        path__prepend_dentry(scratch, dentry);
-        scratch->start = (scratch->start + 1) & (2 * PATH_SIZE_MAX - 1);
+        if (path__prepend_dentry(scratch, dentry))
+            scratch->start = (scratch->start + 1) & (2 * PATH_SIZE_MAX - 1);
         return scratch->start <= PATH_SIZE_MAX ? PATH_SIZE_MAX - scratch->start : 0;
     }
     /* A removed name is unhashed; so is the root of a file system, which has none. */
@@ -142,6 +145,43 @@ __noinline int path__resolve(__u64 dentry_address, __u64 vfsmount_address, __u64
         scratch->flags |= FILE_FLAG_PATH_TRUNCATED;
     if (scratch->start == PATH_SIZE_MAX) {
         /* The root itself. */
+        scratch->start = PATH_SIZE_MAX - 1;
+        scratch->bytes[PATH_SIZE_MAX - 1] = '/';
+    }
+    return PATH_SIZE_MAX - scratch->start;
+}
+
+/* Writes the path of (`dentry_address`, `vfsmount_address`) as task `task_address` sees it to the path scratch.
+ * Returns its length; 0 when there is none. */
+static __always_inline int path__resolve(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
+{
+    struct path_scratch *scratch = path__scratch();
+
+    if (!scratch)
+        return 0;
+    path__reset(scratch);
+    return path__climb(dentry_address, vfsmount_address, task_address);
+}
+
+/* Writes the path of a dentry below the root of its file system to the path scratch. Returns its length. */
+__noinline int path__resolve_in_filesystem(__u64 dentry_address)
+{
+    struct dentry *dentry = (void *)dentry_address;
+    struct path_scratch *scratch = path__scratch();
+
+    if (!scratch || !dentry_address)
+        return 0;
+    path__reset(scratch);
+    for (int i = 0; i < PATH_COMPONENTS_MAX; i++) {
+        struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+
+        if (parent == dentry)
+            break;
+        if (!path__prepend_dentry(scratch, dentry))
+            break;
+        dentry = parent;
+    }
+    if (scratch->start == PATH_SIZE_MAX) {
         scratch->start = PATH_SIZE_MAX - 1;
         scratch->bytes[PATH_SIZE_MAX - 1] = '/';
     }

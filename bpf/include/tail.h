@@ -74,6 +74,36 @@ unreadable:
     return span;
 }
 
+/* Appends a NUL-terminated string of the current process's memory, without its NUL, cut to `limit` - 1 bytes. */
+static __always_inline struct span tail__append_user_string(struct builder *builder, __u64 address,
+                                                            const __u32 limit, __u32 error)
+{
+    struct span span = {};
+    __u64 used = builder->used;
+    long size;
+
+    if (used > RECORD_SIZE_MAX - limit - 8) {
+        builder->errors |= ERROR_NO_SPACE;
+        return span;
+    }
+    barrier_var(used);
+    if (used > RECORD_SIZE_MAX - limit - 8)
+        return span;
+    size = bpf_probe_read_user_str(builder->record->bytes + used, limit, (void *)address);
+    if (size <= 0)
+        goto unreadable;
+    barrier_var(size);
+    if (size > limit)
+        goto unreadable;
+    span.offset = used;
+    span.length = size - 1;
+    builder->used = used + size - 1;
+    return span;
+unreadable:
+    builder->errors |= error;
+    return span;
+}
+
 /* Appends `size` bytes of the current process's memory. */
 static __always_inline struct span tail__append_user(struct builder *builder, __u64 address, __u64 size,
                                                      const __u32 limit, __u32 error)

@@ -17,10 +17,21 @@
 #include "tail.h"
 #include "context.h"
 #include "file.h"
+#include "filter.h"
+#include "walk.h"
+#include "file_calls.h"
+#include "call.h"
+#include "file_event.h"
 
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
 #include "credentials.bpf.c"
 #include "snapshot.bpf.c"
+#include "file_open.bpf.c"
+#include "file_names.bpf.c"
+#include "file_attributes.bpf.c"
+#include "file_mounts.bpf.c"
+#include "file_pipes.bpf.c"
+#include "compat.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

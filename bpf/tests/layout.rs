@@ -54,5 +54,18 @@ fn the_object_and_the_reader_agree_on_every_structure() {
         setgid_body { old_gid, old_egid, old_fsgid, gid, egid, fsgid }
         capset_body { old_cap_effective, old_cap_permitted, cap_effective, cap_permitted }
         cgroup_attach_body { actor_start_time_ns, actor_pid, cgroup_path }
+        file_call { retval, flags, dirfd, path }
+        open_body { call, file, flags, mode, what, length }
+        path_body { call, file, flags, mode }
+        link_body { call, file, destination, flags, destination_dirfd, destination_path }
+        chmod_body { call, file, mode, flags }
+        chown_body { call, file, uid, gid, flags }
+        utimes_body { call, file, access_time_ns, modification_time_ns, flags }
+        xattr_body { call, file, name, flags, value_size }
+        splice_body { call, file, pipe_entry_flag, pipe_exit_flag, flags, into_pipe }
+        mount_body {
+            call, mountpoint, what, flags, mount_id, parent_mount_id, bind_source_mount_id, device, mount_flags, source,
+            root, source_given, type_given, filesystem,
+        }
     );
 }

@@ -80,6 +80,8 @@ fn record_layout_is_what_events_h_says() {
         .raw_line("type __u16 = u16;")
         .raw_line("type __u32 = u32;")
         .raw_line("type __u64 = u64;")
+        .raw_line("type __s32 = i32;")
+        .raw_line("type __s64 = i64;")
         .parse_callbacks(Box::new(ZerocopyDerives))
         .generate()
         .unwrap()

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bpf::CwsSkelBuilder;
 use libbpf_rs::RingBufferBuilder;
+use libbpf_rs::TracepointCategory;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
@@ -43,17 +44,40 @@ impl Seen {
     }
 }
 
+/// A program, and the tracepoint of the group `syscalls` that it is attached to; none: where its section says.
+pub(crate) type Watched = (&'static str, Option<String>);
+
 /// Runs `provoke` with fork, exec and exit watched, and returns all records until it has ended.
 pub(crate) fn while_running(provoke: impl FnOnce()) -> Vec<Seen> {
+    let watched: Vec<Watched> =
+        ["on_fork", "on_exec", "on_exit", "on_cgroup_attach"].map(|name| (name, None)).into();
+    while_watching(&watched, |_| {}, provoke)
+}
+
+/// Runs `provoke` with `watched` attached, after `prepare` has set up the maps; returns all records.
+pub(crate) fn while_watching(
+    watched: &[Watched],
+    prepare: impl FnOnce(&bpf::CwsSkel<'_>),
+    provoke: impl FnOnce(),
+) -> Vec<Seen> {
     let mut object = MaybeUninit::uninit();
     let mut open = CwsSkelBuilder::default().open(&mut object).unwrap();
     open.maps.rodata_data.as_deref_mut().unwrap().fput_callback = fput_callback();
     for mut program in open.open_object_mut().progs_mut() {
-        let wanted = ["on_fork", "on_exec", "on_exit", "on_cgroup_attach"];
-        program.set_autoload(wanted.iter().any(|name| program.name() == *name));
+        let wanted = watched.iter().any(|(name, _)| program.name() == *name);
+        program.set_autoload(wanted);
     }
-    let mut skeleton = open.load().unwrap();
-    skeleton.attach().unwrap();
+    let skeleton = open.load().unwrap();
+    prepare(&skeleton);
+    let mut links = Vec::new();
+    for (name, tracepoint) in watched {
+        let program = skeleton.object().progs_mut().find(|program| program.name() == *name).expect(name);
+        let link = match tracepoint {
+            None => program.attach(),
+            Some(tracepoint) => program.attach_tracepoint(TracepointCategory::Syscalls, tracepoint),
+        };
+        links.push(link.unwrap_or_else(|error| panic!("{name} at {tracepoint:?}: {error}")));
+    }
 
     let seen = Rc::new(RefCell::new(Vec::new()));
     let mut ring = RingBufferBuilder::new();
@@ -65,7 +89,8 @@ pub(crate) fn while_running(provoke: impl FnOnce()) -> Vec<Seen> {
     .unwrap();
     let ring = ring.build().unwrap();
     provoke();
-    ring.poll(Duration::from_millis(200)).unwrap();
+    drop(links);
+    ring.poll(Duration::from_millis(50)).unwrap();
     drop(ring);
     Rc::try_unwrap(seen).ok().unwrap().into_inner()
 }

@@ -56,6 +56,38 @@ kinds! {
     Capset = layout::KIND_CAPSET, "capset", body layout::capset_body;
     /// A task moved to another cgroup.
     CgroupAttach = layout::KIND_CGROUP_ATTACH, "cgroup_attach", body layout::cgroup_attach_body;
+    /// A file was opened, created or truncated.
+    Open = layout::KIND_OPEN, "open", body layout::open_body;
+    /// A directory was made.
+    Mkdir = layout::KIND_MKDIR, "mkdir", body layout::path_body;
+    /// A directory was removed.
+    Rmdir = layout::KIND_RMDIR, "rmdir", body layout::path_body;
+    /// A name of a file was removed.
+    Unlink = layout::KIND_UNLINK, "unlink", body layout::path_body;
+    /// A file was renamed.
+    Rename = layout::KIND_RENAME, "rename", body layout::link_body;
+    /// A file got one more name.
+    Link = layout::KIND_LINK, "link", body layout::link_body;
+    /// The mode of a file was set.
+    Chmod = layout::KIND_CHMOD, "chmod", body layout::chmod_body;
+    /// The owner of a file was set.
+    Chown = layout::KIND_CHOWN, "chown", body layout::chown_body;
+    /// The times of a file were set.
+    Utimes = layout::KIND_UTIMES, "utimes", body layout::utimes_body;
+    /// An extended attribute was set.
+    Setxattr = layout::KIND_SETXATTR, "setxattr", body layout::xattr_body;
+    /// An extended attribute was removed.
+    Removexattr = layout::KIND_REMOVEXATTR, "removexattr", body layout::xattr_body;
+    /// A file system was mounted, or a mount copied, moved or attached.
+    Mount = layout::KIND_MOUNT, "mount", body layout::mount_body;
+    /// A mount was taken away.
+    Umount = layout::KIND_UMOUNT, "umount", body layout::path_body;
+    /// A process changed its working directory.
+    Chdir = layout::KIND_CHDIR, "chdir", body layout::path_body;
+    /// Data went between a file and a pipe without a copy.
+    Splice = layout::KIND_SPLICE, "splice", body layout::splice_body;
+    /// A symbolic link was made.
+    Symlink = layout::KIND_SYMLINK, "symlink", body layout::link_body;
 }
 
 impl Kind {

@@ -10,6 +10,8 @@ type __u8 = u8;
 type __u16 = u16;
 type __u32 = u32;
 type __u64 = u64;
+type __s32 = i32;
+type __s64 = i64;
 
 pub const RECORD_LAYOUT_VERSION: u32 = 1;
 pub const RECORD_SIZE_MAX: u32 = 32768;
@@ -17,8 +19,8 @@ pub const PATH_SIZE_MAX: u32 = 4096;
 pub const PATH_COMPONENTS_MAX: u32 = 512;
 pub const CGROUP_PATH_SIZE_MAX: u32 = 1024;
 pub const CGROUP_LEVELS_MAX: u32 = 24;
-pub const ARGS_INLINE_MAX: u32 = 8192;
-pub const ENVS_INLINE_MAX: u32 = 8192;
+pub const ARGS_INLINE_MAX: u32 = 4096;
+pub const ENVS_INLINE_MAX: u32 = 4096;
 pub const CHUNK_SIZE_MAX: u32 = 16384;
 pub const ARGS_SIZE_MAX: u32 = 262144;
 pub const ENVS_SIZE_MAX: u32 = 65536;
@@ -33,9 +35,26 @@ pub const KIND_SETUID: u32 = 5;
 pub const KIND_SETGID: u32 = 6;
 pub const KIND_CAPSET: u32 = 7;
 pub const KIND_CGROUP_ATTACH: u32 = 8;
+pub const KIND_OPEN: u32 = 32;
+pub const KIND_MKDIR: u32 = 33;
+pub const KIND_RMDIR: u32 = 34;
+pub const KIND_UNLINK: u32 = 35;
+pub const KIND_RENAME: u32 = 36;
+pub const KIND_LINK: u32 = 37;
+pub const KIND_CHMOD: u32 = 38;
+pub const KIND_CHOWN: u32 = 39;
+pub const KIND_UTIMES: u32 = 40;
+pub const KIND_SETXATTR: u32 = 41;
+pub const KIND_REMOVEXATTR: u32 = 42;
+pub const KIND_MOUNT: u32 = 43;
+pub const KIND_UMOUNT: u32 = 44;
+pub const KIND_CHDIR: u32 = 45;
+pub const KIND_SPLICE: u32 = 46;
+pub const KIND_SYMLINK: u32 = 47;
 pub const KIND_MAX: u32 = 127;
 pub const RECORD_FLAG_SYNTHETIC: u32 = 1;
 pub const RECORD_FLAG_ASYNC: u32 = 2;
+pub const RECORD_FLAG_COMPAT: u32 = 4;
 pub const ERROR_FILE: u32 = 1;
 pub const ERROR_INTERPRETER: u32 = 2;
 pub const ERROR_ARGS: u32 = 4;
@@ -45,6 +64,9 @@ pub const ERROR_FILENAME: u32 = 32;
 pub const ERROR_CWD: u32 = 64;
 pub const ERROR_NO_SPACE: u32 = 128;
 pub const ERROR_OLD_VALUES: u32 = 256;
+pub const ERROR_GIVEN_PATH: u32 = 512;
+pub const ERROR_DESTINATION: u32 = 1024;
+pub const ERROR_GIVEN_VALUE: u32 = 2048;
 pub const TASK_FLAG_KERNEL_THREAD: u32 = 1;
 pub const TASK_FLAG_WORKQUEUE_WORKER: u32 = 2;
 pub const TASK_FLAG_IO_WORKER: u32 = 4;
@@ -60,6 +82,8 @@ pub const FILE_FLAG_PATH_TRUNCATED: u32 = 32;
 pub const FILE_FLAG_PATH_USER: u32 = 64;
 pub const FILE_FLAG_UNREACHABLE: u32 = 128;
 pub const FILE_FLAG_OVERLAY: u32 = 256;
+pub const FILE_FLAG_LOOKED_UP: u32 = 512;
+pub const FILE_FLAG_NO_INODE: u32 = 1024;
 pub const EXEC_FLAG_NON_LEADER: u32 = 1;
 pub const EXEC_FLAG_BY_DESCRIPTOR: u32 = 2;
 pub const EXEC_FLAG_INTERPRETED: u32 = 4;
@@ -74,6 +98,20 @@ pub const CHUNK_ENVS: u32 = 1;
 pub const EXIT_CAUSE_EXITED: u32 = 0;
 pub const EXIT_CAUSE_COREDUMPED: u32 = 1;
 pub const EXIT_CAUSE_SIGNALED: u32 = 2;
+pub const CALL_FLAG_BY_DESCRIPTOR: u32 = 1;
+pub const CALL_FLAG_PATH_TRUNCATED: u32 = 2;
+pub const CALL_FLAG_DESTINATION_TRUNCATED: u32 = 4;
+pub const CALL_FLAG_NO_DIRFD: u32 = 8;
+pub const OPEN_CALL_OPEN: u32 = 0;
+pub const OPEN_CALL_TRUNCATE: u32 = 1;
+pub const OPEN_CALL_FALLOCATE: u32 = 2;
+pub const TIME_NOW: i32 = -1;
+pub const TIME_OMIT: i32 = -2;
+pub const MOUNT_CALL_MOUNT: u32 = 0;
+pub const MOUNT_CALL_FSMOUNT: u32 = 1;
+pub const MOUNT_CALL_OPEN_TREE: u32 = 2;
+pub const MOUNT_CALL_MOVE_MOUNT: u32 = 3;
+pub const MOUNT_CALL_PIVOT_ROOT: u32 = 4;
 #[doc = "Where a piece of variable data lies: from the start of the record, in bytes."]
 #[repr(C)]
 #[derive(
@@ -355,7 +393,7 @@ pub struct exec_body {
     #[doc = "The working directory; only with a relative filename or a script."]
     pub cwd: span,
     pub cgroup_path: span,
-    #[doc = "Mode bits of the descriptors 0, 1, 2 (S_IFSOCK, S_IFIFO ...: what stdin, stdout, stderr are); 0: closed."]
+    #[doc = "Mode bits of the descriptors 0, 1, 2 (S_IFSOCK, S_IFIFO ...: what stdin, stdout, stderr are); 0:\n closed."]
     pub stdio_mode: [__u16; 3usize],
     pub _pad: __u16,
     pub _pad2: __u32,
@@ -566,4 +604,393 @@ const _: () = {
         [::core::mem::offset_of!(cgroup_attach_body, actor_pid) - 8usize];
     ["Offset of field: cgroup_attach_body::cgroup_path"]
         [::core::mem::offset_of!(cgroup_attach_body, cgroup_path) - 12usize];
+};
+#[doc = "What all file events have in common: the call as its caller made it. First member of their bodies."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct file_call {
+    #[doc = "At least 0, or -EPERM or -EACCES: other failures are not reported."]
+    pub retval: __s64,
+    #[doc = "CALL_FLAG_*"]
+    pub flags: __u32,
+    #[doc = "Directory descriptor as given; AT_FDCWD (-100) where the call has none."]
+    pub dirfd: __s32,
+    #[doc = "Path as given."]
+    pub path: span,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of file_call"][::core::mem::size_of::<file_call>() - 24usize];
+    ["Alignment of file_call"][::core::mem::align_of::<file_call>() - 8usize];
+    ["Offset of field: file_call::retval"][::core::mem::offset_of!(file_call, retval) - 0usize];
+    ["Offset of field: file_call::flags"][::core::mem::offset_of!(file_call, flags) - 8usize];
+    ["Offset of field: file_call::dirfd"][::core::mem::offset_of!(file_call, dirfd) - 12usize];
+    ["Offset of field: file_call::path"][::core::mem::offset_of!(file_call, path) - 16usize];
+    ["Offset of field: file_call::_pad"][::core::mem::offset_of!(file_call, _pad) - 20usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct open_body {
+    pub call: file_call,
+    pub file: file_info,
+    #[doc = "O_*, as given."]
+    pub flags: __u32,
+    #[doc = "Mode as given, for a file that is created."]
+    pub mode: __u32,
+    #[doc = "OPEN_CALL_*"]
+    pub what: __u32,
+    pub _pad: __u32,
+    #[doc = "See OPEN_CALL_*."]
+    pub length: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of open_body"][::core::mem::size_of::<open_body>() - 136usize];
+    ["Alignment of open_body"][::core::mem::align_of::<open_body>() - 8usize];
+    ["Offset of field: open_body::call"][::core::mem::offset_of!(open_body, call) - 0usize];
+    ["Offset of field: open_body::file"][::core::mem::offset_of!(open_body, file) - 24usize];
+    ["Offset of field: open_body::flags"][::core::mem::offset_of!(open_body, flags) - 112usize];
+    ["Offset of field: open_body::mode"][::core::mem::offset_of!(open_body, mode) - 116usize];
+    ["Offset of field: open_body::what"][::core::mem::offset_of!(open_body, what) - 120usize];
+    ["Offset of field: open_body::_pad"][::core::mem::offset_of!(open_body, _pad) - 124usize];
+    ["Offset of field: open_body::length"][::core::mem::offset_of!(open_body, length) - 128usize];
+};
+#[doc = "mkdir, rmdir, unlink, chdir, umount."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct path_body {
+    pub call: file_call,
+    #[doc = "rmdir and unlink: as it was before the call. umount: the root of the mount that goes away, with the path\n of the mount point."]
+    pub file: file_info,
+    #[doc = "unlinkat's AT_*, umount2's MNT_*."]
+    pub flags: __u32,
+    #[doc = "mkdir's, as given."]
+    pub mode: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of path_body"][::core::mem::size_of::<path_body>() - 120usize];
+    ["Alignment of path_body"][::core::mem::align_of::<path_body>() - 8usize];
+    ["Offset of field: path_body::call"][::core::mem::offset_of!(path_body, call) - 0usize];
+    ["Offset of field: path_body::file"][::core::mem::offset_of!(path_body, file) - 24usize];
+    ["Offset of field: path_body::flags"][::core::mem::offset_of!(path_body, flags) - 112usize];
+    ["Offset of field: path_body::mode"][::core::mem::offset_of!(path_body, mode) - 116usize];
+};
+#[doc = "rename, link, symlink."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct link_body {
+    pub call: file_call,
+    #[doc = "Under the name it had. Not for symlink: there call.path is the text of the link."]
+    pub file: file_info,
+    #[doc = "Under its new name."]
+    pub destination: file_info,
+    #[doc = "renameat2's RENAME_*, linkat's AT_*."]
+    pub flags: __u32,
+    #[doc = "As file_call.dirfd."]
+    pub destination_dirfd: __s32,
+    #[doc = "New path as given."]
+    pub destination_path: span,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of link_body"][::core::mem::size_of::<link_body>() - 216usize];
+    ["Alignment of link_body"][::core::mem::align_of::<link_body>() - 8usize];
+    ["Offset of field: link_body::call"][::core::mem::offset_of!(link_body, call) - 0usize];
+    ["Offset of field: link_body::file"][::core::mem::offset_of!(link_body, file) - 24usize];
+    ["Offset of field: link_body::destination"][::core::mem::offset_of!(link_body, destination) - 112usize];
+    ["Offset of field: link_body::flags"][::core::mem::offset_of!(link_body, flags) - 200usize];
+    ["Offset of field: link_body::destination_dirfd"]
+        [::core::mem::offset_of!(link_body, destination_dirfd) - 204usize];
+    ["Offset of field: link_body::destination_path"]
+        [::core::mem::offset_of!(link_body, destination_path) - 208usize];
+    ["Offset of field: link_body::_pad"][::core::mem::offset_of!(link_body, _pad) - 212usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct chmod_body {
+    pub call: file_call,
+    #[doc = "Mode before the call, everything else after it."]
+    pub file: file_info,
+    #[doc = "As given."]
+    pub mode: __u32,
+    #[doc = "fchmodat2's AT_*"]
+    pub flags: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of chmod_body"][::core::mem::size_of::<chmod_body>() - 120usize];
+    ["Alignment of chmod_body"][::core::mem::align_of::<chmod_body>() - 8usize];
+    ["Offset of field: chmod_body::call"][::core::mem::offset_of!(chmod_body, call) - 0usize];
+    ["Offset of field: chmod_body::file"][::core::mem::offset_of!(chmod_body, file) - 24usize];
+    ["Offset of field: chmod_body::mode"][::core::mem::offset_of!(chmod_body, mode) - 112usize];
+    ["Offset of field: chmod_body::flags"][::core::mem::offset_of!(chmod_body, flags) - 116usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct chown_body {
+    pub call: file_call,
+    #[doc = "Owner before the call, everything else after it."]
+    pub file: file_info,
+    #[doc = "As given; 4294967295: unchanged."]
+    pub uid: __u32,
+    pub gid: __u32,
+    #[doc = "fchownat's AT_*"]
+    pub flags: __u32,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of chown_body"][::core::mem::size_of::<chown_body>() - 128usize];
+    ["Alignment of chown_body"][::core::mem::align_of::<chown_body>() - 8usize];
+    ["Offset of field: chown_body::call"][::core::mem::offset_of!(chown_body, call) - 0usize];
+    ["Offset of field: chown_body::file"][::core::mem::offset_of!(chown_body, file) - 24usize];
+    ["Offset of field: chown_body::uid"][::core::mem::offset_of!(chown_body, uid) - 112usize];
+    ["Offset of field: chown_body::gid"][::core::mem::offset_of!(chown_body, gid) - 116usize];
+    ["Offset of field: chown_body::flags"][::core::mem::offset_of!(chown_body, flags) - 120usize];
+    ["Offset of field: chown_body::_pad"][::core::mem::offset_of!(chown_body, _pad) - 124usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct utimes_body {
+    pub call: file_call,
+    #[doc = "Times before the call, everything else after it."]
+    pub file: file_info,
+    #[doc = "As given, ns since the epoch; TIME_*"]
+    pub access_time_ns: __u64,
+    pub modification_time_ns: __u64,
+    #[doc = "utimensat's AT_*"]
+    pub flags: __u32,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of utimes_body"][::core::mem::size_of::<utimes_body>() - 136usize];
+    ["Alignment of utimes_body"][::core::mem::align_of::<utimes_body>() - 8usize];
+    ["Offset of field: utimes_body::call"][::core::mem::offset_of!(utimes_body, call) - 0usize];
+    ["Offset of field: utimes_body::file"][::core::mem::offset_of!(utimes_body, file) - 24usize];
+    ["Offset of field: utimes_body::access_time_ns"]
+        [::core::mem::offset_of!(utimes_body, access_time_ns) - 112usize];
+    ["Offset of field: utimes_body::modification_time_ns"]
+        [::core::mem::offset_of!(utimes_body, modification_time_ns) - 120usize];
+    ["Offset of field: utimes_body::flags"][::core::mem::offset_of!(utimes_body, flags) - 128usize];
+    ["Offset of field: utimes_body::_pad"][::core::mem::offset_of!(utimes_body, _pad) - 132usize];
+};
+#[doc = "setxattr, removexattr."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct xattr_body {
+    pub call: file_call,
+    #[doc = "As it was before the call."]
+    pub file: file_info,
+    #[doc = "Name of the attribute, with its namespace."]
+    pub name: span,
+    #[doc = "setxattr's XATTR_*"]
+    pub flags: __u32,
+    #[doc = "Bytes of the new value."]
+    pub value_size: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of xattr_body"][::core::mem::size_of::<xattr_body>() - 128usize];
+    ["Alignment of xattr_body"][::core::mem::align_of::<xattr_body>() - 8usize];
+    ["Offset of field: xattr_body::call"][::core::mem::offset_of!(xattr_body, call) - 0usize];
+    ["Offset of field: xattr_body::file"][::core::mem::offset_of!(xattr_body, file) - 24usize];
+    ["Offset of field: xattr_body::name"][::core::mem::offset_of!(xattr_body, name) - 112usize];
+    ["Offset of field: xattr_body::flags"][::core::mem::offset_of!(xattr_body, flags) - 116usize];
+    ["Offset of field: xattr_body::value_size"][::core::mem::offset_of!(xattr_body, value_size) - 120usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct splice_body {
+    pub call: file_call,
+    #[doc = "The side that is no pipe; not valid if both are."]
+    pub file: file_info,
+    #[doc = "PIPE_BUF_FLAG_* of the last buffer of the pipe, when the call began and when it ended; 0: it had none."]
+    pub pipe_entry_flag: __u32,
+    pub pipe_exit_flag: __u32,
+    #[doc = "SPLICE_F_*"]
+    pub flags: __u32,
+    #[doc = "1: from the file to the pipe, 0: from the pipe to the file."]
+    pub into_pipe: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of splice_body"][::core::mem::size_of::<splice_body>() - 128usize];
+    ["Alignment of splice_body"][::core::mem::align_of::<splice_body>() - 8usize];
+    ["Offset of field: splice_body::call"][::core::mem::offset_of!(splice_body, call) - 0usize];
+    ["Offset of field: splice_body::file"][::core::mem::offset_of!(splice_body, file) - 24usize];
+    ["Offset of field: splice_body::pipe_entry_flag"]
+        [::core::mem::offset_of!(splice_body, pipe_entry_flag) - 112usize];
+    ["Offset of field: splice_body::pipe_exit_flag"]
+        [::core::mem::offset_of!(splice_body, pipe_exit_flag) - 116usize];
+    ["Offset of field: splice_body::flags"][::core::mem::offset_of!(splice_body, flags) - 120usize];
+    ["Offset of field: splice_body::into_pipe"][::core::mem::offset_of!(splice_body, into_pipe) - 124usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct mount_body {
+    #[doc = "path: the mount point as given."]
+    pub call: file_call,
+    #[doc = "The directory (or file) that shows at the mount point since the call; path: of the mount point. Not\n valid for a mount that is attached nowhere."]
+    pub mountpoint: file_info,
+    #[doc = "MOUNT_CALL_*"]
+    pub what: __u32,
+    #[doc = "As given; see MOUNT_CALL_*."]
+    pub flags: __u32,
+    #[doc = "Of the new or moved mount."]
+    pub mount_id: __u32,
+    #[doc = "The mount it is mounted on; itself if on none."]
+    pub parent_mount_id: __u32,
+    #[doc = "The mount that was copied (bind mount, open_tree), if it could be told, else 0."]
+    pub bind_source_mount_id: __u32,
+    #[doc = "See file_info.device."]
+    pub device: __u32,
+    #[doc = "FILE_FLAG_DETACHED: attached to no mount tree."]
+    pub mount_flags: __u32,
+    #[doc = "Source of a bind mount or a move, from kernel objects where they tell; else the name of the device."]
+    pub source: span,
+    #[doc = "Directory within the file system that the mount shows."]
+    pub root: span,
+    #[doc = "Source and type as given."]
+    pub source_given: span,
+    pub type_given: span,
+    pub _pad: __u32,
+    #[doc = "Type of the file system, NUL-padded."]
+    pub filesystem: [__u8; 16usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of mount_body"][::core::mem::size_of::<mount_body>() - 176usize];
+    ["Alignment of mount_body"][::core::mem::align_of::<mount_body>() - 8usize];
+    ["Offset of field: mount_body::call"][::core::mem::offset_of!(mount_body, call) - 0usize];
+    ["Offset of field: mount_body::mountpoint"][::core::mem::offset_of!(mount_body, mountpoint) - 24usize];
+    ["Offset of field: mount_body::what"][::core::mem::offset_of!(mount_body, what) - 112usize];
+    ["Offset of field: mount_body::flags"][::core::mem::offset_of!(mount_body, flags) - 116usize];
+    ["Offset of field: mount_body::mount_id"][::core::mem::offset_of!(mount_body, mount_id) - 120usize];
+    ["Offset of field: mount_body::parent_mount_id"]
+        [::core::mem::offset_of!(mount_body, parent_mount_id) - 124usize];
+    ["Offset of field: mount_body::bind_source_mount_id"]
+        [::core::mem::offset_of!(mount_body, bind_source_mount_id) - 128usize];
+    ["Offset of field: mount_body::device"][::core::mem::offset_of!(mount_body, device) - 132usize];
+    ["Offset of field: mount_body::mount_flags"][::core::mem::offset_of!(mount_body, mount_flags) - 136usize];
+    ["Offset of field: mount_body::source"][::core::mem::offset_of!(mount_body, source) - 140usize];
+    ["Offset of field: mount_body::root"][::core::mem::offset_of!(mount_body, root) - 144usize];
+    ["Offset of field: mount_body::source_given"]
+        [::core::mem::offset_of!(mount_body, source_given) - 148usize];
+    ["Offset of field: mount_body::type_given"][::core::mem::offset_of!(mount_body, type_given) - 152usize];
+    ["Offset of field: mount_body::_pad"][::core::mem::offset_of!(mount_body, _pad) - 156usize];
+    ["Offset of field: mount_body::filesystem"][::core::mem::offset_of!(mount_body, filesystem) - 160usize];
 };

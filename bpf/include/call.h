@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The system call that a program looks at. Its arguments come from the registers with which the caller entered
+ * the kernel, so the exit of a call tells all of it and most calls need no program at their entry.
+ */
+#ifndef CALL_H
+#define CALL_H
+
+struct call {
+    __u64 args[6];
+    __s64 ret;
+    /* FORM_* */
+    __u32 form;
+    /* RECORD_FLAG_* */
+    __u32 record_flags;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct call);
+} call_scratch SEC(".maps");
+
+static __always_inline struct call *call__scratch(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&call_scratch, &zero);
+}
+
+/* Whether an outcome is reported: success, or a refusal. Anything else changed nothing and was not stopped for
+ * lack of permission. */
+static __always_inline bool call__is_reported(__s64 ret)
+{
+    if (ret < 0 && ret != -EPERM && ret != -EACCES)
+        return false;
+    return !own_pid || bpf_get_current_pid_tgid() >> 32 != own_pid;
+}
+
+/* Argument `n` of a call of this machine's own kind. */
+static __always_inline __u64 registers__argument(struct pt_regs *registers, int n)
+{
+#if defined(__TARGET_ARCH_x86)
+    switch (n) {
+    case 0:
+        return BPF_CORE_READ(registers, di);
+    case 1:
+        return BPF_CORE_READ(registers, si);
+    case 2:
+        return BPF_CORE_READ(registers, dx);
+    case 3:
+        return BPF_CORE_READ(registers, r10);
+    case 4:
+        return BPF_CORE_READ(registers, r8);
+    default:
+        return BPF_CORE_READ(registers, r9);
+    }
+#elif defined(__TARGET_ARCH_arm64)
+    /* The result takes the place of the first one. */
+    return n ? BPF_CORE_READ(registers, regs[n]) : BPF_CORE_READ(registers, orig_x0);
+#endif
+}
+
+/* Argument `n` of a 32-bit call on x86. */
+static __always_inline __u64 registers__argument_i386(struct pt_regs *registers, int n)
+{
+#if defined(__TARGET_ARCH_x86)
+    switch (n) {
+    case 0:
+        return (__u32)BPF_CORE_READ(registers, bx);
+    case 1:
+        return (__u32)BPF_CORE_READ(registers, cx);
+    case 2:
+        return (__u32)BPF_CORE_READ(registers, dx);
+    case 3:
+        return (__u32)BPF_CORE_READ(registers, si);
+    case 4:
+        return (__u32)BPF_CORE_READ(registers, di);
+    default:
+        return (__u32)BPF_CORE_READ(registers, bp);
+    }
+#else
+    return 0;
+#endif
+}
+
+/* Puts the current call in the call scratch. */
+static __always_inline struct call *call__load(__u32 form, __s64 ret, __u32 record_flags)
+{
+    struct pt_regs *registers = task__entry_registers();
+    struct call *call = call__scratch();
+
+    if (!call)
+        return NULL;
+    for (int i = 0; i < 6; i++)
+        call->args[i] = record_flags & RECORD_FLAG_COMPAT ? registers__argument_i386(registers, i)
+                                                          : registers__argument(registers, i);
+    call->ret = ret;
+    call->form = form;
+    call->record_flags = record_flags;
+    return call;
+}
+
+#endif /* CALL_H */

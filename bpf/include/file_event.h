@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the programs of file events share. A file event is built in this order, so that what is filtered out costs
+ * little: the kind, the strings of the caller, the object, its name; then context, path and sending.
+ */
+#ifndef FILE_EVENT_H
+#define FILE_EVENT_H
+
+/* The file of a call as it was before the call changed it: kept from entry to exit, by thread. An LRU, so that calls
+ * whose exit was missed can't fill it. */
+struct file_before {
+    struct file_info info;
+    /* splice: see splice_body. */
+    __u32 pipe_entry_flag;
+    __u32 form;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, __u64);
+    __type(value, struct file_before);
+} files_before SEC(".maps");
+
+/* The record of a file event of `kind` with a body of `body_size` bytes, zeroed. */
+static __always_inline struct record *file_event__begin(struct builder *builder, const __u64 body_size)
+{
+    struct record *record = record__scratch();
+
+    if (!record)
+        return NULL;
+    __builtin_memset(record->bytes + BODY_OFFSET, 0, body_size);
+    builder->record = record;
+    builder->used = BODY_OFFSET + body_size;
+    builder->errors = 0;
+    return record;
+}
+
+/* Takes the object behind a descriptor for what the walk has found. Returns WALK_*. */
+static __always_inline int file_event__take_descriptor(struct task_struct *task, __s32 descriptor)
+{
+    struct walk *walk = walk__scratch();
+    struct file *file = task__file(task, descriptor);
+
+    if (!walk)
+        return WALK_FAILED;
+    walk->position = WALK_TEXT_SIZE;
+    walk->exact = true;
+    walk->status = WALK_FAILED;
+    if (!file)
+        return WALK_FAILED;
+    walk->dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+    walk->mount = (__u64)vfsmount__mount(BPF_CORE_READ(file, f_path.mnt));
+    walk->status = WALK_FOUND;
+    return WALK_FOUND;
+}
+
+/* As above, for the working directory or the root of a task. */
+static __always_inline int file_event__take_path(struct path path)
+{
+    struct walk *walk = walk__scratch();
+
+    if (!walk)
+        return WALK_FAILED;
+    walk->position = WALK_TEXT_SIZE;
+    walk->exact = true;
+    walk->dentry = (__u64)path.dentry;
+    walk->mount = (__u64)vfsmount__mount(path.mnt);
+    walk->status = path.dentry ? WALK_FOUND : WALK_FAILED;
+    return walk->status;
+}
+
+/* Appends the path at `address` of the caller's memory and looks it up. Sets `given` to its text, and
+ * `truncated_flag` in `flags` if it was cut. */
+static __always_inline int file_event__look_up(struct builder *builder, struct span *given, __u32 *flags,
+                                               const __u32 truncated_flag, __s32 dirfd, __u64 address, __u64 how)
+{
+    struct walk *walk = walk__scratch();
+    __u32 errors = builder->errors;
+
+    if (!walk)
+        return WALK_FAILED;
+    *given = tail__append_user_string(builder, address, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
+    if (given->length == PATH_SIZE_MAX - 1)
+        *flags |= truncated_flag;
+    if ((builder->errors & ~errors) & (ERROR_GIVEN_PATH | ERROR_NO_SPACE)) {
+        walk->status = WALK_FAILED;
+        return WALK_FAILED;
+    }
+    return walk__path(given->offset, given->length, dirfd, how);
+}
+
+/* Whether what the walk has found may be wanted for `kind`, by its name. */
+static __always_inline bool file_event__wants_found(__u32 kind)
+{
+    struct walk *walk = walk__scratch();
+
+    if (filter__keeps(kind) != FILTER_KEEP_MATCHING || !walk)
+        return true;
+    if (walk->status == WALK_FOUND)
+        return filter__wants_dentry(kind, walk__dentry(walk));
+    if (walk->status == WALK_NAMED && walk->position < WALK_TEXT_SIZE)
+        return filter__wants_name(kind, &walk->text[walk->position & (WALK_TEXT_SIZE - 1)], walk->name_length);
+    /* Its name is not known. */
+    return true;
+}
+
+/* Fills `info` with what the walk has found and appends its path; notes `error` if there is nothing. */
+static __always_inline void file_info__fill_found(struct file_info *info, struct builder *builder,
+                                                  struct task_struct *task, __u32 error)
+{
+    struct walk *walk = walk__scratch();
+    struct mount *mount;
+    struct inode *inode = NULL;
+
+    if (!walk || walk->status == WALK_FAILED) {
+        builder->errors |= error;
+        return;
+    }
+    mount = walk__mount(walk);
+    info->mount_id = BPF_CORE_READ(mount, mnt_id);
+    info->flags = mount__flags(mount);
+    if (walk->status == WALK_FOUND)
+        inode = BPF_CORE_READ(walk__dentry(walk), d_inode);
+    if (inode) {
+        file_info__fill_inode(info, inode);
+    } else {
+        file_info__fill_filesystem(info, BPF_CORE_READ(mount, mnt.mnt_sb));
+        info->flags |= FILE_FLAG_NO_INODE;
+    }
+    if (walk->status == WALK_PARTIAL)
+        info->flags |= FILE_FLAG_PATH_USER;
+    if (!walk->exact)
+        info->flags |= FILE_FLAG_LOOKED_UP;
+    file_info__append_path(info, builder, walk__resolve_path(walk, task));
+}
+
+/* Remembers what the walk has found, until the exit of the call. */
+static __always_inline void file_before__remember(struct walk *walk, __u32 form, __u32 pipe_entry_flag)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    struct file_before before = {.form = form, .pipe_entry_flag = pipe_entry_flag};
+    struct inode *inode = NULL;
+
+    if (walk->status == WALK_FOUND)
+        inode = BPF_CORE_READ(walk__dentry(walk), d_inode);
+    if (!inode && !pipe_entry_flag) {
+        /* Whatever an earlier call has left must not be taken for this one's. */
+        bpf_map_delete_elem(&files_before, &thread);
+        return;
+    }
+    if (inode) {
+        before.info.mount_id = BPF_CORE_READ(walk__mount(walk), mnt_id);
+        file_info__fill_inode(&before.info, inode);
+    }
+    bpf_map_update_elem(&files_before, &thread, &before, BPF_ANY);
+}
+
+static __always_inline void file_before__forget(void)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+
+    bpf_map_delete_elem(&files_before, &thread);
+}
+
+/* What was remembered of the call, NULL if nothing. */
+static __always_inline struct file_before *file_before__find(__u32 form)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    struct file_before *before = bpf_map_lookup_elem(&files_before, &thread);
+
+    return before && before->form == form ? before : NULL;
+}
+
+/* Gives `info` the identity and attributes of `before`; keeps its path, and what is a matter of the path. */
+static __always_inline void file_info__take_before(struct file_info *info, const struct file_info *before)
+{
+    info->inode = before->inode;
+    info->size = before->size;
+    info->change_time_ns = before->change_time_ns;
+    info->modification_time_ns = before->modification_time_ns;
+    info->mode = before->mode;
+    info->uid = before->uid;
+    info->gid = before->gid;
+    info->links = before->links;
+    info->flags &= ~(FILE_FLAG_NO_INODE | FILE_FLAG_UPPER_LAYER);
+    info->flags |= before->flags & FILE_FLAG_UPPER_LAYER;
+}
+
+/* Sends the record with its header and context. */
+static __always_inline void file_event__send(struct builder *builder, struct task_struct *task, __u16 kind,
+                                             const struct call *call)
+{
+    struct record *record = builder->record;
+
+    header__fill(&record->header, kind, 0);
+    record->header.flags = call->record_flags;
+    record->header.errors = builder->errors;
+    context__fill(&record->context, task);
+    record->file_call.retval = call->ret;
+    record__send(record, builder->used);
+}
+
+/* A program at the entry of a family of calls; attached to each of its tracepoints. */
+#define FILE_ENTER(family, tracepoint)                                                                       \
+    SEC("tracepoint/syscalls/sys_enter_" #tracepoint)                                                        \
+    int enter_##family(struct trace_event_raw_sys_enter *ctx)                                                \
+    {                                                                                                        \
+        return family##__enter(family##__form((__s32)ctx->id), 0);                                           \
+    }
+
+/* The same at its exit. */
+#define FILE_EXIT(family, tracepoint)                                                                        \
+    SEC("tracepoint/syscalls/sys_exit_" #tracepoint)                                                         \
+    int exit_##family(struct trace_event_raw_sys_exit *ctx)                                                  \
+    {                                                                                                        \
+        return family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0);                                  \
+    }
+
+#endif /* FILE_EVENT_H */

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Mounts that come, move and go. After the call the new mount is read from the kernel's mount tree at the place that
+ * the caller named, or behind the descriptor that the call returned.
+ */
+
+DEFINE_FORM_OF(mount, MOUNT_CALLS)
+DEFINE_FORM_OF(umount, UMOUNT_CALLS)
+
+/* The type of a file system is a short word; the source of a mount any string up to a page. */
+#define MOUNT_TYPE_SIZE 64
+
+/* What the mount where the walk stands tells of itself. */
+static __always_inline void mount_body__fill_mount(struct mount_body *body, struct builder *builder)
+{
+    struct walk *walk = walk__scratch();
+    struct super_block *sb;
+    struct mount *mount;
+
+    if (!walk || walk->status == WALK_FAILED) {
+        builder->errors |= ERROR_FILE;
+        return;
+    }
+    mount = walk__mount(walk);
+    sb = BPF_CORE_READ(mount, mnt.mnt_sb);
+    body->mount_id = BPF_CORE_READ(mount, mnt_id);
+    body->parent_mount_id = BPF_CORE_READ(mount, mnt_parent, mnt_id);
+    body->device = BPF_CORE_READ(sb, s_dev);
+    body->mount_flags = mount__flags(mount);
+    bpf_probe_read_kernel_str(body->filesystem, sizeof(body->filesystem), BPF_CORE_READ(sb, s_type, name));
+    body->root = tail__append_path(
+        builder, path__resolve_in_filesystem((__u64)BPF_CORE_READ(mount, mnt.mnt_root)), PATH_SIZE_MAX);
+}
+
+/* The device's name as the source, for a mount that has no path as its source. */
+static __always_inline void mount_body__fill_device_name(struct mount_body *body, struct builder *builder)
+{
+    struct walk *walk = walk__scratch();
+
+    if (walk && walk->status != WALK_FAILED)
+        body->source = tail__append_string(builder, BPF_CORE_READ(walk__mount(walk), mnt_devname),
+                                           PATH_SIZE_MAX, ERROR_DESTINATION);
+}
+
+/* The directory that a bind mount or a move starts from: what the walk has found, and its mount. */
+static __always_inline void mount_body__fill_source(struct mount_body *body, struct builder *builder,
+                                                    struct task_struct *task)
+{
+    struct walk *walk = walk__scratch();
+
+    if (!walk || walk->status == WALK_FAILED) {
+        builder->errors |= ERROR_DESTINATION;
+        return;
+    }
+    body->bind_source_mount_id = BPF_CORE_READ(walk__mount(walk), mnt_id);
+    body->source = tail__append_path(builder, walk__resolve_path(walk, task), PATH_SIZE_MAX);
+}
+
+/* mount(source, target, type, flags, data) */
+static __always_inline void mount__find_mount(struct mount_body *body, struct builder *builder,
+                                              const struct call *call, struct task_struct *task)
+{
+    __u64 source = call->args[0], type = call->args[2];
+    __u32 ignored = 0;
+
+    body->what = MOUNT_CALL_MOUNT;
+    body->flags = call->args[3];
+    body->call.dirfd = AT_FDCWD;
+    body->call.flags = CALL_FLAG_NO_DIRFD;
+    if (type)
+        body->type_given = tail__append_user_string(builder, type, MOUNT_TYPE_SIZE, ERROR_GIVEN_VALUE);
+    if (body->flags & (MS_BIND | MS_MOVE)) {
+        /* After a move nothing is left there but the mount point: the path is that of before all the same. */
+        file_event__look_up(builder, &body->source_given, &ignored, 0, AT_FDCWD, source, WALK_FOLLOW);
+        mount_body__fill_source(body, builder, task);
+    } else if (source) {
+        body->source_given = tail__append_user_string(builder, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
+    }
+    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, AT_FDCWD,
+                        call->args[1], WALK_FOLLOW);
+    mount_body__fill_mount(body, builder);
+    if (!(body->flags & (MS_BIND | MS_MOVE)))
+        mount_body__fill_device_name(body, builder);
+    file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
+}
+
+/* open_tree(dirfd, path, flags): with OPEN_TREE_CLONE a copy of the mount there, behind the returned descriptor. */
+static __always_inline void mount__find_open_tree(struct mount_body *body, struct builder *builder,
+                                                  const struct call *call, struct task_struct *task)
+{
+    __u32 ignored = 0;
+
+    body->what = MOUNT_CALL_OPEN_TREE;
+    body->flags = call->args[2];
+    body->call.dirfd = call->args[0];
+    file_event__look_up(builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
+                        body->flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW);
+    mount_body__fill_source(body, builder, task);
+    if (call->ret >= 0) {
+        file_event__take_descriptor(task, call->ret);
+        mount_body__fill_mount(body, builder);
+    }
+}
+
+/* fsmount(fs_fd, flags, attributes) */
+static __always_inline void mount__find_fsmount(struct mount_body *body, struct builder *builder,
+                                                const struct call *call, struct task_struct *task)
+{
+    body->what = MOUNT_CALL_FSMOUNT;
+    body->flags = call->args[2];
+    body->call.dirfd = call->args[0];
+    body->call.flags = CALL_FLAG_BY_DESCRIPTOR;
+    if (call->ret < 0)
+        return;
+    file_event__take_descriptor(task, call->ret);
+    mount_body__fill_mount(body, builder);
+    mount_body__fill_device_name(body, builder);
+}
+
+/* move_mount(from_dirfd, from_path, to_dirfd, to_path, flags) */
+static __always_inline void mount__find_move_mount(struct mount_body *body, struct builder *builder,
+                                                   const struct call *call, struct task_struct *task)
+{
+    __u32 ignored = 0;
+
+    body->what = MOUNT_CALL_MOVE_MOUNT;
+    body->flags = call->args[4];
+    body->call.dirfd = call->args[2];
+    file_event__look_up(builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
+                        body->flags & MOVE_MOUNT_F_SYMLINKS ? WALK_FOLLOW : 0);
+    /* A detached mount has no path of its own, and the descriptor shows where it is now. */
+    if (body->source_given.length)
+        mount_body__fill_source(body, builder, task);
+    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, call->args[2],
+                        call->args[3], body->flags & MOVE_MOUNT_T_SYMLINKS ? WALK_FOLLOW : 0);
+    mount_body__fill_mount(body, builder);
+    if (!body->source_given.length)
+        mount_body__fill_device_name(body, builder);
+    file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
+}
+
+/* pivot_root(new_root, put_old) */
+static __always_inline void mount__find_pivot_root(struct mount_body *body, struct builder *builder,
+                                                   const struct call *call, struct task_struct *task)
+{
+    body->what = MOUNT_CALL_PIVOT_ROOT;
+    body->call.dirfd = AT_FDCWD;
+    body->call.flags = CALL_FLAG_NO_DIRFD;
+    body->source_given = tail__append_user_string(builder, call->args[0], PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
+    body->call.path = tail__append_user_string(builder, call->args[1], PATH_SIZE_MAX, ERROR_GIVEN_PATH);
+    /* Both strings count from the old root, which is gone from here: the new root is the truth that is left. */
+    file_event__take_path(BPF_CORE_READ(task, fs, root));
+    mount_body__fill_mount(body, builder);
+    mount_body__fill_device_name(body, builder);
+    file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
+}
+
+__noinline int mount__report(__u64 task_address)
+{
+    struct task_struct *task = (void *)task_address;
+    struct call *call = call__scratch();
+    struct builder builder = {};
+    struct record *record = file_event__begin(&builder, sizeof(struct mount_body));
+    struct mount_body *body;
+
+    if (!call || !record)
+        return 0;
+    body = &record->mount;
+    switch (call->form) {
+    case FORM_MOUNT:
+        mount__find_mount(body, &builder, call, task);
+        break;
+    case FORM_FSMOUNT:
+        mount__find_fsmount(body, &builder, call, task);
+        break;
+    case FORM_OPEN_TREE:
+    case FORM_OPEN_TREE_ATTR:
+        /* Without a copy it is but another way to open a directory. */
+        if (!(call->args[2] & OPEN_TREE_CLONE))
+            return 0;
+        mount__find_open_tree(body, &builder, call, task);
+        break;
+    case FORM_MOVE_MOUNT:
+        mount__find_move_mount(body, &builder, call, task);
+        break;
+    default:
+        mount__find_pivot_root(body, &builder, call, task);
+    }
+    file_event__send(&builder, task, KIND_MOUNT, call);
+    return 0;
+}
+
+static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags)
+{
+    if (form == FORM_NONE || !call__is_reported(ret) || filter__keeps(KIND_MOUNT) == FILTER_KEEP_NONE)
+        return 0;
+    if (!call__load(form, ret, record_flags))
+        return 0;
+    return mount__report(bpf_get_current_task());
+}
+
+FILE_EXIT(mount, mount)
+
+/* ---- umount ----------------------------------------------------------------------------------------- */
+
+static __always_inline void umount__find(struct path_body *body, struct builder *builder, const struct call *call)
+{
+    body->call.dirfd = AT_FDCWD;
+    body->call.flags = CALL_FLAG_NO_DIRFD;
+    if (call->form == FORM_UMOUNT)
+        body->flags = call->args[1];
+    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, AT_FDCWD,
+                        call->args[0], body->flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
+}
+
+__noinline int umount__remember(__u64 unused)
+{
+    struct call *call = call__scratch();
+    struct walk *walk = walk__scratch();
+    struct builder builder = {};
+    struct record *record = file_event__begin(&builder, sizeof(struct path_body));
+
+    if (!call || !record || !walk)
+        return 0;
+    umount__find(&record->path, &builder, call);
+    file_before__remember(walk, call->form, 0);
+    return 0;
+}
+
+__noinline int umount__report(__u64 task_address)
+{
+    struct task_struct *task = (void *)task_address;
+    struct call *call = call__scratch();
+    struct builder builder = {};
+    struct record *record = file_event__begin(&builder, sizeof(struct path_body));
+    struct file_before *before;
+    struct path_body *body;
+
+    if (!call || !record)
+        return 0;
+    body = &record->path;
+    umount__find(body, &builder, call);
+    file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
+    before = file_before__find(call->form);
+    if (before && call->ret >= 0) {
+        file_info__take_before(&body->file, &before->info);
+        body->file.mount_id = before->info.mount_id;
+        body->file.device = before->info.device;
+        __builtin_memcpy(body->file.filesystem, before->info.filesystem, sizeof(body->file.filesystem));
+    } else if (call->ret >= 0) {
+        builder.errors |= ERROR_OLD_VALUES;
+    }
+    file_event__send(&builder, task, KIND_UMOUNT, call);
+    return 0;
+}
+
+static __always_inline int umount__enter(__u32 form, __u32 record_flags)
+{
+    if (form == FORM_NONE || !call__is_reported(0) || filter__keeps(KIND_UMOUNT) == FILTER_KEEP_NONE)
+        return 0;
+    if (!call__load(form, 0, record_flags))
+        return 0;
+    return umount__remember(0);
+}
+
+static __always_inline int umount__exit(__u32 form, __s64 ret, __u32 record_flags)
+{
+    if (form == FORM_NONE)
+        return 0;
+    if (call__is_reported(ret) && filter__keeps(KIND_UMOUNT) != FILTER_KEEP_NONE &&
+        call__load(form, ret, record_flags))
+        umount__report(bpf_get_current_task());
+    file_before__forget();
+    return 0;
+}
+
+FILE_ENTER(umount, umount)
+FILE_EXIT(umount, umount)
