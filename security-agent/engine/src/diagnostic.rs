@@ -3,6 +3,7 @@
 //! Nothing here stops a load: diagnostics are collected, and everything that is right still loads.
 
 pub mod codes;
+mod excerpt;
 mod render;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use codes::Code;
+pub use excerpt::Excerpt;
 pub use render::{render, render_all};
 
 use crate::limits;
@@ -46,12 +48,9 @@ pub struct Diagnostic {
     /// How to put it right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The line of the file, for people.
+    /// The part of the file, for people.
     #[serde(skip)]
-    pub source_line: Option<String>,
-    /// How many characters to underline.
-    #[serde(skip)]
-    pub length: u32,
+    pub excerpt: Option<Excerpt>,
 }
 
 /// Collects the diagnostics of one load.
@@ -118,13 +117,13 @@ impl Report {
 
     /// Says which rule or macro it is about.
     pub(crate) fn of(mut self, rule: impl Into<String>) -> Self {
-        self.rule = Some(rule.into()).filter(|rule| !rule.is_empty());
+        self.set_rule(&rule.into());
         self
     }
 
     pub(crate) fn set_rule(&mut self, rule: &str) {
         if self.rule.is_none() && !rule.is_empty() {
-            self.rule = Some(rule.to_owned());
+            self.rule = Some(clipped(rule, limits::ID_BYTES));
         }
     }
 
@@ -173,6 +172,8 @@ impl Diagnostics {
             (_, None) => String::new(),
         };
         let position = at.map(|at| sources.line_column(at));
+        let excerpt =
+            at.zip(position).map(|(at, position)| Excerpt::new(sources.line(at), position.column, length));
         self.list.push(Diagnostic {
             severity: report.severity,
             code: report.code,
@@ -180,10 +181,9 @@ impl Diagnostics {
             line: position.map_or(0, |position| position.line),
             column: position.map_or(0, |position| position.column),
             rule: report.rule,
-            message: report.message,
-            help: report.help,
-            source_line: at.map(|at| sources.line(at).to_owned()),
-            length,
+            message: clipped(&report.message, limits::MESSAGE_BYTES),
+            help: report.help.map(|help| clipped(&help, limits::MESSAGE_BYTES)),
+            excerpt,
         });
     }
 
@@ -207,4 +207,13 @@ impl Diagnostics {
     pub fn dropped(&self) -> usize {
         self.dropped
     }
+}
+
+/// A text, cut if it is longer than `limit` bytes.
+fn clipped(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    format!("{}…", text.get(..end).unwrap_or(""))
 }

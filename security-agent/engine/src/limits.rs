@@ -13,6 +13,17 @@ pub const YAML_NODES: usize = 400_000;
 pub const YAML_BYTES: usize = 16 << 20;
 /// Nesting of YAML collections; a policy needs 7.
 pub const YAML_DEPTH: usize = 32;
+/// Keys of one YAML mapping; a rule has 20, its tags a few.
+pub const YAML_KEYS: usize = 2_000;
+/// Bytes of an id of a rule or macro.
+pub const ID_BYTES: usize = 256;
+/// Bytes of a message of a diagnostic; what is longer is cut.
+pub const MESSAGE_BYTES: usize = 1_000;
+/// Diagnostics that are kept of one expression.
+pub const EXPRESSION_DIAGNOSTICS: usize = 50;
+/// Bytes of all expressions of rules together, with their macros expanded: a macro of many values that many rules use
+/// multiplies. The default policy of Datadog needs 0.25 MB.
+pub const EXPANDED_BYTES: usize = 16 << 20;
 /// Rules of all files together.
 pub const RULES: usize = 20_000;
 /// Macros of all files together.

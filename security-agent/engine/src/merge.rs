@@ -8,6 +8,9 @@
 //!   on;
 //! - macros of values are merged or replaced; a macro defined twice without `combine` is an error.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use crate::diagnostic::{Report, codes};

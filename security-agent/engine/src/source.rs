@@ -87,7 +87,8 @@ impl Sources {
         let Some(source) = self.get(at.file) else { return "" };
         let index = source.lines.partition_point(|&start| start <= at.offset).saturating_sub(1);
         let start = to_usize(source.lines.get(index).copied().unwrap_or(0));
-        source.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("")
+        let end = source.lines.get(index + 1).map_or(source.text.len(), |&next| to_usize(next));
+        source.text.get(start..end).unwrap_or("").trim_end_matches(['\n', '\r'])
     }
 }
 

@@ -239,6 +239,10 @@ impl<'t> Builder<'t> {
             },
             Some(key) => {
                 let Value::Map(entries) = &mut open.node.value else { return Ok(None) };
+                if entries.len() >= limits::YAML_KEYS {
+                    let message = format!("more than {} keys in a mapping", limits::YAML_KEYS);
+                    return Err(YamlError { message, at: key.location() });
+                }
                 if key.as_str() == "<<" {
                     let merged = merge(entries, node);
                     return match merged {

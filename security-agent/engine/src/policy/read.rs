@@ -150,6 +150,11 @@ fn item<T>(
 
 /// Ids are what `^[a-zA-Z0-9_]*$` accepts, as in the reference.
 fn check_id(fields: &mut Fields<'_, '_>, what: &str, id: &Text) {
+    if id.as_str().len() > limits::ID_BYTES {
+        let message =
+            format!("the {what} id has {} bytes, {} are allowed", id.as_str().len(), limits::ID_BYTES);
+        return fields.report(Report::error(codes::BAD_ID, id, message));
+    }
     if !id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         let message = format!("the {what} id `{}` may only hold letters, digits and `_`", id.as_str());
         fields.report(Report::error(codes::BAD_ID, id, message));

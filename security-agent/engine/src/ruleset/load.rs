@@ -5,11 +5,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use secl::{Compiler, Macros};
 
+use super::budget::Budget;
 use super::compile::{self, Refusal, RuleCompiler};
 use super::outcome::{PolicyOutcome, RuleCounts, RuleOutcome, RuleStatus};
 use super::select::{Selection, Selector};
 use super::{CompiledRule, LoadOptions, RESERVED_IDS, RuleInfo, RuleSet, declare};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Report, codes};
+use crate::limits;
 use crate::loader::{FileError, PolicyFile, PolicyFiles};
 use crate::merge::{self, Candidate, MergedRule, Origin, Outcome};
 use crate::policy::action::ActionKind;
@@ -245,6 +247,7 @@ impl<'a> Loader<'a> {
 
         let mut infos: Vec<Arc<RuleInfo>> = Vec::new();
         let mut in_force: Vec<(i64, CompiledRule)> = Vec::new();
+        let mut budget = Budget::new(&compiled_macros);
         for rule in merged.rules {
             let mut rule_reports = Vec::new();
             let number = infos.len();
@@ -259,7 +262,8 @@ impl<'a> Loader<'a> {
                 variables: &variables,
                 options: self.options,
             };
-            let compiled = match self.check_id(&rule, wrong.remove(&rule.origin)) {
+            let wrong = wrong.remove(&rule.origin);
+            let compiled = match self.check(&rule, &mut budget, wrong) {
                 Some(reports) => Err(Refusal::Wrong(reports)),
                 None => rule_compiler.rule(&rule.definition, &info, number, &mut rule_reports),
             };
@@ -317,11 +321,21 @@ impl<'a> Loader<'a> {
     }
 
     /// What forbids to compile a rule.
-    fn check_id(&self, rule: &MergedRule, wrong: Option<Vec<Report>>) -> Option<Vec<Report>> {
+    fn check(
+        &self,
+        rule: &MergedRule,
+        budget: &mut Budget<'_>,
+        wrong: Option<Vec<Report>>,
+    ) -> Option<Vec<Report>> {
         let id = &rule.definition.id;
         if RESERVED_IDS.contains(&id.as_str()) {
             let message = format!("`{}` is the name of an event of the agent itself", id.as_str());
             return Some(vec![Report::error(codes::RESERVED_ID, id, message)]);
+        }
+        let expression = rule.definition.expression.as_ref();
+        if let Some(text) = expression.filter(|text| wrong.is_none() && !budget.take(text.as_str())) {
+            let message = format!("the rules so far expand to more than {} bytes", limits::EXPANDED_BYTES);
+            return Some(vec![Report::error(codes::TOO_MANY, text, message)]);
         }
         wrong
     }
