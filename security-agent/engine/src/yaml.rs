@@ -78,8 +78,16 @@ impl Value {
     }
 }
 
+/// A document.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    pub(crate) root: Node,
+    /// What is wrong with it that spoils nothing else: keys that appear twice, of which the first counts.
+    pub(crate) wrong: Vec<YamlError>,
+}
+
 /// Parses the first document of a file. `Ok(None)`: there is no document.
-pub(crate) fn parse(file: FileId, text: &str) -> Result<Option<Node>, YamlError> {
+pub(crate) fn parse(file: FileId, text: &str) -> Result<Option<Document>, YamlError> {
     Builder::new(file, text).run()
 }
 
@@ -100,6 +108,7 @@ struct Builder<'t> {
     stack: Vec<Open>,
     nodes: usize,
     bytes: usize,
+    wrong: Vec<YamlError>,
 }
 
 impl<'t> Builder<'t> {
@@ -112,6 +121,7 @@ impl<'t> Builder<'t> {
             stack: Vec::new(),
             nodes: 0,
             bytes: 0,
+            wrong: Vec::new(),
         }
     }
 
@@ -123,7 +133,7 @@ impl<'t> Builder<'t> {
         Err(YamlError { message: message.into(), at: self.at(marker) })
     }
 
-    fn run(mut self) -> Result<Option<Node>, YamlError> {
+    fn run(mut self) -> Result<Option<Document>, YamlError> {
         while let Some(event) = self.parser.next_event() {
             let (event, span) = match event {
                 Ok(event) => event,
@@ -149,7 +159,7 @@ impl<'t> Builder<'t> {
             if let Some(node) = done
                 && let Some(root) = self.put(node, span)?
             {
-                return Ok(Some(root));
+                return Ok(Some(Document { root, wrong: self.wrong }));
             }
         }
         Ok(None)
@@ -257,8 +267,11 @@ impl<'t> Builder<'t> {
                         entries[index] = Entry { key, value: node };
                     }
                     Some(_) => {
-                        let message = format!("the key `{}` appears twice in this mapping", key.as_str());
-                        return Err(YamlError { message, at: key.location() });
+                        let message = format!(
+                            "the key `{}` appears twice in this mapping, the first counts",
+                            key.as_str()
+                        );
+                        self.wrong.push(YamlError { message, at: key.location() });
                     }
                     None => entries.push(Entry { key, value: node }),
                 }

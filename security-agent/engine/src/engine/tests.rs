@@ -236,6 +236,40 @@ fn a_reload_keeps_variables_and_starts_limits_anew() {
 }
 
 #[test]
+fn the_memory_of_expired_variables_is_given_back() {
+    let mut bench = Bench::new(
+        r#"
+rules:
+  - {id: set, expression: exec.file.name == "x", actions: [{set: {name: v, value: 5, scope: process, ttl: 1s}}]}
+  - {id: other, expression: exec.file.name == "y"}
+"#,
+    );
+    for pid in 1..100 {
+        bench.matches(&json!({"exec.file.name": "x", "process.pid": pid}));
+    }
+    assert_eq!(bench.engine.variable_stats().instances, 99);
+    bench.wait(61 * SECOND);
+    bench.matches(&json!({"exec.file.name": "y"}));
+    assert_eq!(bench.engine.variable_stats().instances, 0);
+}
+
+#[test]
+fn a_list_reads_as_its_default_until_it_is_set() {
+    let mut bench = Bench::new(
+        r#"
+rules:
+  - id: set
+    expression: exec.file.name == "x"
+    actions: [{set: {name: l, default_value: [a, b], value: [c]}}]
+  - {id: get, expression: 'open.file.path == "/x" && "a" in ${l} && ${l.length} == 2'}
+"#,
+    );
+    assert_eq!(bench.ids(&json!({"open.file.path": "/x"})), ["get"]);
+    bench.matches(&json!({"exec.file.name": "x"}));
+    assert_eq!(bench.ids(&json!({"open.file.path": "/x"})), Vec::<String>::new());
+}
+
+#[test]
 fn private_variables_are_not_shown() {
     let mut bench = Bench::new(
         r#"

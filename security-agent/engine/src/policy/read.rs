@@ -67,15 +67,15 @@ pub(crate) fn policy(
         std::str::from_utf8(bytes).map_err(|error| not_utf8(sources, path, bytes, error.valid_up_to()))?;
     let file = sources.add(path, text);
     let whole = || Place::File(Arc::from(path));
-    let root =
-        yaml::parse(file, text).map_err(|error| Report::error(codes::BAD_YAML, error.at, error.message))?;
-    let root =
-        root.ok_or_else(|| Report::error(codes::NO_DOCUMENT, whole(), "the file holds no YAML document"))?;
+    let bad_yaml = |error: yaml::YamlError| Report::error(codes::BAD_YAML, error.at, error.message);
+    let document = yaml::parse(file, text).map_err(bad_yaml)?;
+    let no_document = || Report::error(codes::NO_DOCUMENT, whole(), "the file holds no YAML document");
+    let yaml::Document { root, wrong } = document.ok_or_else(no_document)?;
     let Value::Map(entries) = &root.value else {
         let message = format!("a policy is a mapping with `rules`, this is {}", root.value.kind());
         return Err(Box::new(Report::error(codes::NO_DOCUMENT, root.at, message)));
     };
-    let mut reports = Vec::new();
+    let mut reports: Vec<Report> = wrong.into_iter().map(bad_yaml).collect();
     let mut fields = Fields::new("policy", entries, &mut reports);
     let version = fields.string("version");
     let macros = fields.list("macros", limits::MACROS).iter().map(macro_definition).collect::<Vec<_>>();

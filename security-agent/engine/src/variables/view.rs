@@ -145,15 +145,27 @@ impl<E: Scopes + Event> Variables for View<'_, E> {
     }
 
     fn len(&self, id: VariableId) -> usize {
-        self.list(id).count()
+        match (self.list(id).count(), self.default(id)) {
+            (0, Some(Value::Ints(values))) => values.len(),
+            (0, Some(Value::Strs(values))) => values.len(),
+            (length, _) => length,
+        }
     }
 
     fn any_int(&self, id: VariableId, mut test: impl FnMut(i64) -> bool) -> bool {
-        self.list(id).any(|item| matches!(item, Item::Int(value) if test(*value)))
+        let mut items = self.list(id).peekable();
+        match (items.peek(), self.default(id)) {
+            (None, Some(Value::Ints(values))) => values.iter().any(|value| test(*value)),
+            _ => items.any(|item| matches!(item, Item::Int(value) if test(*value))),
+        }
     }
 
     fn any_str(&self, id: VariableId, mut test: impl FnMut(&[u8]) -> bool) -> bool {
-        self.list(id).any(|item| matches!(item, Item::Str(value) if test(value)))
+        let mut items = self.list(id).peekable();
+        match (items.peek(), self.default(id)) {
+            (None, Some(Value::Strs(values))) => values.iter().any(|value| test(value)),
+            _ => items.any(|item| matches!(item, Item::Str(value) if test(value))),
+        }
     }
 
     fn any_ip(&self, id: VariableId, mut test: impl FnMut(IpAddr) -> bool) -> bool {
