@@ -8,7 +8,8 @@ use crate::schema::{Fields, field};
 
 /// A case as it is written: `{"id", "expr", "event", "vars", "macros", "expect"}`, of which only `expr` must be there.
 ///
-/// `event` is read by [`FlatEvent`], `vars` by [`FlatVariables`]; `macros` has an expression for each name. `expect` is
+/// `event` is read by [`FlatEvent`], `vars` by [`FlatVariables`]; `macros` has an expression, or a list
+/// of strings, for each name. `expect` is
 /// `true`, `false`, or `"error"` for an expression that must not compile.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
@@ -21,8 +22,8 @@ pub enum CaseError {
     /// The case has no expression.
     #[error("a case is an object with an expression, `expr`")]
     NoExpression,
-    /// A macro is not written as an expression.
-    #[error("macro `{0}` is not a string")]
+    /// A macro is neither an expression nor a list of strings.
+    #[error("macro `{0}` is neither an expression nor a list of strings")]
     Macro(String),
     /// The event is none.
     #[error("event: {}", joined(.0))]
@@ -113,8 +114,15 @@ impl<'a> Case<'a> {
 
 fn read_macros(macros: &Json, limits: &Limits) -> Result<Macros, CaseError> {
     let mut read = Macros::new();
-    for (name, text) in macros.as_object().into_iter().flatten() {
-        let text = text.as_str().ok_or_else(|| CaseError::Macro(name.clone()))?;
+    for (name, body) in macros.as_object().into_iter().flatten() {
+        let wrong = || CaseError::Macro(name.clone());
+        if let Json::Array(values) = body {
+            let values =
+                values.iter().map(|value| value.as_str().ok_or_else(wrong)).collect::<Result<Vec<_>, _>>()?;
+            read.define_values(name, values);
+            continue;
+        }
+        let text = body.as_str().ok_or_else(wrong)?;
         read.define(name, text, limits).map_err(|found| {
             let (name, text) = (name.clone(), text.to_owned());
             CaseError::MacroSyntax { name, text, found }
@@ -164,6 +172,14 @@ mod tests {
         let json = json!({
             "expr": r#"open.file.path == "/proc/${process.pid}/mem""#,
             "event": {"open.file.path": "/proc/7/mem", "process.pid": 7},
+        });
+        assert_eq!(Case::new(&json).evaluate(NOW), Ok(true));
+    }
+
+    #[test]
+    fn a_macro_may_be_a_list_of_strings() {
+        let json = json!({
+            "expr": "exec.comm in shells", "event": {"exec.comm": "sh"}, "macros": {"shells": ["bash", "sh"]},
         });
         assert_eq!(Case::new(&json).evaluate(NOW), Ok(true));
     }

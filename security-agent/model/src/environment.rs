@@ -10,6 +10,17 @@ use crate::text::TextList;
 pub const SHOWN_WITH_VALUE: [&str; 7] =
     ["LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HISTSIZE", "HISTFILESIZE", "GLIBC_TUNABLES", "SSH_CLIENT"];
 
+/// A bit for each length of a name in [`SHOWN_WITH_VALUE`].
+const DEFAULT_LENGTHS: u64 = {
+    let mut lengths = 0;
+    let mut index = 0;
+    while index < SHOWN_WITH_VALUE.len() {
+        lengths |= 1 << SHOWN_WITH_VALUE[index].len();
+        index += 1;
+    }
+    lengths
+};
+
 /// Which variables `*.envs` shows with their values (`event_monitoring_config.envs_with_value`). Cheap to clone; the default
 /// is [`SHOWN_WITH_VALUE`].
 #[derive(Debug, Clone, Default)]
@@ -26,7 +37,11 @@ impl ShownWithValue {
         let Some(end) = entry.iter().position(|byte| *byte == b'=') else { return entry };
         let name = &entry[..end];
         let with_value = match &self.0 {
-            None => SHOWN_WITH_VALUE.iter().any(|shown| shown.as_bytes() == name),
+            // Most names differ in length from all of them.
+            None => {
+                DEFAULT_LENGTHS >> name.len().min(63) & 1 == 1
+                    && SHOWN_WITH_VALUE.iter().any(|shown| shown.as_bytes() == name)
+            }
             Some(names) => names.iter().any(|shown| **shown == *name),
         };
         if with_value { entry } else { name }
@@ -50,6 +65,12 @@ mod tests {
         assert_eq!(default.of(b"LD_PRELOAD_X=/tmp/x.so"), b"LD_PRELOAD_X");
         assert_eq!(default.of(b"no_equals"), b"no_equals");
         assert_eq!(default.of(b"=x"), b"");
+        for name in SHOWN_WITH_VALUE {
+            let entry = format!("{name}=x");
+            assert_eq!(default.of(entry.as_bytes()), entry.as_bytes());
+        }
+        let long = [b"a".repeat(1000), b"=x".to_vec()].concat();
+        assert_eq!(default.of(&long).len(), 1000);
     }
 
     #[test]

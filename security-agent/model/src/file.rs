@@ -45,13 +45,13 @@ record! {
             mount_visible: bool = "mount_visible", "7.74";
         }
         derived {
-            /// Full path as the process sees it: within the mount namespace, or root directory, of its container. A file
-            /// without a path has a name such as `memfd:x`.
+            /// Full path as the process sees it: within the mount namespace, or root directory, of its container. Empty
+            /// for what has no path (memfd), which still has a name.
             path: path = "path", "7.27", |file| file, {
                 matching: Matching::Path, alternatives: true, length: true, weight: weight::RESOLVED,
                 example: Some(r#"open.file.path =~ "/etc/cron.d/*""#),
             };
-            /// Last component of the path.
+            /// Last component of the path; `memfd:x` and the like for what has no path.
             name: name = "name", "7.27", |file| file, {
                 alternatives: true, length: true, weight: weight::RESOLVED,
                 example: Some(r#"exec.file.name in ["nc", "ncat", "netcat"]"#),
@@ -77,6 +77,8 @@ record! {
         hidden {
             /// The path.
             path: Text;
+            /// The name of what has no path, such as `memfd:x`; empty for everything else.
+            pathless_name: Text;
             /// Whether the file is in the upper layer of an overlay; `None` on other file systems.
             upper_layer: Option<bool>;
             /// The symbolic link by which the file was executed; empty if it was none. Rules on path and name match it
@@ -145,10 +147,10 @@ record! {
 pub const RIGHTS_MASK: u32 = 0o7777;
 
 impl File {
-    /// Last component of the path.
+    /// Last component of the path, or the name of what has no path.
     #[inline]
     pub fn name(&self) -> &[u8] {
-        base_name(&self.path)
+        if self.path.is_empty() { &self.pathless_name } else { base_name(&self.path) }
     }
 
     /// Extension of the name, with its dot; empty if there is none.
@@ -212,7 +214,6 @@ mod tests {
             ("/usr/bin/bash", "bash", ""),
             ("/tmp/a.tar.gz", "a.tar.gz", ".gz"),
             ("/etc.d/passwd", "passwd", ""),
-            ("memfd:x", "memfd:x", ""),
             ("/", "", ""),
             ("", "", ""),
             ("/root/.bashrc", ".bashrc", ".bashrc"),
@@ -220,6 +221,15 @@ mod tests {
             assert_eq!(file(path).name(), name.as_bytes(), "{path}");
             assert_eq!(file(path).extension(), extension.as_bytes(), "{path}");
         }
+    }
+
+    #[test]
+    fn what_has_no_path_has_a_name() {
+        let memfd = File { pathless_name: "memfd:x.so".into(), inode: 7, ..File::default() };
+        assert_eq!(
+            (memfd.path.as_bytes(), memfd.name(), memfd.extension()),
+            (&b""[..], &b"memfd:x.so"[..], &b".so"[..])
+        );
     }
 
     #[test]

@@ -167,7 +167,22 @@ impl TextList {
 
     /// The elements in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).filter_map(|index| self.get(index))
+        self.iter_from(0)
+    }
+
+    /// The elements from `first` on.
+    #[inline]
+    pub fn iter_from(&self, first: usize) -> impl Iterator<Item = &[u8]> {
+        let (joined, ends, mut start) = match self.0.as_deref() {
+            Some(packed) => (&*packed.joined, &*packed.ends, packed.start(first)),
+            None => (&b""[..], &[][..], 0),
+        };
+        ends.get(first..).unwrap_or_default().iter().map(move |end| {
+            let end = *end as usize;
+            let element = joined.get(start..end).unwrap_or_default();
+            start = end + 1;
+            element
+        })
     }
 
     /// The elements from `first` on, joined by one space each.
@@ -221,9 +236,12 @@ mod tests {
                 elements.iter().map(|e| e.as_bytes()).collect::<Vec<_>>()
             );
             for first in 0..=elements.len() {
+                let rest: Vec<_> = elements[first..].iter().map(|e| e.as_bytes()).collect();
+                assert_eq!(list.iter_from(first).collect::<Vec<_>>(), rest);
                 assert_eq!(list.joined_from(first), elements[first..].join(" ").as_bytes());
             }
             assert_eq!(list.get(elements.len()), None);
+            assert_eq!(list.iter_from(elements.len() + 1).count(), 0);
         }
     }
 

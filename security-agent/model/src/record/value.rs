@@ -42,10 +42,8 @@ impl<'a> Strs<'a> {
     /// Whether `test` holds for an element; it sees them in order until it does.
     pub(crate) fn any(self, mut test: impl FnMut(&'a [u8]) -> bool) -> bool {
         match self {
-            Self::From(list, first) => (first..list.len()).any(|i| list.get(i).is_some_and(&mut test)),
-            Self::EnvNames(list, shown) => {
-                (0..list.len()).any(|i| list.get(i).is_some_and(|entry| test(shown.of(entry))))
-            }
+            Self::From(list, first) => list.iter_from(first).any(test),
+            Self::EnvNames(list, shown) => list.iter().any(|entry| test(shown.of(entry))),
         }
     }
 }

@@ -103,8 +103,8 @@ objects! {
     PROCESS_CONTEXT: "ProcessContext" of Process = |process, scope| {
         /// The process.
         "" [flat INVOKED_PROCESS] = process;
-        /// The nearest ancestor.
-        "parent" [opt object INVOKED_PROCESS] = process.ancestors().next().map(AsRef::as_ref);
+        /// The nearest ancestor that is another process, as in rules.
+        "parent" [opt object INVOKED_PROCESS] = process.parent().map(AsRef::as_ref);
         /// The processes it descends from, and their earlier images, nearest first.
         "ancestors" [opt objects ANCESTOR] = ancestors(process);
         /// There are more ancestors than are told.
