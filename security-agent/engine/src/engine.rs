@@ -16,8 +16,6 @@ use crate::request::{ActionRequest, RequestKind};
 use crate::ruleset::{Action, ActionEffect, CompiledRule, RuleInfo, RuleSet, SetAction, SetValue};
 use crate::variables::{ProcessKey, Scopes, StoreStats, Target, VariableStore, View, Write};
 
-/// Time between two looks for expired variables, in nanoseconds.
-const PURGE_PERIOD: u64 = 60_000_000_000;
 /// Elements of a list that is read for an action.
 const READ_ELEMENTS: usize = limits::LIST_ELEMENTS;
 
@@ -58,8 +56,6 @@ pub struct Engine {
     scratch: Scratch,
     /// For what is evaluated while the rules of an event are gone through.
     action_scratch: Scratch,
-    /// When the memory of expired variables is given back next.
-    purge_at: u64,
 }
 
 impl Engine {
@@ -110,7 +106,6 @@ impl Engine {
         event: &E,
         now: u64,
     ) -> Match {
-        self.purge(now);
         let token = self.limiter_token(rules, rule, event, now);
         let verdict = self.limiters.get_mut(rule.number).map(|limiter| limiter.check(token, now));
         let (passes, suppressed) = match verdict {
@@ -270,11 +265,8 @@ impl Engine {
         self.store.forget_cgroup(id);
     }
 
-    /// Gives the memory of expired variables back, once a minute.
-    fn purge(&mut self, now: u64) {
-        if now >= self.purge_at {
-            self.store.purge(now);
-            self.purge_at = now.saturating_add(PURGE_PERIOD);
-        }
+    /// Gives the memory of expired variables back; to be called now and then, such as once a minute.
+    pub fn purge(&mut self, now: u64) {
+        self.store.purge(now);
     }
 }
