@@ -1,4 +1,9 @@
 //! Records a second: from bytes to the process tree, and on to evaluated rules. One thread.
+#![allow(
+    clippy::expect_used,
+    missing_docs,
+    reason = "a benchmark; criterion's macros make undocumented functions"
+)]
 
 #[path = "../src/script.rs"]
 #[expect(dead_code, reason = "shared with the unit tests, which use all of it")]
@@ -23,14 +28,19 @@ use crate::script::Machine;
 /// Shells that run programs: fork, exec and exit of each, with arguments and an environment of ordinary size.
 fn records(processes: u32) -> Batch {
     let mut machine = Machine::boot();
-    let envp: Vec<String> = (0..24).map(|i| format!("VARIABLE_{i}=/some/value/of/ordinary/length/{i}")).collect();
+    let envp: Vec<String> =
+        (0..24).map(|i| format!("VARIABLE_{i}=/some/value/of/ordinary/length/{i}")).collect();
     machine.tasks.get_mut(&1).expect("init").envp = envp;
     let shell = machine.fork(1);
     machine.exec(shell, "/bin/bash", &["bash", "script.sh"]);
     for number in 0..processes {
         let pid = machine.fork(shell);
         let path = format!("/usr/bin/program{}", number % 50);
-        machine.exec(pid, &path, &["program", "-l", "--verbose", "/var/log/some/file.log", "another argument"]);
+        machine.exec(
+            pid,
+            &path,
+            &["program", "-l", "--verbose", "/var/log/some/file.log", "another argument"],
+        );
         machine.exit(pid, 0);
     }
     let (records, count) = machine.take();

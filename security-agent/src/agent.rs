@@ -259,7 +259,7 @@ impl Agent {
     }
 
     fn end(mut self) {
-        self.parts.pipeline.tell_losses(wall_now());
+        self.parts.pipeline.tell_all_losses(wall_now());
         self.deliver();
         self.parts.sinks.into_iter().for_each(Sink::close);
         let socket: PathBuf = self.parts.settings.privileges.command_socket;

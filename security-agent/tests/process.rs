@@ -1,10 +1,14 @@
 //! The agent as a process: its command line, its privileges, and its life with a probe that comes and goes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "all of it is a test, functions beside #[test] included"
+)]
 
 #[path = "../src/script.rs"]
 #[expect(dead_code, reason = "shared with the unit tests, which use all of it")]
 mod script;
 #[path = "../src/test_probe.rs"]
-#[expect(dead_code, reason = "shared with the unit tests, which use all of it")]
 mod test_probe;
 
 use std::path::{Path, PathBuf};

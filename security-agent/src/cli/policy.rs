@@ -18,9 +18,11 @@ const POLICIES_DIR: &str = "/etc/datadog-agent/runtime-security.d";
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
     #[command(subcommand)]
+    /// What to do.
     pub command: PolicyCommand,
 }
 
+/// What to do with policies.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Says what loads, what is skipped and why, and what is wrong.
@@ -33,6 +35,7 @@ pub enum PolicyCommand {
     Test(TestArgs),
 }
 
+/// Options of `policy check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Directory of the policies.
@@ -43,6 +46,7 @@ pub struct CheckArgs {
     json: bool,
 }
 
+/// Options of `policy test`.
 #[derive(Debug, Args)]
 pub struct TestArgs {
     /// Directory of the policies.

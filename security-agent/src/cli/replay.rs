@@ -39,7 +39,7 @@ pub(super) fn run(path: &Path, settings: &AgentSettings) -> anyhow::Result<ExitC
     pipeline.replace_rules(load, 0);
     let mut outputs: Vec<Box<dyn Output>> = outputs.into_iter().map(|(_, output)| output).collect();
     let replayed = replay(&mut capture, &mut pipeline, &mut outputs);
-    pipeline.tell_losses(u64::MAX);
+    pipeline.tell_all_losses(pipeline.wall_now());
     deliver(&mut pipeline, &mut outputs)?;
     replayed.with_context(context)?;
     Ok(ExitCode::SUCCESS)

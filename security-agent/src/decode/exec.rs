@@ -49,18 +49,19 @@ pub(super) fn exec<'r>(
     let args_cut = flag(EXEC_FLAG_ARGS_TRUNCATED) || failed(ERROR_ARGS);
     let envs_cut = flag(EXEC_FLAG_ENVS_TRUNCATED) || failed(ERROR_ENVS);
     let (arguments, args_truncated) =
-        strings(record, body.args, flag(EXEC_FLAG_ARGS_CHUNKED), chunks.args, args_cut);
-    let (envp, envs_truncated) =
-        strings(record, body.envs, flag(EXEC_FLAG_ENVS_CHUNKED), chunks.envs, envs_cut);
+        block(record, body.args, flag(EXEC_FLAG_ARGS_CHUNKED), &chunks.args, args_cut);
+    let arguments = if interpreter.is_some() { own_arguments(arguments, filename) } else { arguments };
+    let (envs, envs_truncated) =
+        block(record, body.envs, flag(EXEC_FLAG_ENVS_CHUNKED), &chunks.envs, envs_cut);
 
     Exec {
         image: Image {
             args_truncated,
-            envp,
+            envp: TextList::from_nul_separated(envs),
             envs_truncated,
             file: program,
             interpreter,
-            arguments: Arguments::new(arguments),
+            arguments: Arguments::new(TextList::from_nul_separated(arguments)),
             ..Image::default()
         },
         tty_name: tty(record, body),
@@ -69,21 +70,34 @@ pub(super) fn exec<'r>(
     }
 }
 
-/// The strings of a block, and whether some are missing.
-fn strings(
-    record: &Record<'_>,
+/// The NUL-separated strings of a block, and whether some are missing.
+fn block<'a>(
+    record: &Record<'a>,
     inline: span,
     chunked: bool,
-    chunks: Assembled,
+    chunks: &'a Assembled,
     cut: bool,
-) -> (TextList, bool) {
+) -> (&'a [u8], bool) {
     if chunked {
         // No piece came at all: they were lost on the way.
         let lost = chunks.incomplete || chunks.bytes.is_empty();
-        return (TextList::from_nul_separated(&chunks.bytes), cut || lost);
+        return (&chunks.bytes, cut || lost);
     }
     let data = Data::of(record, inline);
-    (TextList::from_nul_separated(data.bytes()), cut || data == Data::Damaged)
+    (data.bytes(), cut || data == Data::Damaged)
+}
+
+/// The arguments of a script, without what the kernel put in front of them: `#!/bin/sh -e` turns `./script a` into
+/// `/bin/sh -e ./script a`. The script's name stands there as the caller gave it.
+fn own_arguments<'a>(arguments: &'a [u8], filename: &[u8]) -> &'a [u8] {
+    let mut rest = arguments;
+    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+        rest = &rest[end + 1..];
+        if rest.strip_prefix(filename).is_some_and(|behind| behind.first().is_none_or(|byte| *byte == 0)) {
+            return rest;
+        }
+    }
+    arguments
 }
 
 /// The terminal's name borrows from the record, not from the copied body.
@@ -133,6 +147,26 @@ fn clean(parts: &[&[u8]]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_has_the_arguments_that_it_was_given() {
+        let own = |arguments: &'static str, filename: &str| {
+            own_arguments(arguments.as_bytes(), filename.as_bytes())
+                .escape_ascii()
+                .to_string()
+                .replace("\\x00", "|")
+        };
+        assert_eq!(own("/bin/sh\0./s\0a\0", "./s"), "./s|a|");
+        assert_eq!(own("/bin/sh\0-e -u\0./s\0./s\0", "./s"), "./s|./s|");
+        assert_eq!(
+            own("/usr/bin/awk\0-f\0/x/outer\0-v\0./s\0a b\0", "./s"),
+            "./s|a b|",
+            "an interpreter that is a script"
+        );
+        assert_eq!(own("/bin/sh\0./s", "./s"), "./s", "cut");
+        assert_eq!(own("/bin/sh\0./script\0", "./s"), "/bin/sh|./script|", "another name");
+        assert_eq!(own("", "./s"), "");
+    }
 
     #[test]
     fn a_name_that_leads_through_a_link_is_kept() {

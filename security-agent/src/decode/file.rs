@@ -17,8 +17,12 @@ pub(super) fn file(record: &Record<'_>, info: &file_info, failed: bool, users: &
         return if failed { unreadable() } else { File::default() };
     }
     let path = Data::of(record, info.path);
+    // The kernel's own files (memfd, pipes) hang under no directory: what the walk found is a bare name.
+    let (full, bare) =
+        if path.bytes().first() == Some(&b'/') { (path.bytes(), &[][..]) } else { (&[][..], path.bytes()) };
     File {
-        path: Text::new(path.bytes()),
+        path: Text::new(full),
+        pathless_name: Text::new(bare),
         filesystem: Text::new(until_nul(&info.filesystem)),
         inode: info.inode,
         mode: info.mode,

@@ -32,7 +32,7 @@ use crate::stream::losses::LossTracker;
 pub use kinds::{observable, wire_kinds};
 
 const SECOND: u64 = 1_000_000_000;
-/// How often ended containers and expired variables are looked for, nanoseconds of the stream.
+/// How often ended containers and control groups are looked for, nanoseconds of the stream.
 const PURGE_INTERVAL: u64 = 60 * SECOND;
 
 /// How a pipeline works.
@@ -226,7 +226,14 @@ impl Pipeline {
         let interval =
             if self.losses.is_disconnection_pending() { SECOND } else { self.config.losses_interval_ns };
         let is_due = self.losses_told_ns.is_none_or(|told| now_ns.saturating_sub(told) >= interval);
-        if is_due && let Some(gap) = self.losses.take() {
+        if is_due {
+            self.tell_all_losses(now_ns);
+        }
+    }
+
+    /// Reports losses that were not told yet.
+    pub fn tell_all_losses(&mut self, now_ns: u64) {
+        if let Some(gap) = self.losses.take() {
             self.losses_told_ns = Some(now_ns);
             let count = gap.counts.sum();
             let title = match (gap.disconnected, count) {
@@ -392,10 +399,9 @@ impl Pipeline {
         self.rule_clock_base.saturating_add(self.time_ns)
     }
 
-    /// Variables of containers and control groups in which nothing lives any more go, and those that have expired.
+    /// Variables of containers and control groups in which nothing lives any more go.
     fn purge(&mut self) {
-        let now = self.rule_now();
-        self.purged_ns = now;
+        self.purged_ns = self.rule_now();
         let (mut containers, mut cgroups) = (FxHashSet::default(), FxHashSet::default());
         for process in self.tree.iter() {
             containers.extend(process.container.as_ref().map(|container| container.id.clone()));
@@ -408,7 +414,6 @@ impl Pipeline {
             self.engine.cgroup_ended(ended);
         }
         (self.containers, self.cgroups) = (containers, cgroups);
-        self.engine.purge(now);
     }
 
     fn own_event(&mut self, name: &str, title: String, time_ns: u64, members: Map<String, Json>) {
