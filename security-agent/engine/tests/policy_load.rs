@@ -27,11 +27,8 @@ fn expected_errors(value: &Value, found: usize) -> Result<(), String> {
 /// The policy files of a case. Items of a policy are JSON, which is YAML.
 fn files(case: &Value) -> PolicyFiles {
     let policies = case["policies"].as_array().expect("policies");
-    let mut defaults = 0;
     let files = policies.iter().enumerate().map(|(index, policy)| {
-        let is_default = policy["type"] == "default";
-        defaults += usize::from(is_default);
-        let name = if is_default { "default.policy".to_owned() } else { format!("custom{index}.policy") };
+        let name = format!("p{index}.policy");
         let text = match policy["raw_yaml"].as_str() {
             Some(raw) => raw.to_owned(),
             None => policy.to_string(),

@@ -78,6 +78,11 @@ pub(crate) fn policy(
     let mut reports: Vec<Report> = wrong.into_iter().map(bad_yaml).collect();
     let mut fields = Fields::new("policy", entries, &mut reports);
     let version = fields.string("version");
+    // A policy that says so combines like the default one, whatever its name: several files may make up the defaults.
+    let kind = match fields.string("type").as_str() {
+        "default" => PolicyKind::Default,
+        _ => PolicyKind::of_file(name),
+    };
     let macros = fields.list("macros", limits::MACROS).iter().map(macro_definition).collect::<Vec<_>>();
     let mut tests = Vec::new();
     let rules: Vec<_> =
@@ -88,15 +93,7 @@ pub(crate) fn policy(
         let help = Some("a policy file needs `rules:` or `macros:` with at least one item".to_owned());
         reports.push(Report::error(codes::EMPTY_POLICY, whole(), "the policy is empty").help(help));
     }
-    Ok(Policy {
-        name: name.to_owned(),
-        kind: PolicyKind::of_file(name),
-        version,
-        macros,
-        rules,
-        tests,
-        reports,
-    })
+    Ok(Policy { name: name.to_owned(), kind, version, macros, rules, tests, reports })
 }
 
 /// The diagnostic for a file that is not UTF-8 from the byte `valid` on.

@@ -139,6 +139,7 @@ impl<'a> Loader<'a> {
                     self.report(report);
                 }
                 self.policies[index].version.clone_from(&policy.version);
+                self.policies[index].kind = policy.kind.as_str();
                 self.policies[index].error = error;
                 self.tests.append(&mut policy.tests);
                 self.read.push((index, policy));
