@@ -147,6 +147,7 @@ pub(crate) fn watcher(settings: &ProbeSettings, host: &HostPaths) -> anyhow::Res
     let options = Options {
         ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),
         deferred_release: symbols.deferred_release().unwrap_or_default(),
+        own_pid: std::process::id(),
     };
     let loaded = Loaded::load(&plan, options)?;
     let watcher = Watcher::new(facts, plan, loaded, &host.proc);

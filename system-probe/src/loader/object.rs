@@ -11,16 +11,22 @@ use bpf::CwsSkelBuilder;
 use bpf::OpenCwsSkel;
 use libbpf_rs::Link;
 use libbpf_rs::MapCore as _;
+use libbpf_rs::MapFlags;
 use libbpf_rs::MapHandle;
 use libbpf_rs::OpenObject;
 use libbpf_rs::ProgramMut;
 use libbpf_rs::skel::OpenSkel;
 use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
+use proto::wire::Kind;
 
 use crate::libbpf_log;
 use crate::plan::Plan;
 use crate::plan::Program;
+
+/// `FILTER_KEEP_ALL` and `FILTER_KEEP_NONE` of bpf/include/filter.h.
+const FILTER_KEEP_ALL: u32 = 0;
+const FILTER_KEEP_NONE: u32 = 2;
 
 /// What is set before loading.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) ring_bytes: u32,
     /// Address of the kernel's `____fput`; 0 if unknown.
     pub(crate) deferred_release: u64,
+    /// Process whose file events are not reported: this one. 0: report everyone's.
+    pub(crate) own_pid: u32,
 }
 
 /// The object with those of the planned programs that the kernel took.
@@ -73,6 +81,14 @@ impl Loaded {
         let mut programs = self.skeleton.object().progs_mut();
         let found = programs.find(|found| found.name() == program.name);
         attach(&found.with_context(|| format!("the BPF object has no program {}", program.name))?)
+    }
+
+    /// Whether the programs send records of a kind that is watched on demand.
+    pub(crate) fn keep_kind(&self, kind: Kind, keep: bool) -> libbpf_rs::Result<()> {
+        let keep: u32 = if keep { FILTER_KEEP_ALL } else { FILTER_KEEP_NONE };
+        // struct filter: what is kept, and the ways to open that are kept when not all are.
+        let value = [keep.to_ne_bytes(), 0u32.to_ne_bytes()].concat();
+        self.skeleton.maps.filters.update(&kind.number().to_ne_bytes(), &value, MapFlags::ANY)
     }
 
     /// The ring buffer, with a descriptor of its own.
@@ -132,6 +148,7 @@ fn open(wanted: &BTreeSet<&str>, options: Options) -> anyhow::Result<OpenCwsSkel
     open.maps.events.set_max_entries(options.ring_bytes).context("cannot size the ring buffer")?;
     let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
     rodata.fput_callback = options.deferred_release;
+    rodata.own_pid = options.own_pid;
     Ok(open)
 }
 

@@ -50,10 +50,12 @@ struct Attachments {
     active: bool,
     /// Kinds that its rules need.
     wanted: BTreeSet<Kind>,
-    /// By program. Dropping a link detaches the program.
-    links: BTreeMap<&'static str, Link>,
+    /// By program and hook. Dropping a link detaches the program.
+    links: BTreeMap<Program, Link>,
     /// Why a program could not be attached, the last time that was tried.
-    failures: BTreeMap<&'static str, String>,
+    failures: BTreeMap<Program, String>,
+    /// Hooks that this kernel does not have: calls of other kernels or architectures.
+    absent: BTreeSet<Program>,
 }
 
 impl Watcher {
@@ -75,30 +77,49 @@ impl Watcher {
 
     /// Attaches what is needed and is not attached, detaches what is attached and not needed.
     fn apply(&self, attachments: &mut Attachments) {
-        let needed: Vec<&'static Program> = if attachments.active {
-            self.plan.programs_for(&attachments.wanted).collect()
+        let needed: BTreeSet<Program> = if attachments.active {
+            self.plan.programs_for(&attachments.wanted).copied().collect()
         } else {
-            Vec::new()
+            BTreeSet::new()
         };
-        let unneeded = |name: &&str| !needed.iter().any(|program| program.name == *name);
-        let names: Vec<_> = attachments.links.keys().copied().filter(unneeded).collect();
-        release(names.iter().filter_map(|name| attachments.links.remove(name)).collect());
+        self.choose_kinds(&attachments.wanted);
+        let unneeded: Vec<_> =
+            attachments.links.keys().copied().filter(|program| !needed.contains(program)).collect();
+        release(unneeded.iter().filter_map(|program| attachments.links.remove(program)).collect());
         for program in needed {
-            if attachments.links.contains_key(program.name) {
+            if attachments.links.contains_key(&program) || attachments.absent.contains(&program) {
                 continue;
             }
-            match self.loaded.attach(program, |found| self.attach_to(program.hook, found)) {
+            match self.loaded.attach(&program, |found| self.attach_to(program.hook, found)) {
                 Ok(link) => {
-                    attachments.failures.remove(program.name);
-                    attachments.links.insert(program.name, link);
+                    attachments.failures.remove(&program);
+                    attachments.links.insert(program, link);
+                }
+                Err(error) if is_absent(&error) => {
+                    attachments.absent.insert(program);
                 }
                 Err(error) => {
                     let reason = format!("{error:#}");
                     // Once, not for every subscriber.
-                    if attachments.failures.insert(program.name, reason.clone()).as_ref() != Some(&reason) {
+                    if attachments.failures.insert(program, reason.clone()).as_ref() != Some(&reason) {
                         tracing::warn!(program = program.name, hook = %program.hook, reason, "cannot watch");
                     }
                 }
+            }
+        }
+    }
+
+    /// Tells the programs, of which one may serve several kinds, which of these are wanted.
+    fn choose_kinds(&self, wanted: &BTreeSet<Kind>) {
+        let on_demand = self
+            .plan
+            .observations
+            .iter()
+            .filter(|planned| planned.observation.attached == Attached::OnDemand);
+        for kind in on_demand.flat_map(|planned| planned.observation.kinds) {
+            if let Err(error) = self.loaded.keep_kind(*kind, wanted.contains(kind)) {
+                // They are then sent, and nobody needs them.
+                tracing::warn!(kind = kind.name(), %error, "cannot filter in the kernel");
             }
         }
     }
@@ -123,26 +144,27 @@ impl Watcher {
 
     fn observation(&self, planned: &Planned, attachments: &Attachments) -> v1::Observation {
         let programs = planned.way.map_or(&[][..], |way| way.programs);
-        let failures: Vec<String> = programs
-            .iter()
-            .filter_map(|program| {
-                let attach = attachments.failures.get(program.name).map(String::as_str);
-                let reason = self.loaded.refusal(program.name).or(attach)?;
-                Some(format!("{}: {reason}", program.name))
-            })
-            .collect();
+        let present: Vec<_> =
+            programs.iter().filter(|program| !attachments.absent.contains(program)).collect();
+        let failed = present.iter().filter_map(|program| {
+            let attach = attachments.failures.get(program).map(String::as_str);
+            let reason = self.loaded.refusal(program.name).or(attach)?;
+            Some((program.hook, format!("{}: {reason}", program.name)))
+        });
+        let failures: BTreeMap<_, _> = failed.collect();
+        let health = Health { failed: failures.len(), present: present.len(), planned: programs.len() };
         let reasons = [Some(planned.reason.clone()), planned.blind.map(str::to_owned)];
         let reasons = reasons.into_iter().flatten().filter(|reason| !reason.is_empty());
         let watched = attachments.active && planned.observation.is_needed(&attachments.wanted);
         v1::Observation {
             name: planned.observation.name.to_owned(),
             kinds: planned.observation.kinds.iter().map(|kind| kind.number()).collect(),
-            state: i32::from(state(planned, failures.len(), watched)),
+            state: i32::from(state(planned, &health, watched)),
             programs: match planned.way {
                 Some(way) if programs.is_empty() => vec![way.label.to_owned()],
-                _ => programs.iter().map(|program| program.hook.to_string()).collect(),
+                _ => present.iter().map(|program| program.hook.to_string()).collect(),
             },
-            reason: reasons.chain(failures).collect::<Vec<_>>().join("; "),
+            reason: reasons.chain(failures.into_values()).collect::<Vec<_>>().join("; "),
         }
     }
 }
@@ -160,16 +182,32 @@ fn release(links: Vec<Link>) {
     }
 }
 
-/// The state of an observation of which `failed` programs could not be loaded or attached.
-fn state(planned: &Planned, failed: usize, watched: bool) -> State {
-    let Some(way) = planned.way else { return State::Unavailable };
+/// Whether an error says that this kernel does not have a tracepoint.
+fn is_absent(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// How the programs of an observation fare.
+struct Health {
+    /// Could not be loaded or attached.
+    failed: usize,
+    /// Have a hook on this kernel.
+    present: usize,
+    /// All of the plan.
+    planned: usize,
+}
+
+fn state(planned: &Planned, health: &Health, watched: bool) -> State {
+    if planned.way.is_none() || (health.present == 0 && health.planned > 0) {
+        return State::Unavailable;
+    }
     let idle = planned.observation.attached == Attached::Idle;
-    match failed {
-        // The snapshot has another way to go if its program fails.
+    match health.failed {
         0 if !watched => State::Idle,
         0 if planned.blind.is_some() => State::Partial,
         0 => State::Active,
-        _ if idle || failed < way.programs.len() => State::Partial,
+        // The snapshot has another way to go if its program fails.
+        failed if idle || failed < health.present => State::Partial,
         _ => State::Unavailable,
     }
 }
@@ -179,7 +217,7 @@ fn snapshot(
     plan: &Plan,
     loaded: &Loaded,
     proc: &Path,
-    failures: &mut BTreeMap<&'static str, String>,
+    failures: &mut BTreeMap<Program, String>,
 ) -> Arc<dyn Snapshot> {
     let second = ProcfsSnapshot::new(proc.to_owned());
     if !plan.programs().any(|program| *program == SNAPSHOT) {
@@ -188,7 +226,7 @@ fn snapshot(
     match loaded.attach(&SNAPSHOT, |program| program.attach().context("cannot attach")) {
         Ok(link) => Arc::new(WithFallback { first: IteratorSnapshot::new(link, proc.to_owned()), second }),
         Err(error) => {
-            failures.insert(SNAPSHOT.name, format!("{error:#}"));
+            failures.insert(SNAPSHOT, format!("{error:#}"));
             Arc::new(second)
         }
     }
@@ -217,6 +255,12 @@ impl Kernel for Watcher {
             observation: String::new(),
             reason: format!("system-probe {} does not know this kind", crate::VERSION),
         });
+        let rowless =
+            attachments.wanted.iter().filter(|kind| !self.plan.gives(**kind)).map(|kind| v1::Degraded {
+                kind: kind.number(),
+                observation: String::new(),
+                reason: format!("system-probe {} does not watch this", crate::VERSION),
+            });
         // Lifecycle kinds are always wanted, whether named or not.
         let needed = self
             .plan
@@ -233,7 +277,7 @@ impl Kernel for Watcher {
                 reason: reason.clone(),
             })
         });
-        unknown.chain(degraded).collect()
+        unknown.chain(rowless).chain(degraded).collect()
     }
 
     fn facts(&self) -> Vec<v1::Fact> {

@@ -1,5 +1,6 @@
 //! How each observation is watched on this kernel, and why so: a pure function of the facts and the settings.
 
+mod files;
 mod table;
 
 use std::collections::BTreeSet;
@@ -8,11 +9,11 @@ use proto::wire::Kind;
 
 pub(crate) use self::table::Attached;
 pub(crate) use self::table::Hook;
-pub(crate) use self::table::OBSERVATIONS;
 pub(crate) use self::table::Observation;
 pub(crate) use self::table::Program;
 pub(crate) use self::table::SNAPSHOT;
 pub(crate) use self::table::Way;
+use self::table::observations;
 use crate::facts::Capability;
 use crate::facts::Facts;
 
@@ -57,11 +58,17 @@ pub(crate) struct Plan {
 impl Plan {
     /// Decides for all observations.
     pub(crate) fn new(facts: &Facts, allowed: Allowed) -> Self {
-        Self::of(OBSERVATIONS, facts, allowed)
+        Self::of(observations(), facts, allowed)
     }
 
-    fn of(table: &'static [Observation], facts: &Facts, allowed: Allowed) -> Self {
-        Self { observations: table.iter().map(|observation| decide(observation, facts, allowed)).collect() }
+    fn of(table: impl IntoIterator<Item = &'static Observation>, facts: &Facts, allowed: Allowed) -> Self {
+        let table = table.into_iter();
+        Self { observations: table.map(|observation| decide(observation, facts, allowed)).collect() }
+    }
+
+    /// Whether any observation is meant to give a kind.
+    pub(crate) fn gives(&self, kind: Kind) -> bool {
+        self.observations.iter().any(|planned| planned.observation.kinds.contains(&kind))
     }
 
     /// The programs to load.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use proto::wire::Kind;
 
+use super::files::FILES;
 use crate::facts::Capability;
 
 /// Something that can be watched.
@@ -52,8 +53,8 @@ pub(crate) struct Blind {
     pub(crate) text: &'static str,
 }
 
-/// A program of the BPF object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A program of the BPF object at one hook. One program may be attached to several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Program {
     /// Its name in the object.
     pub(crate) name: &'static str,
@@ -62,7 +63,7 @@ pub(crate) struct Program {
 }
 
 /// Where a program is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Hook {
     /// A typed raw tracepoint.
     TpBtf(&'static str),
@@ -83,7 +84,12 @@ impl fmt::Display for Hook {
 }
 
 /// All of them.
-pub(crate) static OBSERVATIONS: &[Observation] = &[
+pub(crate) fn observations() -> impl Iterator<Item = &'static Observation> {
+    PROCESSES.iter().chain(FILES)
+}
+
+/// Those of processes.
+static PROCESSES: &[Observation] = &[
     Observation {
         name: "process.fork",
         kinds: &[Kind::Fork],
@@ -113,14 +119,14 @@ pub(crate) static OBSERVATIONS: &[Observation] = &[
         kinds: &[Kind::Setuid],
         attached: Attached::OnDemand,
         ways: &[syscalls(&[
-            enter("enter_setuid", "sys_enter_setuid"),
-            exit("exit_setuid", "sys_exit_setuid"),
-            enter("enter_setreuid", "sys_enter_setreuid"),
-            exit("exit_setreuid", "sys_exit_setreuid"),
-            enter("enter_setresuid", "sys_enter_setresuid"),
-            exit("exit_setresuid", "sys_exit_setresuid"),
-            enter("enter_setfsuid", "sys_enter_setfsuid"),
-            exit("exit_setfsuid", "sys_exit_setfsuid"),
+            on("enter_setuid", "sys_enter_setuid"),
+            on("exit_setuid", "sys_exit_setuid"),
+            on("enter_setreuid", "sys_enter_setreuid"),
+            on("exit_setreuid", "sys_exit_setreuid"),
+            on("enter_setresuid", "sys_enter_setresuid"),
+            on("exit_setresuid", "sys_exit_setresuid"),
+            on("enter_setfsuid", "sys_enter_setfsuid"),
+            on("exit_setfsuid", "sys_exit_setfsuid"),
         ])],
     },
     Observation {
@@ -128,24 +134,21 @@ pub(crate) static OBSERVATIONS: &[Observation] = &[
         kinds: &[Kind::Setgid],
         attached: Attached::OnDemand,
         ways: &[syscalls(&[
-            enter("enter_setgid", "sys_enter_setgid"),
-            exit("exit_setgid", "sys_exit_setgid"),
-            enter("enter_setregid", "sys_enter_setregid"),
-            exit("exit_setregid", "sys_exit_setregid"),
-            enter("enter_setresgid", "sys_enter_setresgid"),
-            exit("exit_setresgid", "sys_exit_setresgid"),
-            enter("enter_setfsgid", "sys_enter_setfsgid"),
-            exit("exit_setfsgid", "sys_exit_setfsgid"),
+            on("enter_setgid", "sys_enter_setgid"),
+            on("exit_setgid", "sys_exit_setgid"),
+            on("enter_setregid", "sys_enter_setregid"),
+            on("exit_setregid", "sys_exit_setregid"),
+            on("enter_setresgid", "sys_enter_setresgid"),
+            on("exit_setresgid", "sys_exit_setresgid"),
+            on("enter_setfsgid", "sys_enter_setfsgid"),
+            on("exit_setfsgid", "sys_exit_setfsgid"),
         ])],
     },
     Observation {
         name: "process.capset",
         kinds: &[Kind::Capset],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            enter("enter_capset", "sys_enter_capset"),
-            exit("exit_capset", "sys_exit_capset"),
-        ])],
+        ways: &[syscalls(&[on("enter_capset", "sys_enter_capset"), on("exit_capset", "sys_exit_capset")])],
     },
     Observation {
         name: "process.snapshot",
@@ -173,7 +176,7 @@ const fn tp_btf(programs: &'static [Program]) -> Way {
 }
 
 /// By tracepoints of single system calls: other calls pay next to nothing.
-const fn syscalls(programs: &'static [Program]) -> Way {
+pub(super) const fn syscalls(programs: &'static [Program]) -> Way {
     let needs = &[Capability::Btf, Capability::SyscallTracepoint, Capability::RingBuffer];
     let blind = Blind {
         given: Capability::CompatSyscalls,
@@ -182,10 +185,7 @@ const fn syscalls(programs: &'static [Program]) -> Way {
     Way { needs, programs, blind: Some(blind), label: "" }
 }
 
-const fn enter(name: &'static str, tracepoint: &'static str) -> Program {
-    Program { name, hook: Hook::Syscall(tracepoint) }
-}
-
-const fn exit(name: &'static str, tracepoint: &'static str) -> Program {
+/// A program on a tracepoint of a system call.
+pub(super) const fn on(name: &'static str, tracepoint: &'static str) -> Program {
     Program { name, hook: Hook::Syscall(tracepoint) }
 }

@@ -27,7 +27,12 @@ fn planned(plan: &Plan, name: &str) -> Planned {
 }
 
 const LIFECYCLE: [&str; 4] = ["process.fork", "process.exec", "process.exit", "process.cgroup"];
-const CREDENTIALS: [&str; 3] = ["process.setuid", "process.setgid", "process.capset"];
+
+/// What is watched by the tracepoints of single calls.
+fn by_calls() -> Vec<&'static str> {
+    let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
+    on_demand.map(|row| row.name).collect()
+}
 
 #[test]
 fn a_kernel_that_can_do_everything_watches_everything() {
@@ -40,13 +45,13 @@ fn a_kernel_that_can_do_everything_watches_everything() {
 }
 
 #[test]
-fn without_typed_tracepoints_only_credentials_are_left() {
+fn without_typed_tracepoints_process_lifecycle_is_lost() {
     assert_eq!(unavailable(&[Capability::TpBtf]), LIFECYCLE);
 }
 
 #[test]
-fn without_tracefs_only_credentials_are_lost() {
-    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), CREDENTIALS);
+fn without_tracefs_what_is_watched_by_calls_is_lost() {
+    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), by_calls());
     let plan = Plan::new(&kernel_without(&[Capability::SyscallTracepoint]), ALLOWED);
     assert_eq!(planned(&plan, "process.capset").reason, "syscall_tracepoint: refused");
 }
@@ -54,7 +59,7 @@ fn without_tracefs_only_credentials_are_lost() {
 #[test]
 fn without_types_or_ring_buffer_nothing_live_is_left() {
     for missing in [Capability::Btf, Capability::RingBuffer] {
-        assert_eq!(unavailable(&[missing]), [&LIFECYCLE[..], &CREDENTIALS[..]].concat(), "{missing:?}");
+        assert_eq!(unavailable(&[missing]), [&LIFECYCLE[..], &by_calls()].concat(), "{missing:?}");
     }
 }
 
@@ -104,9 +109,19 @@ fn programs_are_attached_only_for_the_kinds_that_rules_need() {
 }
 
 #[test]
-fn no_program_stands_in_two_rows() {
-    let mut names: Vec<_> =
-        OBSERVATIONS.iter().flat_map(|row| row.ways).flat_map(|way| way.programs).map(|it| it.name).collect();
+fn a_program_stands_on_the_side_of_the_call_that_it_is_made_for() {
+    for program in observations().flat_map(|row| row.ways).flat_map(|way| way.programs) {
+        if let Hook::Syscall(tracepoint) = program.hook {
+            let side =
+                |name: &str| name.split('_').find(|part| ["enter", "exit"].contains(part)).map(str::to_owned);
+            assert_eq!(side(program.name), side(tracepoint), "{program:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_have_names_of_their_own() {
+    let mut names: Vec<_> = observations().map(|row| row.name).collect();
     let all = names.len();
     names.sort_unstable();
     names.dedup();

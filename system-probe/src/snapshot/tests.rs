@@ -47,7 +47,8 @@ fn iterator() -> Option<std::sync::Arc<dyn Snapshot>> {
         println!("skipped: no task iterator on this kernel");
         return None;
     }
-    let loaded = Loaded::load(&plan, Options { ring_bytes: 1 << 16, deferred_release: 0 }).unwrap();
+    let loaded =
+        Loaded::load(&plan, Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0 }).unwrap();
     Some(Watcher::new(facts, plan, loaded, PROC.as_ref()).snapshot())
 }
 
