@@ -88,7 +88,7 @@ pub fn render_excerpt(out: &mut String, text: &str, span: Span, line: usize, col
     const WIDTH: usize = 100;
     let (own_line, own_column) = line_column(text, span.start);
     let source = text.lines().nth(own_line - 1).unwrap_or("");
-    let skip = (own_column - 1).saturating_sub(WIDTH / 2);
+    let skip = if source.chars().count() > WIDTH { (own_column - 1).saturating_sub(WIDTH / 2) } else { 0 };
     let shown: String =
         source.chars().skip(skip).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let lead = own_column - 1 - skip;

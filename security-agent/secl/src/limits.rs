@@ -23,7 +23,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             source_bytes: 256 << 10,
-            depth: 100,
+            depth: 50,
             nodes: 50_000,
             list_members: 10_000,
             pattern_bytes: 8 << 10,

@@ -234,6 +234,7 @@ impl Checker<'_> {
             Operand::Int(subject, _) => {
                 let values = self.members(members, "an int constant", |member| match member {
                     Operand::Int(IntExpr::Const(value), _) => Ok(value),
+                    Operand::Int(..) => Err("one that depends on the event".into()),
                     other => Err(other.describe()),
                 })?;
                 let mut values: Vec<i64> = values.into_iter().map(|(value, _)| value).collect();
