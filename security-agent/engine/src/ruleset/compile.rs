@@ -161,10 +161,10 @@ impl RuleCompiler<'_> {
             None => vec![(None, self.condition(text)?)],
             Some(variants) => self.variants(text, &variants)?,
         };
-        let warnings = conditions.iter().flat_map(|(_, condition)| condition.warnings());
-        if let Some(warning) = warnings.into_iter().next() {
-            reports.push(language_report(warning, text).of(info.id.as_str()));
-        }
+        // Variants are warned about in words that their author did not write.
+        let own = conditions.iter().filter(|(variant, _)| variant.is_none());
+        let warnings = own.flat_map(|(_, condition)| language_reports(condition.warnings(), text));
+        reports.extend(warnings.map(|report| report.of(info.id.as_str())));
         let mut rules = Vec::new();
         let mut disabled = None;
         for (variant, condition) in conditions {
