@@ -6,7 +6,9 @@
 
 mod event;
 mod kinds;
+mod own;
 mod signal;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +20,11 @@ use proto::v1::{Batch, HelloReply};
 use proto::wire::Records;
 use rustc_hash::FxHashSet;
 use secl::EventTypeId;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::cache::process_tree::{Applied, Limits, ProcessTree, Resolve};
 use crate::decode::{Clock, Decoded, Decoder, Payload};
-use crate::report::own::{HEARTBEAT, LOST_EVENTS, OwnEvent, RULESET_LOADED};
+use crate::report::own::RULESET_LOADED;
 use crate::report::scrub::Scrubber;
 use crate::report::terminal::Style;
 use crate::report::{Report, ruleset};
@@ -220,45 +222,6 @@ impl Pipeline {
         }
     }
 
-    /// Reports losses that were not told yet, if the last report of losses is old enough.
-    pub fn tell_losses(&mut self, now_ns: u64) {
-        // That nobody looked for a while is told sooner than that some records were lost.
-        let interval =
-            if self.losses.is_disconnection_pending() { SECOND } else { self.config.losses_interval_ns };
-        let is_due = self.losses_told_ns.is_none_or(|told| now_ns.saturating_sub(told) >= interval);
-        if is_due {
-            self.tell_all_losses(now_ns);
-        }
-    }
-
-    /// Reports losses that were not told yet.
-    pub fn tell_all_losses(&mut self, now_ns: u64) {
-        if let Some(gap) = self.losses.take() {
-            self.losses_told_ns = Some(now_ns);
-            let count = gap.counts.sum();
-            let title = match (gap.disconnected, count) {
-                (false, count) => format!("{count} events were lost"),
-                (true, 0) => "the connection to system-probe was lost for a while".to_owned(),
-                (true, count) => {
-                    format!(
-                        "the connection to system-probe was lost for a while: {count} events were lost, or more"
-                    )
-                }
-            };
-            self.own_event(LOST_EVENTS, title, now_ns, gap.to_json());
-        }
-    }
-
-    /// Reports that the agent lives, once per policy.
-    pub fn heartbeat(&mut self, now_ns: u64) {
-        for policy in std::mem::take(&mut self.policies) {
-            let title = format!("policy {} {}", policy.name, policy.version).trim_end().to_owned();
-            let members = [("policy".to_owned(), ruleset::policy_name(&policy))].into_iter().collect();
-            self.own_event(HEARTBEAT, title, now_ns, members);
-            self.policies.push(policy);
-        }
-    }
-
     /// The reports since the last call.
     pub fn take_reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
@@ -295,38 +258,6 @@ impl Pipeline {
     #[must_use]
     pub fn wall_now(&self) -> u64 {
         self.clock.wall(self.time_ns)
-    }
-
-    /// What `status` shows of it.
-    #[must_use]
-    pub fn status(&self) -> Json {
-        let variables = self.engine.variable_stats();
-        let suppressed: Map<String, Json> =
-            self.engine.suppressed().map(|(rule, count)| (rule.to_owned(), count.into())).collect();
-        let policies: Vec<Json> = self
-            .policies
-            .iter()
-            .map(|policy| json!({ "name": policy.name, "version": policy.version, "error": policy.error }))
-            .collect();
-        json!({
-            "counters": self.counters,
-            "rules": self.counts,
-            "policies": policies,
-            "suppressed_by_rule": suppressed,
-            "losses": self.losses.total().to_json(),
-            "dropped_argument_chunks": self.decoder.dropped_chunks(),
-            "processes": {
-                "living": self.tree.len(),
-                "argument_bytes": self.tree.image_bytes(),
-                "counters": self.tree.counters(),
-            },
-            "variables": {
-                "instances": variables.instances,
-                "bytes": variables.bytes,
-                "evicted": variables.evicted,
-                "dropped": variables.dropped,
-            },
-        })
     }
 
     fn record(&mut self, decoded: &mut Decoded<'_>) {
@@ -414,13 +345,6 @@ impl Pipeline {
             self.engine.cgroup_ended(ended);
         }
         (self.containers, self.cgroups) = (containers, cgroups);
-    }
-
-    fn own_event(&mut self, name: &str, title: String, time_ns: u64, members: Map<String, Json>) {
-        if self.config.own_events {
-            let event = OwnEvent { name, title, time_ns, members };
-            self.reports.push(event.report(&self.config.agent, self.config.style));
-        }
     }
 }
 

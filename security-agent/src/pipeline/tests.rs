@@ -5,6 +5,7 @@ use engine::{LoadOptions, load};
 use model::Fields;
 use proto::v1::{Loss, loss::Reason};
 use proto::wire::layout::KIND_EXEC;
+use serde_json::json;
 
 use super::*;
 use crate::script::Machine;
