@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The system call that a program looks at. Its arguments come from the registers with which the caller entered
- * the kernel, so the exit of a call tells all of it and most calls need no program at their entry.
+ * The system call that a program looks at. Its arguments come from the registers with which the caller
+ * entered the kernel, so the exit of a call tells all of it and most calls need no program at their entry.
  */
 #ifndef CALL_H
 #define CALL_H
@@ -29,8 +29,8 @@ static __always_inline struct call *call__scratch(void)
     return bpf_map_lookup_elem(&call_scratch, &zero);
 }
 
-/* Whether an outcome is reported: success, or a refusal. Anything else changed nothing and was not stopped for
- * lack of permission. */
+/* Whether an outcome is reported: success, or a refusal. Anything else changed nothing and was not stopped
+ * for lack of permission. */
 static __always_inline bool call__is_reported(__s64 ret)
 {
     if (ret < 0 && ret != -EPERM && ret != -EACCES)

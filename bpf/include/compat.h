@@ -67,9 +67,14 @@ struct linux_binprm___fdpath {
     const char *fdpath;
 };
 
-/* An anonymous mount namespace (fsmount, open_tree) has sequence number 0: 5.2 (74e831221cfd) to 6.17. */
+/* An anonymous mount namespace (fsmount, open_tree) has sequence number 0: 5.2 (74e831221cfd) to 6.17; since
+ * 6.18 a reserved inode number. */
 struct mnt_namespace___sequence {
     __u64 seq;
+};
+enum init_ns_ino {
+    /* Not its value, which clang's BTF takes for a negative one; the kernel's own is put in its place. */
+    MNT_NS_ANON_INO = 1,
 };
 
 /* Children of a dentry: list d_subdirs, linked by d_child, up to 6.7; hlist d_children by d_sib from 6.8
@@ -83,7 +88,8 @@ struct dentry___since_6_8 {
     struct hlist_head d_children;
 };
 
-/* The flags of dentries were macros up to 6.12 at least; in 6.18 they are an enumeration, with other values. */
+/* The flags of dentries were macros up to 6.12 at least; in 6.18 they are an enumeration, with other values.
+ */
 enum dentry_flags___named {
     DCACHE_MOUNTED___named = 1 << 15,
 };
@@ -144,7 +150,8 @@ static __always_inline bool dentry__is_mountpoint(struct dentry *dentry)
     return flags & DCACHE_MOUNTED_UNNAMED;
 }
 
-/* The dentry of which `link` is the d_child, up to 6.7; NULL at the end of the list, which is the head in `parent`. */
+/* The dentry of which `link` is the d_child, up to 6.7; NULL at the end of the list, which is the head in
+ * `parent`. */
 static __always_inline struct dentry *dentry__of_child_link(struct dentry *parent, void *link)
 {
     struct dentry *child = link - bpf_core_field_offset(struct dentry___before_6_8, d_child);
@@ -275,7 +282,10 @@ static __always_inline bool mnt_namespace__is_anonymous(struct mnt_namespace *ns
 {
     struct mnt_namespace___sequence *with_sequence = (void *)ns;
 
-    return bpf_core_field_exists(with_sequence->seq) && BPF_CORE_READ(with_sequence, seq) == 0;
+    if (bpf_core_field_exists(with_sequence->seq))
+        return BPF_CORE_READ(with_sequence, seq) == 0;
+    return bpf_core_enum_value_exists(enum init_ns_ino, MNT_NS_ANON_INO) &&
+           BPF_CORE_READ(ns, ns.inum) == (__u32)bpf_core_enum_value(enum init_ns_ino, MNT_NS_ANON_INO);
 }
 
 #endif /* COMPAT_H */

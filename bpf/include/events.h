@@ -83,7 +83,7 @@
 #define KIND_CHDIR       45
 #define KIND_SPLICE      46
 #define KIND_SYMLINK     47
-#define KIND_MAX 127
+#define KIND_MAX         127
 
 /* ---- record_header.flags ---------------------------------------------------------------------------- */
 
@@ -91,7 +91,7 @@
 #define RECORD_FLAG_SYNTHETIC 0x0001
 /* Submitted through io_uring. */
 #define RECORD_FLAG_ASYNC 0x0002
-/* By a 32-bit call (int 0x80, an i386 or arm program) or one of the x32 interface. */
+/* By a 32-bit call: an i386 program, or int 0x80. */
 #define RECORD_FLAG_COMPAT 0x0004
 
 /* ---- record_header.errors: what could not be read; the event itself is real --------------------------- */
@@ -144,18 +144,20 @@
 #define FILE_FLAG_DETACHED 0x0010
 /* The beginning of the path is missing: too long or too deep. */
 #define FILE_FLAG_PATH_TRUNCATED 0x0020
-/* The end of the path is a string of the caller that the kernel's caches could not resolve: it may hold links,
+/* The end of the path is a string of the caller that the kernel's caches could not resolve: it may hold
+ * links,
  * "." and "..". What stands before it comes from kernel objects. */
 #define FILE_FLAG_PATH_USER 0x0040
 /* The path ends at a mount root outside of the process's root: it starts at that mount. */
 #define FILE_FLAG_UNREACHABLE 0x0080
 /* Lives on overlayfs. */
 #define FILE_FLAG_OVERLAY 0x0100
-/* The file was found by looking up the caller's string in the kernel's caches, next to the call and not by it:
- * whoever swaps a link or rewrites the string in that moment can make it differ from what the call used. Without
- * this bit (and without PATH_USER) the file is the very object of the call. */
+/* The file was found by looking up the caller's string in the kernel's caches, next to the call and not by
+ * it: whoever swaps a link or rewrites the string in that moment can make it differ from what the call used.
+ * Without this bit (and without PATH_USER) the file is the very object of the call. */
 #define FILE_FLAG_LOOKED_UP 0x0200
-/* Only path, mount, device and file system are known: the kernel has (or had) the object, its caches do not. */
+/* Only path, mount, device and file system are known: the kernel has (or had) the object, its caches do not.
+ */
 #define FILE_FLAG_NO_INODE 0x0400
 
 /* ---- exec_body.flags -------------------------------------------------------------------------------- */
@@ -440,8 +442,8 @@ struct open_body {
 /* mkdir, rmdir, unlink, chdir, umount. */
 struct path_body {
     struct file_call call;
-    /* rmdir and unlink: as it was before the call. umount: the root of the mount that goes away, with the path
-     * of the mount point. */
+    /* rmdir and unlink: as it was before the call. umount: the root of the mount that goes away, with the
+     * path of the mount point. */
     struct file_info file;
     /* unlinkat's AT_*, umount2's MNT_*. */
     __u32 flags;
@@ -516,7 +518,8 @@ struct splice_body {
     struct file_call call;
     /* The side that is no pipe; not valid if both are. */
     struct file_info file;
-    /* PIPE_BUF_FLAG_* of the last buffer of the pipe, when the call began and when it ended; 0: it had none. */
+    /* PIPE_BUF_FLAG_* of the last buffer of the pipe, when the call began and when it ended; 0: it had none.
+     */
     __u32 pipe_entry_flag;
     __u32 pipe_exit_flag;
     /* SPLICE_F_* */

@@ -9,7 +9,8 @@ static __always_inline bool mount__is_internal(struct mount *mount)
     return (__u64)BPF_CORE_READ(mount, mnt_ns) >= (__u64)-4095;
 }
 
-/* A mount of pipes, sockets or anonymous inodes: what lives there has no path. Files in memory (memfd) have a name. */
+/* A mount of pipes, sockets or anonymous inodes: what lives there has no path. Files in memory (memfd) have a
+ * name. */
 static __always_inline bool mount__is_nameless(struct mount *mount)
 {
     __u64 magic;
@@ -71,7 +72,8 @@ static __always_inline bool name__is_memfd(const __u8 *name)
 }
 
 /* Appends the path of `length` bytes that the path scratch holds, and what its walk noticed. */
-static __always_inline void file_info__append_path(struct file_info *info, struct builder *builder, int length)
+static __always_inline void file_info__append_path(struct file_info *info, struct builder *builder,
+                                                   int length)
 {
     struct path_scratch *scratch = path__scratch();
 

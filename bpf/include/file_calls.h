@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The system calls that act on files, by family: CALL(form, number on x86-64, on arm64, on i386). A form stands for
- * the order of the arguments, not for what the call does; the same form may have other numbers elsewhere.
+ * The system calls that act on files, by family: CALL(form, number on x86-64, on arm64, on i386). A form
+ * stands for the order of the arguments, not for what the call does; the same form may have other numbers
+ * elsewhere.
  */
 #ifndef FILE_CALLS_H
 #define FILE_CALLS_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the programs of file events share. A file event is built in this order, so that what is filtered out costs
- * little: the kind, the strings of the caller, the object, its name; then context, path and sending.
+ * What the programs of file events share. A file event is built in this order, so that what is filtered out
+ * costs little: the kind, the strings of the caller, the object, its name; then context, path and sending.
  */
 #ifndef FILE_EVENT_H
 #define FILE_EVENT_H
 
-/* The file of a call as it was before the call changed it: kept from entry to exit, by thread. An LRU, so that calls
- * whose exit was missed can't fill it. */
+/* The file of a call as it was before the call changed it: kept from entry to exit, by thread. An LRU, so
+ * that calls whose exit was missed can't fill it. */
 struct file_before {
     struct file_info info;
     /* splice: see splice_body. */
@@ -73,7 +73,8 @@ static __always_inline int file_event__take_path(struct path path)
 /* Appends the path at `address` of the caller's memory and looks it up. Sets `given` to its text, and
  * `truncated_flag` in `flags` if it was cut. */
 static __always_inline int file_event__look_up(struct builder *builder, struct span *given, __u32 *flags,
-                                               const __u32 truncated_flag, __s32 dirfd, __u64 address, __u64 how)
+                                               const __u32 truncated_flag, __s32 dirfd, __u64 address,
+                                               __u64 how)
 {
     struct walk *walk = walk__scratch();
     __u32 errors = builder->errors;
@@ -100,7 +101,8 @@ static __always_inline bool file_event__wants_found(__u32 kind)
     if (walk->status == WALK_FOUND)
         return filter__wants_dentry(kind, walk__dentry(walk));
     if (walk->status == WALK_NAMED && walk->position < WALK_TEXT_SIZE)
-        return filter__wants_name(kind, &walk->text[walk->position & (WALK_TEXT_SIZE - 1)], walk->name_length);
+        return filter__wants_name(kind, &walk->text[walk->position & (WALK_TEXT_SIZE - 1)],
+                                  walk->name_length);
     /* Its name is not known. */
     return true;
 }

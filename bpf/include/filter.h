@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What is not worth telling, decided before any path is resolved. The stage that is here judges by kind, name and
- * way of opening; it may let through what no rule needs and never holds back what one does. Empty maps keep
- * everything.
+ * What is not worth telling, decided before any path is resolved. The stage that is here judges by kind, name
+ * and way of opening; it may let through what no rule needs and never holds back what one does. Empty maps
+ * keep everything.
  */
 #ifndef FILTER_H
 #define FILTER_H

@@ -151,8 +151,8 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
     return PATH_SIZE_MAX - scratch->start;
 }
 
-/* Writes the path of (`dentry_address`, `vfsmount_address`) as task `task_address` sees it to the path scratch.
- * Returns its length; 0 when there is none. */
+/* Writes the path of (`dentry_address`, `vfsmount_address`) as task `task_address` sees it to the path
+ * scratch. Returns its length; 0 when there is none. */
 static __always_inline int path__resolve(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
 {
     struct path_scratch *scratch = path__scratch();

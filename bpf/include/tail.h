@@ -74,7 +74,8 @@ unreadable:
     return span;
 }
 
-/* Appends a NUL-terminated string of the current process's memory, without its NUL, cut to `limit` - 1 bytes. */
+/* Appends a NUL-terminated string of the current process's memory, without its NUL, cut to `limit` - 1 bytes.
+ */
 static __always_inline struct span tail__append_user_string(struct builder *builder, __u64 address,
                                                             const __u32 limit, __u32 error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Looking up a path that a call was given as a string, where no hook shows the object that the kernel used. The
- * walk follows what the kernel itself has just cached for this call: dentries by name, mounts, links whose text is in
- * memory, and the links of /proc. It never blocks and never asks a file system.
+ * Looking up a path that a call was given as a string, where no hook shows the object that the kernel used.
+ * The walk follows what the kernel itself has just cached for this call: dentries by name, mounts, links
+ * whose text is in memory, and the links of /proc. It never blocks and never asks a file system.
  *
  * What comes out is an object of the kernel, found next to the call and not by it (FILE_FLAG_LOOKED_UP), or
  * how far the caches reach and the rest of the string.
@@ -14,8 +14,8 @@
 #define WALK_TEXT_SIZE (2 * PATH_SIZE_MAX)
 /* Components, "..", "." and links together. */
 #define WALK_STEPS_MAX 256
-/* Cached children of one directory that are looked at, newest first. What a call has just created or looked up
- * for the first time is among the first. */
+/* Cached children of one directory that are looked at, newest first. What a call has just created or looked
+ * up for the first time is among the first. */
 #define WALK_CHILDREN_MAX 512
 /* Mounts upon one mount that are looked at, newest first. */
 #define WALK_MOUNTS_MAX 1024
@@ -41,9 +41,9 @@
 #define WALK_GOES_ON 0
 
 struct walk {
-    /* What is left of the text lies at [position, WALK_TEXT_SIZE), so that the text of a link fits in front. What
-     * follows stays zero (words are read beyond the end); its size is for the verifier, which bounds position and
-     * length one by one. */
+    /* What is left of the text lies at [position, WALK_TEXT_SIZE), so that the text of a link fits in front.
+     * What follows stays zero (words are read beyond the end); its size is for the verifier, which bounds
+     * position and length one by one. */
     __u8 text[WALK_TEXT_SIZE + PATH_SIZE_MAX];
     __u8 link[PATH_SIZE_MAX];
     /* The name of the child that is looked at. */
@@ -147,8 +147,8 @@ __noinline int walk__names_equal(__u64 position, __u64 length)
     if (!walk)
         return false;
     for (__u64 i = 0; i < (NAME_SIZE_MAX + 1) / 8; i++) {
-        __u64 difference = *(__u64 *)&walk->text[(position & (WALK_TEXT_SIZE - 1)) + i * 8] ^
-                           *(__u64 *)&walk->name[i * 8];
+        __u64 difference =
+            *(__u64 *)&walk->text[(position & (WALK_TEXT_SIZE - 1)) + i * 8] ^ *(__u64 *)&walk->name[i * 8];
 
         if (length <= i * 8)
             return true;
@@ -462,8 +462,7 @@ __noinline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
     if (walk->text[walk->position & (WALK_TEXT_SIZE - 1)] != '/' || !length) {
         if ((__s32)dirfd == AT_FDCWD)
             base = BPF_CORE_READ(task, fs, pwd);
-        else
-    {
+        else {
             struct file *directory = task__file(task, (__s32)dirfd);
 
             base = BPF_CORE_READ(directory, f_path);

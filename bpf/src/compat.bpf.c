@@ -1,6 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Calls by which 32-bit code enters a 64-bit kernel: i386 programs, and any program by int 0x80. They have numbers
- * of their own and none of the per-call tracepoints fires for them, so these two programs run on every system call and
- * return at once unless it is such a call. On x86 alone.
+ * Calls that have no tracepoint of their own: those of 32-bit code (i386 programs, and any program by int
+ * 0x80), which have numbers of their own, and those of the x32 interface. These two programs run on every
+ * system call and return at once unless it is such a call. On x86 alone; the 32-bit calls of arm64 are not
+ * watched.
  */
+
+#if defined(__TARGET_ARCH_x86)
+
+/* arch/x86/include/uapi/asm/unistd.h */
+#define X32_SYSCALL_BIT 0x40000000
+
+/* CALL(number on i386, of a call of the credentials family). */
+#define SETUID_CALLS_I386(CALL)   CALL(23) CALL(70) CALL(164) CALL(203) CALL(208) CALL(213)
+#define SETGID_CALLS_I386(CALL)   CALL(46) CALL(71) CALL(170) CALL(204) CALL(210) CALL(214)
+#define SETFSUID_CALLS_I386(CALL) CALL(138) CALL(215)
+#define SETFSGID_CALLS_I386(CALL) CALL(139) CALL(216)
+#define CAPSET_CALL_I386          185
+
+#define OR_NUMBER_IS(i386) || number == i386
+
+/* KIND_* of a call of the credentials family, 0 for any other. */
+static __always_inline __u16 credentials__kind_i386(__s32 number)
+{
+    if (0 SETUID_CALLS_I386(OR_NUMBER_IS) SETFSUID_CALLS_I386(OR_NUMBER_IS))
+        return KIND_SETUID;
+    if (0 SETGID_CALLS_I386(OR_NUMBER_IS) SETFSGID_CALLS_I386(OR_NUMBER_IS))
+        return KIND_SETGID;
+    return number == CAPSET_CALL_I386 ? KIND_CAPSET : 0;
+}
+
+static __always_inline int credentials__success_i386(__s32 number)
+{
+    return 0 SETFSUID_CALLS_I386(OR_NUMBER_IS) SETFSGID_CALLS_I386(OR_NUMBER_IS) ? SUCCESS_IS_CHANGE
+                                                                                 : SUCCESS_IS_ZERO;
+}
+
+/* EACH(family): those with a program at their entry, and those without. */
+#define FAMILIES_WITH_ENTER(EACH)                                                                            \
+    EACH(remove)                                                                                             \
+    EACH(rename)                                                                                             \
+    EACH(link)                                                                                               \
+    EACH(chmod)                                                                                              \
+    EACH(chown)                                                                                              \
+    EACH(utimes)                                                                                             \
+    EACH(xattr)                                                                                              \
+    EACH(umount)                                                                                             \
+    EACH(splice)
+#define FAMILIES(EACH)                                                                                       \
+    EACH(open)                                                                                               \
+    EACH(mkdir)                                                                                              \
+    EACH(chdir)                                                                                              \
+    EACH(mount)                                                                                              \
+    FAMILIES_WITH_ENTER(EACH)
+
+#define ENTER_I386(family)                                                                                   \
+    form = family##__form_i386(number);                                                                      \
+    if (form != FORM_NONE)                                                                                   \
+        return family##__enter(form, RECORD_FLAG_COMPAT);
+#define EXIT_I386(family)                                                                                    \
+    form = family##__form_i386(number);                                                                      \
+    if (form != FORM_NONE)                                                                                   \
+        return family##__exit(form, ret, RECORD_FLAG_COMPAT);
+#define ENTER_X32(family)                                                                                    \
+    form = family##__form(number);                                                                           \
+    if (form != FORM_NONE)                                                                                   \
+        return family##__enter(form, 0);
+#define EXIT_X32(family)                                                                                     \
+    form = family##__form(number);                                                                           \
+    if (form != FORM_NONE)                                                                                   \
+        return family##__exit(form, ret, 0);
+
+static __always_inline int compat__enter(__s32 number)
+{
+    __u32 form;
+
+    if (credentials__kind_i386(number))
+        return credentials__enter();
+    FAMILIES_WITH_ENTER(ENTER_I386)
+    return 0;
+}
+
+static __always_inline int compat__exit(__s32 number, long ret)
+{
+    __u16 kind = credentials__kind_i386(number);
+    __u32 form;
+
+    if (kind)
+        return credentials__exit(ret, kind, credentials__success_i386(number), RECORD_FLAG_COMPAT);
+    FAMILIES(EXIT_I386)
+    return 0;
+}
+
+static __always_inline int x32__enter(__s32 number)
+{
+    __u32 form;
+
+    FAMILIES_WITH_ENTER(ENTER_X32)
+    return 0;
+}
+
+static __always_inline int x32__exit(__s32 number, long ret)
+{
+    __u32 form;
+
+    FAMILIES(EXIT_X32)
+    return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_compat_enter, struct pt_regs *registers, long number)
+{
+    if (task__in_compat_call((void *)bpf_get_current_task()))
+        return compat__enter(number);
+    if (number > 0 && number & X32_SYSCALL_BIT)
+        return x32__enter(number & ~X32_SYSCALL_BIT);
+    return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_compat_exit, struct pt_regs *registers, long ret)
+{
+    __s64 number = BPF_CORE_READ(registers, orig_ax);
+
+    if (task__in_compat_call((void *)bpf_get_current_task()))
+        return compat__exit(number, ret);
+    if (number > 0 && number & X32_SYSCALL_BIT)
+        return x32__exit(number & ~X32_SYSCALL_BIT, ret);
+    return 0;
+}
+
+#endif

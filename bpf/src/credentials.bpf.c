@@ -62,7 +62,7 @@ struct credentials_record {
 #define SUCCESS_IS_ZERO   0
 #define SUCCESS_IS_CHANGE 1
 
-static __always_inline int credentials__exit(long ret, __u16 kind, int success)
+static __always_inline int credentials__exit(long ret, __u16 kind, int success, __u16 record_flags)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     __u64 thread = bpf_get_current_pid_tgid();
@@ -81,6 +81,7 @@ static __always_inline int credentials__exit(long ret, __u16 kind, int success)
         return 0;
     }
     header__fill(&record->header, kind, sizeof(*record));
+    record->header.flags = record_flags;
     if (!before)
         record->header.errors |= ERROR_OLD_VALUES;
     context__fill(&record->context, task);
@@ -105,7 +106,7 @@ static __always_inline int credentials__exit(long ret, __u16 kind, int success)
     SEC("tracepoint/syscalls/sys_exit_" #name)                                                               \
     int exit_##name(struct trace_event_raw_sys_exit *ctx)                                                    \
     {                                                                                                        \
-        return credentials__exit(ctx->ret, kind, success);                                                   \
+        return credentials__exit(ctx->ret, kind, success, 0);                                                \
     }
 
 CREDENTIALS_CALL(setuid, KIND_SETUID, SUCCESS_IS_ZERO)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Changes of what a file says about itself: mode, owner, times, extended attributes. The entry remembers the values
- * before, the exit reports.
+ * Changes of what a file says about itself: mode, owner, times, extended attributes. The entry remembers the
+ * values before, the exit reports.
  */
 
 DEFINE_FORM_OF(chmod, CHMOD_CALLS)
@@ -85,12 +85,13 @@ static __always_inline void attributes__find(struct file_call *common, struct bu
     struct file_name name = attributes__name(call);
 
     common->flags = name.flags;
-    common->dirfd = name.flags & CALL_FLAG_NO_DIRFD && !(name.flags & CALL_FLAG_BY_DESCRIPTOR) ? AT_FDCWD : name.dirfd;
+    common->dirfd =
+        name.flags & CALL_FLAG_NO_DIRFD && !(name.flags & CALL_FLAG_BY_DESCRIPTOR) ? AT_FDCWD : name.dirfd;
     if (name.flags & CALL_FLAG_BY_DESCRIPTOR)
         file_event__take_descriptor(task, name.dirfd);
     else
-        file_event__look_up(builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED, name.dirfd, name.path,
-                            name.how);
+        file_event__look_up(builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED, name.dirfd,
+                            name.path, name.how);
 }
 
 /* The kind that a form is reported as. */
@@ -179,7 +180,8 @@ __noinline int chmod__report(__u64 task_address)
     if (!call || !record)
         return 0;
     body = &record->chmod;
-    body->mode = (call->form == FORM_CHMOD || call->form == FORM_FCHMOD ? call->args[1] : call->args[2]) & 0xffff;
+    body->mode =
+        (call->form == FORM_CHMOD || call->form == FORM_FCHMOD ? call->args[1] : call->args[2]) & 0xffff;
     if (call->form == FORM_FCHMODAT2)
         body->flags = call->args[3];
     if (attributes__fill(&body->call, &body->file, &builder, call, task))
@@ -388,7 +390,8 @@ __noinline int xattr__report(__u64 task_address)
 
 static __always_inline int attributes__enter(__u32 form, __u32 record_flags)
 {
-    if (form == FORM_NONE || !call__is_reported(0) || filter__keeps(attributes__kind(form)) == FILTER_KEEP_NONE)
+    if (form == FORM_NONE || !call__is_reported(0) ||
+        filter__keeps(attributes__kind(form)) == FILTER_KEEP_NONE)
         return 0;
     if (!call__load(form, 0, record_flags))
         return 0;

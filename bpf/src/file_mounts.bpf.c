@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Mounts that come, move and go. After the call the new mount is read from the kernel's mount tree at the place that
- * the caller named, or behind the descriptor that the call returned.
+ * Mounts that come, move and go. After the call the new mount is read from the kernel's mount tree at the
+ * place that the caller named, or behind the descriptor that the call returned.
  */
 
 DEFINE_FORM_OF(mount, MOUNT_CALLS)
@@ -84,7 +84,8 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
 
-/* open_tree(dirfd, path, flags): with OPEN_TREE_CLONE a copy of the mount there, behind the returned descriptor. */
+/* open_tree(dirfd, path, flags): with OPEN_TREE_CLONE a copy of the mount there, behind the returned
+ * descriptor. */
 static __always_inline void mount__find_open_tree(struct mount_body *body, struct builder *builder,
                                                   const struct call *call, struct task_struct *task)
 {
@@ -148,7 +149,8 @@ static __always_inline void mount__find_pivot_root(struct mount_body *body, stru
     body->call.flags = CALL_FLAG_NO_DIRFD;
     body->source_given = tail__append_user_string(builder, call->args[0], PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
     body->call.path = tail__append_user_string(builder, call->args[1], PATH_SIZE_MAX, ERROR_GIVEN_PATH);
-    /* Both strings count from the old root, which is gone from here: the new root is the truth that is left. */
+    /* Both strings count from the old root, which is gone from here: the new root is the truth that is left.
+     */
     file_event__take_path(BPF_CORE_READ(task, fs, root));
     mount_body__fill_mount(body, builder);
     mount_body__fill_device_name(body, builder);
@@ -203,7 +205,8 @@ FILE_EXIT(mount, mount)
 
 /* ---- umount ----------------------------------------------------------------------------------------- */
 
-static __always_inline void umount__find(struct path_body *body, struct builder *builder, const struct call *call)
+static __always_inline void umount__find(struct path_body *body, struct builder *builder,
+                                         const struct call *call)
 {
     body->call.dirfd = AT_FDCWD;
     body->call.flags = CALL_FLAG_NO_DIRFD;

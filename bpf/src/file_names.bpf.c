@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Names that come and go: mkdir, rmdir, unlink, rename, link, symlink; and the change of the working directory.
+ * Names that come and go: mkdir, rmdir, unlink, rename, link, symlink; and the change of the working
+ * directory.
  */
 
 /* ---- mkdir ------------------------------------------------------------------------------------------ */
@@ -30,8 +31,8 @@ __noinline int mkdir__report(__u64 task_address)
         mode = call->args[2];
     }
     body->mode = mode & 0xffff;
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, body->call.dirfd,
-                        path, 0);
+    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        body->call.dirfd, path, 0);
     if (!file_event__wants_found(KIND_MKDIR))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
@@ -62,8 +63,8 @@ static __always_inline __u32 remove__kind(const struct call *call)
 }
 
 /* Looks up what is removed: at the entry the object, at the exit only the name is left. */
-static __always_inline void remove__find(struct path_body *body, struct builder *builder, const struct call *call,
-                                         __u64 how)
+static __always_inline void remove__find(struct path_body *body, struct builder *builder,
+                                         const struct call *call, __u64 how)
 {
     __u64 path = call->args[0];
 
@@ -75,8 +76,8 @@ static __always_inline void remove__find(struct path_body *body, struct builder 
         body->flags = call->args[2];
         path = call->args[1];
     }
-    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, body->call.dirfd,
-                        path, how);
+    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        body->call.dirfd, path, how);
 }
 
 __noinline int remove__remember(__u64 unused)
@@ -173,8 +174,8 @@ __noinline int rename__remember(__u64 unused)
         return 0;
     body = &record->link;
     arguments = rename__arguments(call);
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, arguments.dirfd,
-                        arguments.path, 0);
+    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        arguments.dirfd, arguments.path, 0);
     file_before__remember(walk, call->form, 0);
     return 0;
 }
@@ -200,8 +201,8 @@ __noinline int rename__report(__u64 task_address)
     body->flags = arguments.flags;
 
     /* Under the old name there is nothing now, or with RENAME_EXCHANGE the other file. */
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, arguments.dirfd,
-                        arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
+    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        arguments.dirfd, arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
     wanted = file_event__wants_found(KIND_RENAME);
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
     file_event__look_up(&builder, &body->destination_path, &body->call.flags, CALL_FLAG_DESTINATION_TRUNCATED,
@@ -212,7 +213,8 @@ __noinline int rename__report(__u64 task_address)
 
     before = file_before__find(call->form);
     if (call->ret >= 0) {
-        bool found = body->destination.flags & FILE_FLAG_VALID && !(body->destination.flags & FILE_FLAG_NO_INODE);
+        bool found =
+            body->destination.flags & FILE_FLAG_VALID && !(body->destination.flags & FILE_FLAG_NO_INODE);
 
         if (before && (!found || before->info.inode == body->destination.inode))
             file_info__take_before(&body->file, &before->info);
@@ -263,7 +265,8 @@ static __always_inline struct link_arguments link__arguments(const struct call *
 {
     switch (call->form) {
     case FORM_LINKAT:
-        return (struct link_arguments){call->args[1], call->args[3], call->args[0], call->args[2], call->args[4]};
+        return (struct link_arguments){call->args[1], call->args[3], call->args[0], call->args[2],
+                                       call->args[4]};
     case FORM_SYMLINKAT:
         return (struct link_arguments){call->args[0], call->args[2], AT_FDCWD, call->args[1], 0};
     default:
@@ -289,8 +292,9 @@ __noinline int link__remember(__u64 unused)
         return 0;
     body = &record->link;
     arguments = link__arguments(call);
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, arguments.dirfd,
-                        arguments.path, arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
+    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        arguments.dirfd, arguments.path,
+                        arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
     file_before__remember(walk, call->form, 0);
     return 0;
 }

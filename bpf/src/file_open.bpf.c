@@ -61,8 +61,8 @@ static __always_inline void open_body__fill_arguments(struct open_body *body, st
 }
 
 /* Finds the file of the call in the call scratch. Returns WALK_*. */
-static __always_inline int open__find(struct open_body *body, struct builder *builder, const struct call *call,
-                                      struct task_struct *task)
+static __always_inline int open__find(struct open_body *body, struct builder *builder,
+                                      const struct call *call, struct task_struct *task)
 {
     struct file_call *common = &body->call;
     __u64 path = call->args[0];
@@ -94,8 +94,8 @@ static __always_inline int open__find(struct open_body *body, struct builder *bu
             common->flags |= CALL_FLAG_PATH_TRUNCATED;
         return file_event__take_descriptor(task, call->ret);
     }
-    return file_event__look_up(builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED, common->dirfd,
-                               path, WALK_FOLLOW);
+    return file_event__look_up(builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED,
+                               common->dirfd, path, WALK_FOLLOW);
 }
 
 /* Reports the call in the call scratch. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * splice: pages of a file become buffers of a pipe, without a copy. What matters is the flags of the pipe's last
- * buffer, before and after: a buffer of a file's page that is marked as mergeable can be written to (CVE-2022-0847).
+ * splice: pages of a file become buffers of a pipe, without a copy. What matters is the flags of the pipe's
+ * last buffer, before and after: a buffer of a file's page that is marked as mergeable can be written to
+ * (CVE-2022-0847).
  */
 
 DEFINE_FORM_OF(splice, SPLICE_CALLS)

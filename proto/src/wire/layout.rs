@@ -694,7 +694,7 @@ const _: () = {
 )]
 pub struct path_body {
     pub call: file_call,
-    #[doc = "rmdir and unlink: as it was before the call. umount: the root of the mount that goes away, with the path\n of the mount point."]
+    #[doc = "rmdir and unlink: as it was before the call. umount: the root of the mount that goes away, with the\n path of the mount point."]
     pub file: file_info,
     #[doc = "unlinkat's AT_*, umount2's MNT_*."]
     pub flags: __u32,
