@@ -142,7 +142,12 @@ pub(crate) fn watcher(settings: &ProbeSettings, host: &HostPaths) -> anyhow::Res
         tracing::debug!(fact, missing, "not on this kernel");
     }
     let stream = &settings.event_stream;
-    let plan = Plan::new(&facts, Allowed { fentry: stream.use_fentry, kprobe: stream.use_kprobe_fallback });
+    let allowed = Allowed {
+        fentry: stream.use_fentry,
+        kprobe: stream.use_kprobe_fallback,
+        compat: stream.compat_syscalls,
+    };
+    let plan = Plan::new(&facts, allowed);
     let symbols = Symbols::read(&host.proc).unwrap_or_default();
     let options = Options {
         ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),

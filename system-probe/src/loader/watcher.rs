@@ -143,7 +143,7 @@ impl Watcher {
     }
 
     fn observation(&self, planned: &Planned, attachments: &Attachments) -> v1::Observation {
-        let programs = planned.way.map_or(&[][..], |way| way.programs);
+        let programs = &planned.programs;
         let present: Vec<_> =
             programs.iter().filter(|program| !attachments.absent.contains(program)).collect();
         let failed = present.iter().filter_map(|program| {

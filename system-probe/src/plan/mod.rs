@@ -24,6 +24,8 @@ pub(crate) struct Allowed {
     pub(crate) fentry: bool,
     /// Kprobes.
     pub(crate) kprobe: bool,
+    /// Programs that run at every system call, to see those of 32-bit programs.
+    pub(crate) compat: bool,
 }
 
 impl Allowed {
@@ -43,6 +45,8 @@ pub(crate) struct Planned {
     pub(crate) observation: &'static Observation,
     /// None: this kernel does not let us.
     pub(crate) way: Option<&'static Way>,
+    /// What to attach.
+    pub(crate) programs: Vec<Program>,
     /// Why not a better way, or why none; empty if the best works.
     pub(crate) reason: String,
     /// What goes unseen.
@@ -72,17 +76,14 @@ impl Plan {
     }
 
     /// The programs to load.
-    pub(crate) fn programs(&self) -> impl Iterator<Item = &'static Program> + '_ {
-        self.observations.iter().filter_map(|planned| planned.way).flat_map(|way| way.programs)
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.observations.iter().flat_map(|planned| &planned.programs)
     }
 
     /// The programs to attach for a subscriber whose rules need `kinds`.
-    pub(crate) fn programs_for<'a>(
-        &'a self,
-        kinds: &'a BTreeSet<Kind>,
-    ) -> impl Iterator<Item = &'static Program> + 'a {
+    pub(crate) fn programs_for(&self, kinds: &BTreeSet<Kind>) -> impl Iterator<Item = &Program> {
         let needed = self.observations.iter().filter(|planned| planned.observation.is_needed(kinds));
-        needed.filter_map(|planned| planned.way).flat_map(|way| way.programs)
+        needed.flat_map(|planned| &planned.programs)
     }
 }
 
@@ -103,8 +104,16 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
     for way in observation.ways {
         let obstacles: Vec<_> = way.needs.iter().filter_map(|need| obstacle(*need, facts, allowed)).collect();
         if obstacles.is_empty() {
-            let blind = way.blind.as_ref().filter(|blind| facts.has(blind.given)).map(|blind| blind.text);
-            return Planned { observation, way: Some(way), reason: reasons.join("; "), blind };
+            let blind = way.blind.as_ref().filter(|blind| facts.has(blind.given));
+            let cured = blind.is_some_and(|blind| allowed.compat && !blind.cure.is_empty());
+            let cure = blind.filter(|_| cured).map_or(&[][..], |blind| blind.cure);
+            return Planned {
+                observation,
+                way: Some(way),
+                programs: way.programs.iter().chain(cure).copied().collect(),
+                reason: reasons.join("; "),
+                blind: blind.filter(|_| !cured).map(|blind| blind.text),
+            };
         }
         for obstacle in obstacles {
             if !reasons.contains(&obstacle) {
@@ -112,7 +121,7 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
             }
         }
     }
-    Planned { observation, way: None, reason: reasons.join("; "), blind: None }
+    Planned { observation, way: None, programs: Vec::new(), reason: reasons.join("; "), blind: None }
 }
 
 /// Why something can't be used, if so.

@@ -51,6 +51,8 @@ pub(crate) struct Blind {
     pub(crate) given: Capability,
     /// For status.
     pub(crate) text: &'static str,
+    /// Programs that see it, if the settings allow what they cost.
+    pub(crate) cure: &'static [Program],
 }
 
 /// A program of the BPF object at one hook. One program may be attached to several.
@@ -181,6 +183,10 @@ pub(super) const fn syscalls(programs: &'static [Program]) -> Way {
     let blind = Blind {
         given: Capability::CompatSyscalls,
         text: "calls by 32-bit programs have no tracepoints of their own and are not seen",
+        cure: &[
+            Program { name: "on_compat_enter", hook: Hook::TpBtf("sys_enter") },
+            Program { name: "on_compat_exit", hook: Hook::TpBtf("sys_exit") },
+        ],
     };
     Way { needs, programs, blind: Some(blind), label: "" }
 }

@@ -3,7 +3,7 @@
 use super::table::Blind;
 use super::*;
 
-const ALLOWED: Allowed = Allowed { fentry: true, kprobe: true };
+const ALLOWED: Allowed = Allowed { fentry: true, kprobe: true, compat: false };
 
 /// A kernel that can do everything but these, without 32-bit calls.
 fn kernel_without(missing: &[Capability]) -> Facts {
@@ -93,6 +93,20 @@ fn where_32_bit_calls_exist_it_is_said_that_they_are_not_seen() {
     let plan = Plan::new(&facts, ALLOWED);
     assert!(planned(&plan, "process.setuid").blind.unwrap().contains("32-bit"));
     assert_eq!(planned(&plan, "process.exec").blind, None);
+    assert!(!plan.programs().any(|program| program.name == "on_compat_exit"), "it costs every system call");
+}
+
+#[test]
+fn they_are_seen_where_the_settings_allow_the_cost() {
+    let allowed = Allowed { compat: true, ..ALLOWED };
+    let mut facts = kernel_without(&[]);
+    let plan = Plan::new(&facts, allowed);
+    assert!(!plan.programs().any(|program| program.name == "on_compat_exit"), "there are no such calls");
+    facts.set(Capability::CompatSyscalls, Ok(String::new()));
+    let plan = Plan::new(&facts, allowed);
+    let setuid = planned(&plan, "process.setuid");
+    assert!(setuid.blind.is_none() && setuid.programs.iter().any(|program| program.name == "on_compat_exit"));
+    assert!(!planned(&plan, "process.exec").programs.iter().any(|program| program.name == "on_compat_exit"));
 }
 
 #[test]
@@ -139,7 +153,7 @@ static THREE_WAYS: &[Observation] = &[Observation {
         Way {
             needs: &[Capability::SyscallTracepoint],
             programs: &[],
-            blind: Some(Blind { given: Capability::RawTp, text: "something" }),
+            blind: Some(Blind { given: Capability::RawTp, text: "something", cure: &[] }),
             label: "tracepoint",
         },
     ],
@@ -157,7 +171,7 @@ fn the_best_way_that_works_is_taken_and_the_reason_names_the_better_ones() {
     let both = [Capability::Fentry, Capability::Kprobe];
     let reason = "fentry: refused; kprobe: refused".to_owned();
     assert_eq!(decide(&both, ALLOWED), ("tracepoint", reason, Some("something")));
-    let neither = Allowed { fentry: false, kprobe: false };
+    let neither = Allowed { fentry: false, kprobe: false, compat: false };
     let reason = "fentry: off by use_fentry; kprobe: off by use_kprobe_fallback".to_owned();
     assert_eq!(decide(&[], neither), ("tracepoint", reason, Some("something")));
     let all = [Capability::Fentry, Capability::Kprobe, Capability::SyscallTracepoint];

@@ -42,7 +42,7 @@ fn iterator() -> Option<std::sync::Arc<dyn Snapshot>> {
         return None;
     }
     let facts = Facts::probe(PROC.as_ref());
-    let plan = Plan::new(&facts, Allowed { fentry: true, kprobe: true });
+    let plan = Plan::new(&facts, Allowed { fentry: true, kprobe: true, compat: false });
     if !plan.programs().any(|program| *program == crate::plan::SNAPSHOT) {
         println!("skipped: no task iterator on this kernel");
         return None;
