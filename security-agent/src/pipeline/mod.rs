@@ -34,7 +34,7 @@ use crate::stream::losses::LossTracker;
 pub use kinds::{observable, wire_kinds};
 
 const SECOND: u64 = 1_000_000_000;
-/// How often ended containers and control groups are looked for, nanoseconds of the stream.
+/// How often ended containers and control groups, and expired variables, are looked for: nanoseconds of the stream.
 const PURGE_INTERVAL: u64 = 60 * SECOND;
 
 /// How a pipeline works.
@@ -330,7 +330,7 @@ impl Pipeline {
         self.rule_clock_base.saturating_add(self.time_ns)
     }
 
-    /// Variables of containers and control groups in which nothing lives any more go.
+    /// Variables of containers and control groups in which nothing lives any more go, and those that have expired.
     fn purge(&mut self) {
         self.purged_ns = self.rule_now();
         let (mut containers, mut cgroups) = (FxHashSet::default(), FxHashSet::default());
@@ -345,6 +345,7 @@ impl Pipeline {
             self.engine.cgroup_ended(ended);
         }
         (self.containers, self.cgroups) = (containers, cgroups);
+        self.engine.purge(self.purged_ns);
     }
 }
 
