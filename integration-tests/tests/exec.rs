@@ -162,7 +162,7 @@ fn a_thread_that_executes_takes_over_its_process() -> Result<()> {
         ("process.pid", truth["pid"].clone()),
         ("process.tid", truth["pid"].clone()),
         ("process.args", json!(["argument"])),
-        ("process.parent.executable.name", json!("exec-thread")),
+        ("process.ancestors.0.executable.name", json!("exec-thread")),
     ]);
     assert_eq!(differences, "");
     Ok(())

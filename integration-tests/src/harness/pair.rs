@@ -87,10 +87,11 @@ impl Pair {
         found.with_context(|| {
             let others: Vec<String> = self.signals.of_rule(rule).map(|signal| signal.0.to_string()).collect();
             format!(
-                "no such signal of {rule}; there are {}:\n{}\n{}",
+                "no such signal of {rule}; there are {}:\n{}\n{}\n{:#}",
                 others.len(),
                 others.join("\n"),
-                self.logs()
+                self.logs(),
+                self.status().unwrap_or_default()
             )
         })
     }

@@ -147,8 +147,11 @@ impl Files {
 
     /// Replaces the rules, atomically, as an editor does.
     pub(crate) fn write_rules(&self, rules: &str) -> Result<()> {
+        // By path: other pairs on this machine have such a program too, and each sees all that is started.
+        let mark = self.mark_program();
         let text = format!(
-            "version: 1.0.0\nrules:\n  - id: {MARK_RULE}\n    expression: exec.file.name == \"{MARK_PROGRAM}\"\n{rules}"
+            "version: 1.0.0\nrules:\n  - id: {MARK_RULE}\n    expression: exec.file.path == \"{}\"\n{rules}",
+            mark.display()
         );
         let new = self.path("policies/test.policy.new");
         fs::write(&new, text)?;
