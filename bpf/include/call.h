@@ -85,21 +85,22 @@ static __always_inline __u64 registers__argument_i386(struct pt_regs *registers,
 #endif
 }
 
-/* Puts the current call in the call scratch. */
-static __always_inline struct call *call__load(__u32 form, __s64 ret, __u32 record_flags)
+/* Puts the current call in the call scratch. A function of its own for the sake of the programs that have
+ * many. */
+__noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)
 {
     struct pt_regs *registers = task__entry_registers();
     struct call *call = call__scratch();
 
     if (!call)
-        return NULL;
+        return false;
     for (int i = 0; i < 6; i++)
         call->args[i] = record_flags & RECORD_FLAG_COMPAT ? registers__argument_i386(registers, i)
                                                           : registers__argument(registers, i);
     call->ret = ret;
     call->form = form;
     call->record_flags = record_flags;
-    return call;
+    return true;
 }
 
 #endif /* CALL_H */

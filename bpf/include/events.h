@@ -213,8 +213,8 @@
 /* ---- utimes_body ------------------------------------------------------------------------------------ */
 
 /* utimensat's UTIME_NOW (or a call without times), UTIME_OMIT. */
-#define TIME_NOW  0xffffffffffffffff
-#define TIME_OMIT 0xfffffffffffffffe
+#define TIME_NOW  0x7fffffffffffffff
+#define TIME_OMIT 0x7ffffffffffffffe
 
 /* ---- mount_body.call -------------------------------------------------------------------------------- */
 

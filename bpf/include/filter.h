@@ -26,6 +26,8 @@ struct filter {
     __u32 keep;
     /* For KIND_OPEN: O_* flags of which one suffices; FILTER_OPEN_READ_ONLY. */
     __u32 open_flags;
+    /* Bit n: none of the wanted names has n bytes. Saves most names the look at the map. */
+    __u64 absent_lengths[4];
 };
 
 /* By kind. */
@@ -68,10 +70,13 @@ static __always_inline __u32 filter__keeps(__u32 kind)
 /* True if the name of `length` bytes at `name` (of kernel memory) is wanted for `kind`. */
 static __always_inline bool filter__wants_name(__u32 kind, const void *name, __u64 length)
 {
+    struct filter *filter = bpf_map_lookup_elem(&filters, &kind);
     struct filter_name key = {.length = length};
     struct filter_name_kinds *wanted;
     __u64 size = length > FILTER_NAME_START ? FILTER_NAME_START : length;
 
+    if (filter && filter->absent_lengths[(length / 64) & 3] & (1ULL << (length % 64)))
+        return false;
     barrier_var(size);
     if (size > FILTER_NAME_START)
         return true;

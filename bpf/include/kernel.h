@@ -47,6 +47,7 @@ typedef _Bool bool;
 
 /* enum bpf_func_id */
 enum bpf_func_id {
+    BPF_FUNC_get_current_task_btf = 158,
     BPF_FUNC_task_pt_regs = 175,
 };
 

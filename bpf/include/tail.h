@@ -91,8 +91,11 @@ static __always_inline struct span tail__append_user_string(struct builder *buil
     if (used > RECORD_SIZE_MAX - limit - 8)
         return span;
     size = bpf_probe_read_user_str(builder->record->bytes + used, limit, (void *)address);
-    if (size <= 0)
+    if (size < 0)
         goto unreadable;
+    /* For an empty string old kernels (6.1) count no NUL. */
+    if (size == 0)
+        return span;
     barrier_var(size);
     if (size > limit)
         goto unreadable;

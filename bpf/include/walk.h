@@ -100,6 +100,26 @@ static __always_inline struct file *task__file(struct task_struct *task, __s64 d
     return file;
 }
 
+/* The open file behind a descriptor that the kernel has just returned to the current task. */
+static __always_inline struct file *current__opened_file(__s64 descriptor)
+{
+    struct file **files, *file = NULL;
+
+    /* 5.11 (3ca1032ab7ab): a pointer whose type the verifier knows needs no helper to be followed. */
+    if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+        struct task_struct *task = bpf_get_current_task_btf();
+
+        files = task->files->fdt->fd;
+    } else {
+        struct task_struct *task = (void *)bpf_get_current_task();
+
+        files = BPF_CORE_READ(task, files, fdt, fd);
+    }
+    /* A table never shrinks, so the descriptor lies in it. */
+    bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
+    return file;
+}
+
 /* Bit 7 of the lowest zero byte (and of perhaps some above it) in a word, little-endian. */
 static __always_inline __u64 word__zero_bytes(__u64 word)
 {
@@ -201,7 +221,7 @@ __noinline __u64 walk__find_mount(__u64 mount_address, __u64 dentry_address)
 }
 
 /* From a directory that is mounted upon to the root of the topmost mount there. */
-__noinline int walk__enter_mounts(__u64 unused)
+__noinline int walk__enter_mounts(void)
 {
     struct walk *walk = walk__scratch();
 
@@ -222,7 +242,7 @@ __noinline int walk__enter_mounts(__u64 unused)
 }
 
 /* "..": out of mounts, and up. */
-__noinline int walk__up(__u64 unused)
+__noinline int walk__up(void)
 {
     struct walk *walk = walk__scratch();
 
@@ -240,7 +260,7 @@ __noinline int walk__up(__u64 unused)
         walk->mount = (__u64)above;
     }
     walk->dentry = (__u64)BPF_CORE_READ(walk__dentry(walk), d_parent);
-    return walk__enter_mounts(0);
+    return walk__enter_mounts();
 }
 
 /* Puts `length` bytes at `address` in front of the rest of the text. */
@@ -412,7 +432,7 @@ __noinline int walk__step(__u64 how)
     }
     if (first == '.' && second == '.' && length == 2) {
         walk->position = position + 2;
-        walk__up(0);
+        walk__up();
         return WALK_GOES_ON;
     }
     walk->name_length = length;
@@ -433,7 +453,7 @@ __noinline int walk__step(__u64 how)
     }
     walk->position = position + length;
     walk->dentry = child;
-    walk__enter_mounts(0);
+    walk__enter_mounts();
     return WALK_GOES_ON;
 }
 

@@ -71,23 +71,34 @@ static __always_inline int credentials__success_i386(__s32 number)
     if (form != FORM_NONE)                                                                                   \
         return family##__exit(form, ret, 0);
 
+/* Functions of their own, so that their variables don't add to the stack of the others. */
+__noinline int compat__enter_credentials(void)
+{
+    return credentials__enter();
+}
+
+__noinline int compat__exit_credentials(__u64 number, __u64 ret)
+{
+    return credentials__exit(ret, credentials__kind_i386(number), credentials__success_i386(number),
+                             RECORD_FLAG_COMPAT);
+}
+
 static __always_inline int compat__enter(__s32 number)
 {
     __u32 form;
 
     if (credentials__kind_i386(number))
-        return credentials__enter();
+        return compat__enter_credentials();
     FAMILIES_WITH_ENTER(ENTER_I386)
     return 0;
 }
 
 static __always_inline int compat__exit(__s32 number, long ret)
 {
-    __u16 kind = credentials__kind_i386(number);
     __u32 form;
 
-    if (kind)
-        return credentials__exit(ret, kind, credentials__success_i386(number), RECORD_FLAG_COMPAT);
+    if (credentials__kind_i386(number))
+        return compat__exit_credentials(number, ret);
     FAMILIES(EXIT_I386)
     return 0;
 }

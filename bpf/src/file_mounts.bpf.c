@@ -216,7 +216,7 @@ static __always_inline void umount__find(struct path_body *body, struct builder 
                         call->args[0], body->flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
 }
 
-__noinline int umount__remember(__u64 unused)
+__noinline int umount__remember(void)
 {
     struct call *call = call__scratch();
     struct walk *walk = walk__scratch();
@@ -263,7 +263,7 @@ static __always_inline int umount__enter(__u32 form, __u32 record_flags)
         return 0;
     if (!call__load(form, 0, record_flags))
         return 0;
-    return umount__remember(0);
+    return umount__remember();
 }
 
 static __always_inline int umount__exit(__u32 form, __s64 ret, __u32 record_flags)

@@ -80,7 +80,7 @@ static __always_inline void remove__find(struct path_body *body, struct builder 
                         body->call.dirfd, path, how);
 }
 
-__noinline int remove__remember(__u64 unused)
+__noinline int remove__remember(void)
 {
     struct call *call = call__scratch();
     struct walk *walk = walk__scratch();
@@ -126,7 +126,7 @@ static __always_inline int remove__enter(__u32 form, __u32 record_flags)
 {
     if (form == FORM_NONE || !call__is_reported(0) || !call__load(form, 0, record_flags))
         return 0;
-    return remove__remember(0);
+    return remove__remember();
 }
 
 static __always_inline int remove__exit(__u32 form, __s64 ret, __u32 record_flags)
@@ -161,7 +161,7 @@ static __always_inline struct rename_arguments rename__arguments(const struct ca
                                      call->form == FORM_RENAMEAT2 ? call->args[4] : 0};
 }
 
-__noinline int rename__remember(__u64 unused)
+__noinline int rename__remember(void)
 {
     struct call *call = call__scratch();
     struct walk *walk = walk__scratch();
@@ -233,7 +233,7 @@ static __always_inline int rename__enter(__u32 form, __u32 record_flags)
         return 0;
     if (!call__load(form, 0, record_flags))
         return 0;
-    return rename__remember(0);
+    return rename__remember();
 }
 
 static __always_inline int rename__exit(__u32 form, __s64 ret, __u32 record_flags)
@@ -279,7 +279,7 @@ static __always_inline __u32 link__kind(const struct call *call)
     return call->form == FORM_SYMLINK || call->form == FORM_SYMLINKAT ? KIND_SYMLINK : KIND_LINK;
 }
 
-__noinline int link__remember(__u64 unused)
+__noinline int link__remember(void)
 {
     struct call *call = call__scratch();
     struct walk *walk = walk__scratch();
@@ -353,7 +353,7 @@ static __always_inline int link__enter(__u32 form, __u32 record_flags)
 {
     if (form == FORM_NONE || !call__is_reported(0) || !call__load(form, 0, record_flags))
         return 0;
-    return link__remember(0);
+    return link__remember();
 }
 
 static __always_inline int link__exit(__u32 form, __s64 ret, __u32 record_flags)

@@ -150,7 +150,7 @@ __noinline int open__report(__u64 task_address)
 }
 
 /* What most opens end with, where a filter is set: a look at the name and no more. */
-static __always_inline bool open__may_be_wanted(struct task_struct *task, __u32 form, __s64 ret)
+static __always_inline bool open__may_be_wanted(__u32 form, __s64 ret)
 {
     __u32 kind = KIND_OPEN;
     struct filter *filter = bpf_map_lookup_elem(&filters, &kind);
@@ -162,19 +162,17 @@ static __always_inline bool open__may_be_wanted(struct task_struct *task, __u32 
         return false;
     if (filter->open_flags || ret < 0 || !form__opens(form))
         return true;
-    file = task__file(task, ret);
+    file = current__opened_file(ret);
     return file && filter__wants_dentry(KIND_OPEN, BPF_CORE_READ(file, f_path.dentry));
 }
 
 static __always_inline int open__exit(__u32 form, __s64 ret, __u32 record_flags)
 {
-    struct task_struct *task = (void *)bpf_get_current_task();
-
-    if (form == FORM_NONE || !call__is_reported(ret) || !open__may_be_wanted(task, form, ret))
+    if (form == FORM_NONE || !call__is_reported(ret) || !open__may_be_wanted(form, ret))
         return 0;
     if (!call__load(form, ret, record_flags))
         return 0;
-    return open__report((__u64)task);
+    return open__report(bpf_get_current_task());
 }
 
 FILE_EXIT(open, openat)

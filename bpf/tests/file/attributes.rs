@@ -185,7 +185,7 @@ fn utimes_tells_the_times_before_and_after() {
     let whole = |rest: [u64; 2]| [1_000_000_001_000_000_000 + rest[0], 1_000_000_002_000_000_000 + rest[1]];
     let in_micro = whole([250_000_000, 500_000_000]);
     let in_nano = whole([250_000_001, 500_000_001]);
-    let now = [TIME_NOW as u64; 2];
+    let now = [TIME_NOW; 2];
     let forms: Vec<(By, libc::c_long, Vec<&dyn Argument>, [u64; 2])> = vec![
         (By::Path, libc::SYS_utime, vec![&path, &seconds], whole([0, 0])),
         (By::Path, libc::SYS_utime, vec![&path, &0], now),
@@ -194,7 +194,7 @@ fn utimes_tells_the_times_before_and_after() {
         (By::At, libc::SYS_futimesat, vec![&dirfd, &name, &micro], in_micro),
         (By::At, libc::SYS_utimensat, vec![&dirfd, &name, &nano, &0], in_nano),
         (By::At, libc::SYS_utimensat, vec![&dirfd, &name, &0, &0], now),
-        (By::At, libc::SYS_utimensat, vec![&dirfd, &name, &special, &0], [TIME_NOW as u64, TIME_OMIT as u64]),
+        (By::At, libc::SYS_utimensat, vec![&dirfd, &name, &special, &0], [TIME_NOW, TIME_OMIT]),
     ];
     for (by, number, arguments, times) in forms {
         let before = stat(place.path());

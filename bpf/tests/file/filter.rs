@@ -19,7 +19,7 @@ const KEEP_NONE: u32 = 2;
 const OPEN_READ_ONLY: u32 = 1 << 31;
 
 pub(crate) fn set_filter(skeleton: &CwsSkel<'_>, kind: Kind, keep: u32, open_flags: u32) {
-    let value = [keep.to_ne_bytes(), open_flags.to_ne_bytes()].concat();
+    let value = [&keep.to_ne_bytes()[..], &open_flags.to_ne_bytes(), &[0; 32]].concat();
     skeleton.maps.filters.update(&kind.number().to_ne_bytes(), &value, MapFlags::ANY).unwrap();
 }
 
@@ -103,6 +103,35 @@ fn opens_are_kept_by_name_or_by_flags() {
 
     let nothing = |skeleton: &CwsSkel<'_>| set_filter(skeleton, Kind::Open, KEEP_NONE, 0);
     assert!(watch(&OPEN, nothing, || opens(O_RDONLY)).is_empty());
+}
+
+#[test]
+fn lengths_that_no_wanted_name_has_are_held_back_at_once() {
+    if !ready() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["six666", "seven77"] {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    let seen = watch(
+        &OPEN,
+        |skeleton| {
+            want_name(skeleton, Kind::Open, "six666");
+            want_name(skeleton, Kind::Open, "seven77");
+            let absent = [1_u64 << 7, 0, 0, 0].map(u64::to_ne_bytes).concat();
+            let value = [&KEEP_MATCHING.to_ne_bytes()[..], &0_u32.to_ne_bytes(), &absent].concat();
+            skeleton.maps.filters.update(&Kind::Open.number().to_ne_bytes(), &value, MapFlags::ANY).unwrap();
+        },
+        || {
+            for name in ["six666", "seven77"] {
+                open(&directory.path().join(name), O_RDONLY);
+            }
+        },
+    );
+    assert_eq!(seen.len(), 1);
+    let body: open_body = seen[0].record().body();
+    assert!(text(&seen[0].record(), body.file.path).ends_with("/six666"));
 }
 
 #[test]
