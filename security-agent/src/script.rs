@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proto::wire::layout::{
     CHUNK_ARGS, EXEC_FLAG_ARGS_CHUNKED, FILE_FLAG_VALID, RECORD_FLAG_SYNTHETIC, TASK_FLAG_NO_EXEC,
-    cgroup_attach_body, exec_body, exec_chunk_body, exit_body, file_info, fork_body, record_header,
-    setuid_body, span, task_context,
+    cgroup_attach_body, exec_body, exec_chunk_body, exit_body, file_call, file_info, fork_body, open_body,
+    record_header, setuid_body, span, task_context,
 };
 use proto::wire::{Kind, RecordBuilder};
 
@@ -125,6 +125,20 @@ impl Machine {
             }
         }
         self.records.push(exec_record(header, task, flags));
+    }
+
+    /// `pid` opens `path` with `flags`.
+    pub(crate) fn open(&mut self, pid: u32, path: &str, flags: u32) {
+        self.now += 1_000;
+        let header = self.header();
+        let task = self.tasks.get(&pid).expect("a living process");
+        let mut builder = RecordBuilder::new(Kind::Open);
+        let path = builder.push(path.as_bytes());
+        let file =
+            file_info { inode: 9, mode: 0o100_640, flags: FILE_FLAG_VALID, path, ..file_info::default() };
+        let call = file_call { retval: 3, path, ..file_call::default() };
+        let body = open_body { call, file, flags, ..open_body::default() };
+        self.records.push(builder.finish(header, &task.context, &body));
     }
 
     /// `pid` ends with exit status `code`. Its children become those of pid 1.

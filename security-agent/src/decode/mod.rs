@@ -9,6 +9,7 @@ mod chunks;
 mod context;
 mod exec;
 mod file;
+mod files;
 mod fork;
 
 use proto::wire::layout::{
@@ -73,6 +74,8 @@ pub enum Payload<'r> {
     Capset(capset_body),
     /// A task moved to another control group.
     CgroupAttach(CgroupAttach<'r>),
+    /// Something happened to a file.
+    File(Box<model::Payload>),
 }
 
 /// Decodes records one after the other; remembers the pieces of arguments that precede an exec.
@@ -106,8 +109,7 @@ impl Decoder {
             Kind::Setgid => Payload::Setgid(record.body()),
             Kind::Capset => Payload::Capset(record.body()),
             Kind::CgroupAttach => Payload::CgroupAttach(cgroup::cgroup_attach(record)),
-            // A kind that the layout has and the agent does not evaluate yet.
-            _ => return None,
+            _ => Payload::File(Box::new(files::payload(record, users)?)),
         };
         let flag = |bit: u32| u32::from(header.flags) & bit != 0;
         Some(Decoded {

@@ -5,8 +5,8 @@ use model::{Payload as ModelPayload, payload};
 use crate::decode::Payload;
 use crate::resolve::users::Users;
 
-/// What rules see of what happened.
-pub(super) fn payload(decoded: &Payload<'_>, users: &Users) -> ModelPayload {
+/// What rules see of what happened; what is made for them already is taken out.
+pub(super) fn payload(decoded: &mut Payload<'_>, users: &Users) -> ModelPayload {
     match decoded {
         Payload::Exec(exec) => ModelPayload::Exec(payload::Exec {
             syscall_path: exec.filename.into(),
@@ -33,6 +33,7 @@ pub(super) fn payload(decoded: &Payload<'_>, users: &Users) -> ModelPayload {
             cap_effective: change.cap_effective,
             cap_permitted: change.cap_permitted,
         }),
+        Payload::File(event) => std::mem::replace(&mut **event, ModelPayload::Fork(payload::Fork {})),
         Payload::Fork(_) | Payload::CgroupAttach(_) => ModelPayload::Fork(payload::Fork {}),
     }
 }

@@ -267,7 +267,7 @@ impl Pipeline {
         let Some(applied) = self.tree.apply(decoded, resolve) else { return };
         // Forks have no rules; what a snapshot has told already was evaluated then.
         if !applied.known && !matches!(decoded.payload, Payload::Fork(_) | Payload::CgroupAttach(_)) {
-            let payload = event::payload(&decoded.payload, &self.users);
+            let payload = event::payload(&mut decoded.payload, &self.users);
             self.evaluate(applied, payload, decoded.asynchronous, false);
         }
         if let Some(key) = ended {

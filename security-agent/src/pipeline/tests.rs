@@ -27,8 +27,8 @@ rules:
     expression: exit.code == 3
   - id: init
     expression: exec.file.path == "/sbin/init"
-  - id: opened
-    expression: open.file.path == "/etc/shadow"
+  - id: resolved
+    expression: dns.question.name == "example.com"
 "#;
 
 fn config() -> Config {
@@ -222,8 +222,8 @@ fn rules_that_need_what_cannot_be_seen_are_skipped_with_the_reason() {
     let reports = fed.reports();
     assert_eq!(reports[0]["evt"]["name"], "ruleset_loaded");
     let rules = reports[0]["policies"][0]["rules"].as_array().unwrap();
-    let opened = rules.iter().find(|rule| rule["id"] == "opened").unwrap();
-    assert_eq!((&opened["status"], &opened["filter_type"]), (&json!("filtered"), &json!("event_type")));
+    let resolved = rules.iter().find(|rule| rule["id"] == "resolved").unwrap();
+    assert_eq!((&resolved["status"], &resolved["filter_type"]), (&json!("filtered"), &json!("event_type")));
     assert_eq!(fed.pipeline.wanted_kinds(), [proto::wire::layout::KIND_SETUID]);
 }
 
@@ -248,6 +248,28 @@ rules:
     machine.exec(1, "/bin/b", &["b"]);
     fed.feed(&mut machine, false, Vec::new());
     assert_eq!(fed.rule_ids(), ["ruleset_loaded", "first", "ruleset_loaded", "second"]);
+}
+
+#[test]
+fn what_happens_to_a_file_is_matched_and_reported() {
+    let policy = r#"
+rules:
+  - id: shadow
+    expression: open.file.path == "/etc/shadow" && open.flags & O_WRONLY > 0 && process.file.name == "a"
+"#;
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(policy);
+    assert_eq!(fed.pipeline.wanted_kinds(), [proto::wire::layout::KIND_OPEN]);
+    fed.begin(&mut machine, "boot");
+    machine.exec(1, "/bin/a", &["a"]);
+    machine.open(1, "/etc/shadow", 0);
+    machine.open(1, "/etc/passwd", 1);
+    machine.open(1, "/etc/shadow", 1);
+    fed.feed(&mut machine, false, Vec::new());
+    let reports = fed.reports();
+    assert_eq!(reports.len(), 2, "{reports:#?}");
+    assert_eq!(reports[1]["file"]["path"], "/etc/shadow");
+    assert_eq!(reports[1]["process"]["executable"]["path"], "/bin/a");
 }
 
 #[test]

@@ -169,7 +169,11 @@ impl ProcessTree {
                 credentials.cap_effective = change.old_cap_effective;
                 credentials.cap_permitted = change.old_cap_permitted;
             }
-            Payload::Fork(_) | Payload::Exec(_) | Payload::Exit(_) | Payload::CgroupAttach(_) => {}
+            Payload::Fork(_)
+            | Payload::Exec(_)
+            | Payload::Exit(_)
+            | Payload::CgroupAttach(_)
+            | Payload::File(_) => {}
         }
         applied
     }
@@ -184,7 +188,7 @@ impl ProcessTree {
     }
 
     /// A process did something: its entry takes over what the record says about it.
-    fn act(&mut self, decoded: &Decoded<'_>, resolve: Resolve<'_>) -> Applied {
+    pub(super) fn act(&mut self, decoded: &Decoded<'_>, resolve: Resolve<'_>) -> Applied {
         self.act_with_path(decoded, b"", resolve)
     }
 

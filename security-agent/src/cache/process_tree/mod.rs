@@ -159,6 +159,7 @@ impl ProcessTree {
                 self.change_credentials(decoded, resolve)
             }
             Payload::CgroupAttach(attach) => self.move_to_cgroup(decoded, attach.cgroup_path, resolve),
+            Payload::File(_) => self.act(decoded, resolve),
         };
         self.stay_within_limits();
         Some(applied)
