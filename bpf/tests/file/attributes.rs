@@ -186,17 +186,17 @@ fn utimes_tells_the_times_before_and_after() {
     let in_micro = whole([250_000_000, 500_000_000]);
     let in_nano = whole([250_000_001, 500_000_001]);
     let now = [TIME_NOW; 2];
-    let forms: Vec<(By, libc::c_long, Vec<&dyn Argument>, [u64; 2])> = vec![
-        (By::Path, libc::SYS_utime, vec![&path, &seconds], whole([0, 0])),
-        (By::Path, libc::SYS_utime, vec![&path, &0], now),
-        (By::Link, libc::SYS_utimes, vec![&link, &micro], in_micro),
-        (By::Path, libc::SYS_utimes, vec![&path, &0], now),
-        (By::At, libc::SYS_futimesat, vec![&dirfd, &name, &micro], in_micro),
-        (By::At, libc::SYS_utimensat, vec![&dirfd, &name, &nano, &0], in_nano),
-        (By::At, libc::SYS_utimensat, vec![&dirfd, &name, &0, &0], now),
-        (By::At, libc::SYS_utimensat, vec![&dirfd, &name, &special, &0], [TIME_NOW, TIME_OMIT]),
+    let forms: Vec<(Form<'_>, [u64; 2])> = vec![
+        ((By::Path, libc::SYS_utime, vec![&path, &seconds]), whole([0, 0])),
+        ((By::Path, libc::SYS_utime, vec![&path, &0]), now),
+        ((By::Link, libc::SYS_utimes, vec![&link, &micro]), in_micro),
+        ((By::Path, libc::SYS_utimes, vec![&path, &0]), now),
+        ((By::At, libc::SYS_futimesat, vec![&dirfd, &name, &micro]), in_micro),
+        ((By::At, libc::SYS_utimensat, vec![&dirfd, &name, &nano, &0]), in_nano),
+        ((By::At, libc::SYS_utimensat, vec![&dirfd, &name, &0, &0]), now),
+        ((By::At, libc::SYS_utimensat, vec![&dirfd, &name, &special, &0]), [TIME_NOW, TIME_OMIT]),
     ];
-    for (by, number, arguments, times) in forms {
+    for ((by, number, arguments), times) in forms {
         let before = stat(place.path());
         let seen = UTIMES.watch_one(Kind::Utimes, || assert_eq!(call(number, &arguments), 0));
         let body: utimes_body = seen.record().body();

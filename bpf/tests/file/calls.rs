@@ -171,3 +171,22 @@ pub(crate) fn ready() -> bool {
     }
     true
 }
+
+/// The table of calls in the C sources names them all: those with a number on x86-64 have a tracepoint of their name.
+#[test]
+fn the_families_have_all_calls() {
+    let table = include_str!("../../include/file_calls.h");
+    let rows = table.split("CALL(").skip(1).filter_map(|row| {
+        let (name, numbers) = row.split_once(')')?.0.split_once(',')?;
+        (numbers.split(',').next()?.trim().parse::<u32>().is_ok()).then(|| name.to_lowercase())
+    });
+    let mut declared: Vec<_> = rows.collect();
+    let families =
+        [OPEN, MKDIR, REMOVE, RENAME, LINK, CHDIR, CHMOD, CHOWN, UTIMES, XATTR, MOUNT, UMOUNT, SPLICE];
+    let mut watched: Vec<_> =
+        families.iter().flat_map(|family| family.calls).map(|&call| call.to_owned()).collect();
+    declared.sort();
+    watched.sort();
+    assert!(declared.len() > 40, "{declared:?}");
+    assert_eq!(declared, watched);
+}
