@@ -48,10 +48,11 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     privileges::check()?;
     privileges::raise_limits();
     let host = HostPaths::detect(&Environment::of_this_process());
-    let watcher = run::watcher(&settings, &host)?;
-    let all: Vec<u32> = Kind::ALL.iter().map(|kind| kind.number()).collect();
+    // All in one load: each refusal costs another.
+    let all = Kind::ALL.iter().copied().collect();
+    let watcher = run::watcher(&settings, &host, &all)?;
     watcher.attach();
-    watcher.configure(&all);
+    watcher.configure(&all.iter().map(|kind| kind.number()).collect::<Vec<_>>());
     let events = args.events.map(|duration| count_events(&watcher, duration)).transpose()?;
     let report = Report {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
@@ -71,7 +72,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 fn count_events(watcher: &Watcher, duration: Duration) -> anyhow::Result<Counts> {
     let counts = Arc::new(Mutex::new(Counts::new()));
     let sink = Arc::clone(&counts);
-    let mut source = RingSource::new(watcher.loaded(), move |bytes| {
+    let mut source = RingSource::new(watcher.maps(), move |bytes| {
         let name = Record::parse(bytes).map_or("bad", |record| record.kind().name());
         *sink.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     })?;
@@ -118,11 +119,12 @@ impl Report {
             }
         }
         let lost: Vec<_> = self.unavailable().map(|seen| seen.name.as_str()).collect();
-        if lost.is_empty() {
-            text.push_str("\nAll events can be watched.\n");
-        } else {
-            // Writing to a String does not fail.
-            let _ = writeln!(text, "\nCan't be watched here: {}.", lost.join(", "));
+        let partial = self.observations.iter().filter(|seen| seen.state() == State::Partial).count();
+        let full = self.observations.len().saturating_sub(partial + lost.len());
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "\nCan be watched: {full} in full, {partial} in part, {} not.", lost.len());
+        if !lost.is_empty() {
+            let _ = writeln!(text, "Can't be watched here: {}.", lost.join(", "));
         }
         text
     }
@@ -197,10 +199,19 @@ mod tests {
         let expected = format!(
             "system-probe {VERSION} on Linux 1.2.3\n\nThis kernel\n  yes  btf                 detail\n  \
              no   kprobe              detail\n\nHow it is watched\n  unavailable  process.exec      a, b and 1 more\n\
-             {}because\n\nEvents\n  exec              3\n\nCan't be watched here: process.exec.\n",
+             {}because\n\nEvents\n  exec              3\n\nCan be watched: 0 in full, 0 in part, 1 not.\n\
+             Can't be watched here: process.exec.\n",
             " ".repeat(15)
         );
         assert_eq!(report(State::Unavailable).to_text(), expected);
+    }
+
+    #[test]
+    fn what_is_watched_in_part_is_not_called_watched() {
+        let last = |state| report(state).to_text().lines().last().unwrap().to_owned();
+        assert_eq!(last(State::Partial), "Can be watched: 0 in full, 1 in part, 0 not.");
+        assert_eq!(last(State::Active), "Can be watched: 1 in full, 0 in part, 0 not.");
+        assert_eq!(last(State::Idle), "Can be watched: 1 in full, 0 in part, 0 not.");
     }
 
     #[test]

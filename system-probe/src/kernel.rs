@@ -6,7 +6,8 @@ use proto::v1;
 
 use crate::snapshot::Snapshot;
 
-/// What the service asks of the kernel side. All of these may block for some milliseconds.
+/// What the service asks of the kernel side. All of these may block: [`Kernel::configure`] for seconds, when it has to
+/// load programs, and then all that ask about them meanwhile, but not [`Kernel::snapshot`].
 pub(crate) trait Kernel: std::fmt::Debug + Send + Sync {
     /// Attaches the programs of process lifecycle and those of the kinds that were asked for. What is attached stays.
     fn attach(&self);
@@ -14,8 +15,8 @@ pub(crate) trait Kernel: std::fmt::Debug + Send + Sync {
     /// Detaches all programs: nobody is there to tell.
     fn detach(&self);
 
-    /// Which kinds rules need, beyond process lifecycle; attaches and detaches as needed. Gives those that can't
-    /// be watched, or only in part.
+    /// Which kinds rules need, beyond process lifecycle; loads, attaches and detaches as needed, and returns when that is
+    /// done. Gives those that can't be watched, or only in part.
     fn configure(&self, kinds: &[u32]) -> Vec<v1::Degraded>;
 
     /// What was found out about this kernel.

@@ -1,11 +1,13 @@
 //! `system-probe run`: wiring, from start to end.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use proto::wire::Kind;
 use settings::Enablement;
 use settings::Environment;
 use settings::HostPaths;
@@ -21,8 +23,8 @@ use crate::facts::Symbols;
 use crate::identity;
 use crate::identity::User;
 use crate::kernel::Kernel;
-use crate::loader::Loaded;
 use crate::loader::Options;
+use crate::loader::Programs;
 use crate::loader::RingSource;
 use crate::loader::Watcher;
 use crate::logging;
@@ -83,7 +85,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     privileges::raise_limits();
 
     let host = HostPaths::detect(&Environment::of_this_process());
-    let watcher = Arc::new(watcher(&settings, &host)?);
+    let watcher = Arc::new(watcher(&settings, &host, &BTreeSet::new())?);
     let agent = agent_user(&settings, &host);
     let socket = Socket::create(&settings.link.socket, agent)?;
     // Before any thread starts: they all inherit it.
@@ -99,7 +101,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         chunk_records: limits.records,
     }));
     let sink = Arc::clone(&queue);
-    let source = RingSource::new(watcher.loaded(), move |bytes| ring::accept(&sink, bytes))?;
+    let source = RingSource::new(watcher.maps(), move |bytes| ring::accept(&sink, bytes))?;
     let reader =
         Reader::start(Box::new(source), Arc::clone(&queue)).context("cannot start the ring reader")?;
 
@@ -135,8 +137,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Facts, plan, programs in the kernel.
-pub(crate) fn watcher(settings: &ProbeSettings, host: &HostPaths) -> anyhow::Result<Watcher> {
+/// Facts, plan, programs in the kernel: those that are always needed, and those of `kinds`. The others are loaded when
+/// a rule needs them.
+pub(crate) fn watcher(
+    settings: &ProbeSettings,
+    host: &HostPaths,
+    kinds: &BTreeSet<Kind>,
+) -> anyhow::Result<Watcher> {
     let facts = Facts::probe(&host.proc);
     for (fact, missing) in facts.missing() {
         tracing::debug!(fact, missing, "not on this kernel");
@@ -154,8 +161,9 @@ pub(crate) fn watcher(settings: &ProbeSettings, host: &HostPaths) -> anyhow::Res
         deferred_release: symbols.deferred_release().unwrap_or_default(),
         own_pid: std::process::id(),
     };
-    let loaded = Loaded::load(&plan, options)?;
-    let watcher = Watcher::new(facts, plan, loaded, &host.proc);
+    let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
+    let programs = Programs::load(first, options)?;
+    let watcher = Watcher::new(facts, plan, programs, &host.proc)?;
     for observation in watcher.observations() {
         if observation.state() == proto::v1::observation::State::Unavailable {
             tracing::warn!(observation = observation.name, reason = observation.reason, "cannot be watched");

@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use proto::v1;
+use proto::v1::observation::State;
 use proto::v1::probe_client::ProbeClient;
 use proto::wire::Kind;
 use proto::wire::RECORD_LAYOUT_HASH;
@@ -298,6 +299,47 @@ async fn kinds_are_watched_while_they_are_needed() {
     let child = change();
     let live = stream.live_until(|live| has_ended(child, live)).await;
     assert!(!kinds_of(child, &live).contains(&Kind::Setuid), "not needed any more");
+}
+
+/// The programs of each are loaded when they are asked for, after privileges were given up, and write to the ring that
+/// was there from the start.
+#[tokio::test]
+async fn kinds_that_are_asked_for_later_arrive_in_the_same_stream() {
+    if !is_root() {
+        return;
+    }
+    let probe = Probe::start();
+    let mut client = probe.client().await;
+    let mut stream = probe.subscribe().await;
+    stream.snapshot().await;
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().display();
+    for wanted in [&[Kind::Mkdir][..], &[Kind::Mkdir, Kind::Rename], &[Kind::Setuid], &[Kind::Mkdir]] {
+        let kinds = wanted.iter().map(|kind| kind.number()).collect();
+        client.configure(v1::ConfigureRequest { kinds }).await.unwrap();
+        let status = client.status(v1::StatusRequest {}).await.unwrap().into_inner();
+        for observation in &status.observations {
+            let needed = wanted.iter().any(|kind| observation.kinds.contains(&kind.number()));
+            if needed && observation.state() == State::Unavailable {
+                return println!("skipped: {}: {}", observation.name, observation.reason);
+            }
+            assert!(!needed || observation.state() != State::Idle, "{observation:?}");
+        }
+        let script = format!(
+            "mkdir {place}/a; mv {place}/a {place}/b; rmdir {place}/b; exec setpriv --reuid 12345 true"
+        );
+        let mut shell = Command::new("/bin/sh");
+        let marker = run(shell.arg("-c").arg(script));
+        let live = stream.live_until(|live| has_ended(marker, live)).await;
+        let seen = |kind: Kind| {
+            records(&live).any(|record| {
+                record.kind() == kind && [record.context().pid, record.context().ppid].contains(&marker)
+            })
+        };
+        for kind in wanted {
+            assert!(seen(*kind), "{kind:?} of {wanted:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,20 @@
-//! Puts the plan into the kernel: loads the object with the planned programs, attaches and detaches them.
+//! Puts the plan into the kernel: loads the planned programs when they are first needed, attaches and detaches them.
+//!
+//! The object is loaded once at the start, with the programs that are always needed, and again with only those that
+//! a rule needs for the first time. All these instances share the maps of the first. What was loaded stays: loading
+//! is what takes long, and a kind that was needed will be needed again.
 //!
 //! A program that the kernel refuses fails alone: it is left out, and the rest is loaded.
 
-mod object;
+mod detacher;
+mod instance;
+mod maps;
+mod programs;
 mod ring_source;
 mod watcher;
 
-pub(crate) use self::object::Loaded;
-pub(crate) use self::object::Options;
+pub(crate) use self::instance::Options;
+pub(crate) use self::maps::Maps;
+pub(crate) use self::programs::Programs;
 pub(crate) use self::ring_source::RingSource;
 pub(crate) use self::watcher::Watcher;

@@ -9,7 +9,7 @@ use libbpf_rs::MapHandle;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
 
-use super::Loaded;
+use super::Maps;
 use crate::ring::Source;
 
 /// The maps `events` and `losses`.
@@ -23,15 +23,15 @@ pub(crate) struct RingSource {
 
 impl RingSource {
     /// Gives every record to `sink`, on the thread that polls.
-    pub(crate) fn new(loaded: &Loaded, mut sink: impl FnMut(&[u8]) + Send + 'static) -> anyhow::Result<Self> {
-        let events = loaded.events()?;
+    pub(crate) fn new(maps: &Maps, mut sink: impl FnMut(&[u8]) + Send + 'static) -> anyhow::Result<Self> {
+        let events = maps.events()?;
         let mut builder = RingBufferBuilder::new();
         builder.add(&events, move |bytes| {
             sink(bytes);
             0
         })?;
         let ring = builder.build()?;
-        Ok(Self { ring, losses: loaded.losses()?, _events: events })
+        Ok(Self { ring, losses: maps.losses()?, _events: events })
     }
 }
 

@@ -17,9 +17,12 @@ use proto::v1;
 use proto::v1::observation::State;
 use proto::wire::Kind;
 
-use super::Loaded;
+use super::Maps;
+use super::Programs;
+use super::detacher::Detacher;
 use crate::facts::Facts;
 use crate::kernel::Kernel;
+use crate::memory;
 use crate::plan::Attached;
 use crate::plan::Hook;
 use crate::plan::Plan;
@@ -37,15 +40,18 @@ use crate::tracefs::Tracefs;
 pub(crate) struct Watcher {
     facts: Facts,
     plan: Plan,
-    loaded: Loaded,
+    maps: Maps,
     /// None where no program needs it, or where there is none.
     tracefs: Option<Tracefs>,
     snapshot: Arc<dyn Snapshot>,
+    detacher: Detacher,
     attachments: Mutex<Attachments>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Attachments {
+    /// Loaded so far.
+    programs: Programs,
     /// There is a subscriber.
     active: bool,
     /// Kinds that its rules need.
@@ -59,20 +65,49 @@ struct Attachments {
 }
 
 impl Watcher {
-    /// Nothing is attached yet, except what costs nothing until it is read.
-    pub(crate) fn new(facts: Facts, plan: Plan, loaded: Loaded, proc: &Path) -> Self {
+    /// Nothing is attached yet, except what costs nothing until it is read. `programs` are those to start with.
+    ///
+    /// # Errors
+    ///
+    /// If the maps can't be used.
+    pub(crate) fn new(facts: Facts, plan: Plan, programs: Programs, proc: &Path) -> anyhow::Result<Self> {
         let needs_tracefs = plan.programs().any(|program| matches!(program.hook, Hook::Syscall(_)));
         let tracefs = needs_tracefs
             .then(Tracefs::open)
             .and_then(|tracefs| tracefs.inspect_err(|error| tracing::warn!(%error, "no tracefs")).ok());
-        let mut attachments = Attachments::default();
-        let snapshot = snapshot(&plan, &loaded, proc, &mut attachments.failures);
-        Self { facts, plan, loaded, tracefs, snapshot, attachments: Mutex::new(attachments) }
+        let maps = programs.maps()?;
+        let mut failures = BTreeMap::new();
+        let snapshot = snapshot(&plan, &programs, proc, &mut failures);
+        let attachments = Attachments {
+            programs,
+            active: false,
+            wanted: BTreeSet::new(),
+            links: BTreeMap::new(),
+            failures,
+            absent: BTreeSet::new(),
+        };
+        Ok(Self {
+            facts,
+            plan,
+            maps,
+            tracefs,
+            snapshot,
+            detacher: Detacher::new(),
+            attachments: Mutex::new(attachments),
+        })
     }
 
-    /// The object in the kernel.
-    pub(crate) fn loaded(&self) -> &Loaded {
-        &self.loaded
+    /// What the programs share with this process.
+    pub(crate) fn maps(&self) -> &Maps {
+        &self.maps
+    }
+
+    /// Loads what is needed and is not loaded.
+    fn load(&self, attachments: &mut Attachments) {
+        let needed = self.plan.programs_for(&attachments.wanted).map(|program| program.name).collect();
+        if attachments.programs.add(needed) {
+            memory::give_back();
+        }
     }
 
     /// Attaches what is needed and is not attached, detaches what is attached and not needed.
@@ -85,12 +120,20 @@ impl Watcher {
         self.choose_kinds(&attachments.wanted);
         let unneeded: Vec<_> =
             attachments.links.keys().copied().filter(|program| !needed.contains(program)).collect();
-        release(unneeded.iter().filter_map(|program| attachments.links.remove(program)).collect());
+        let unneeded = unneeded.into_iter();
+        self.detacher
+            .detach(unneeded.filter_map(|program| Some((program, attachments.links.remove(&program)?))));
         for program in needed {
             if attachments.links.contains_key(&program) || attachments.absent.contains(&program) {
                 continue;
             }
-            match self.loaded.attach(&program, |found| self.attach_to(program.hook, found)) {
+            let attached = match self.detacher.take_back(&program) {
+                Some(link) => Ok(link),
+                None => {
+                    attachments.programs.attach(program.name, |found| self.attach_to(program.hook, found))
+                }
+            };
+            match attached {
                 Ok(link) => {
                     attachments.failures.remove(&program);
                     attachments.links.insert(program, link);
@@ -117,7 +160,7 @@ impl Watcher {
             .iter()
             .filter(|planned| planned.observation.attached == Attached::OnDemand);
         for kind in on_demand.flat_map(|planned| planned.observation.kinds) {
-            if let Err(error) = self.loaded.keep_kind(*kind, wanted.contains(kind)) {
+            if let Err(error) = self.maps.keep_kind(*kind, wanted.contains(kind)) {
                 // They are then sent, and nobody needs them.
                 tracing::warn!(kind = kind.name(), %error, "cannot filter in the kernel");
             }
@@ -148,7 +191,7 @@ impl Watcher {
             programs.iter().filter(|program| !attachments.absent.contains(program)).collect();
         let failed = present.iter().filter_map(|program| {
             let attach = attachments.failures.get(program).map(String::as_str);
-            let reason = self.loaded.refusal(program.name).or(attach)?;
+            let reason = attachments.programs.refusal(program.name).or(attach)?;
             Some((program.hook, format!("{}: {reason}", program.name)))
         });
         let failures: BTreeMap<_, _> = failed.collect();
@@ -166,19 +209,6 @@ impl Watcher {
             },
             reason: reasons.chain(failures.into_values()).collect::<Vec<_>>().join("; "),
         }
-    }
-}
-
-/// Detaches programs. On a thread of its own, because the kernel waits for all CPUs when a perf event on a tracepoint
-/// goes: some 70 ms for each.
-fn release(links: Vec<Link>) {
-    if links.is_empty() {
-        return;
-    }
-    let started = std::thread::Builder::new().name("detach".to_owned()).spawn(move || drop(links));
-    if let Err(error) = started {
-        // The links went with the closure: they were dropped here.
-        tracing::debug!(%error, "no thread to detach on");
     }
 }
 
@@ -215,7 +245,7 @@ fn state(planned: &Planned, health: &Health, watched: bool) -> State {
 /// The snapshot of the plan: by the iterator if that can be attached, else from `/proc`.
 fn snapshot(
     plan: &Plan,
-    loaded: &Loaded,
+    programs: &Programs,
     proc: &Path,
     failures: &mut BTreeMap<Program, String>,
 ) -> Arc<dyn Snapshot> {
@@ -223,7 +253,7 @@ fn snapshot(
     if !plan.programs().any(|program| *program == SNAPSHOT) {
         return Arc::new(second);
     }
-    match loaded.attach(&SNAPSHOT, |program| program.attach().context("cannot attach")) {
+    match programs.attach(SNAPSHOT.name, |program| program.attach().context("cannot attach")) {
         Ok(link) => Arc::new(WithFallback { first: IteratorSnapshot::new(link, proc.to_owned()), second }),
         Err(error) => {
             failures.insert(SNAPSHOT, format!("{error:#}"));
@@ -236,6 +266,8 @@ impl Kernel for Watcher {
     fn attach(&self) {
         let mut attachments = self.lock();
         attachments.active = true;
+        // Again, if that failed when it was asked for.
+        self.load(&mut attachments);
         self.apply(&mut attachments);
     }
 
@@ -249,6 +281,8 @@ impl Kernel for Watcher {
         let mut attachments = self.lock();
         let known = |number: &u32| Kind::from_number(*number);
         attachments.wanted = kinds.iter().filter_map(known).collect();
+        // Whether or not somebody subscribed: the reply is to tell what the kernel refuses.
+        self.load(&mut attachments);
         self.apply(&mut attachments);
         let unknown = kinds.iter().filter(|number| known(number).is_none()).map(|number| v1::Degraded {
             kind: *number,
@@ -290,10 +324,13 @@ impl Kernel for Watcher {
     }
 
     fn ring_bytes(&self) -> u64 {
-        self.loaded.ring_bytes()
+        self.maps.ring_bytes()
     }
 
     fn snapshot(&self) -> Arc<dyn Snapshot> {
         Arc::clone(&self.snapshot)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,9 +75,18 @@ impl Plan {
         self.observations.iter().any(|planned| planned.observation.kinds.contains(&kind))
     }
 
-    /// The programs to load.
+    /// All programs that may be attached.
     pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
         self.observations.iter().flat_map(|planned| &planned.programs)
+    }
+
+    /// The programs to load at the start, when rules are known to need `kinds`: those that are attached before anybody
+    /// asks, or as soon as somebody does.
+    pub(crate) fn programs_to_start_with(&self, kinds: &BTreeSet<Kind>) -> impl Iterator<Item = &Program> {
+        let first = self.observations.iter().filter(|planned| {
+            planned.observation.attached == Attached::Idle || planned.observation.is_needed(kinds)
+        });
+        first.flat_map(|planned| &planned.programs)
     }
 
     /// The programs to attach for a subscriber whose rules need `kinds`.

@@ -123,6 +123,18 @@ fn programs_are_attached_only_for_the_kinds_that_rules_need() {
 }
 
 #[test]
+fn the_start_needs_what_is_always_watched_and_the_snapshot() {
+    let plan = Plan::new(&kernel_without(&[]), ALLOWED);
+    let names = |kinds: BTreeSet<Kind>| {
+        plan.programs_to_start_with(&kinds).map(|program| program.name).collect::<BTreeSet<_>>()
+    };
+    let always = ["on_fork", "on_exec", "on_exit", "on_cgroup_attach", "snapshot_task"];
+    assert_eq!(names(BTreeSet::new()), always.into());
+    let all = plan.programs().map(|program| program.name).collect();
+    assert_eq!(names(Kind::ALL.iter().copied().collect()), all);
+}
+
+#[test]
 fn a_program_stands_on_the_side_of_the_call_that_it_is_made_for() {
     for program in observations().flat_map(|row| row.ways).flat_map(|way| way.programs) {
         if let Hook::Syscall(tracepoint) = program.hook {

@@ -145,12 +145,14 @@ impl Probe for Service {
 
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
         let Shared { kernel, queue, started, .. } = &*self.0;
+        // While programs are loaded, this waits for them; the stream must not.
+        let observations = self.blocking(|kernel| kernel.observations()).await?;
         let counters = queue.counters();
         Ok(Response::new(v1::StatusReply {
             version: VERSION.to_owned(),
             uptime_seconds: started.elapsed().as_secs(),
             facts: kernel.facts(),
-            observations: kernel.observations(),
+            observations,
             losses: counters.losses.to_wire(),
             sent: counters.sent,
             subscribed: counters.subscribed,

@@ -13,8 +13,8 @@ use proto::wire::layout::task_context;
 use super::*;
 use crate::facts::Facts;
 use crate::kernel::Kernel as _;
-use crate::loader::Loaded;
 use crate::loader::Options;
+use crate::loader::Programs;
 use crate::loader::Watcher;
 use crate::plan::Allowed;
 use crate::plan::Plan;
@@ -47,9 +47,9 @@ fn iterator() -> Option<std::sync::Arc<dyn Snapshot>> {
         println!("skipped: no task iterator on this kernel");
         return None;
     }
-    let loaded =
-        Loaded::load(&plan, Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0 }).unwrap();
-    Some(Watcher::new(facts, plan, loaded, PROC.as_ref()).snapshot())
+    let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0 };
+    let programs = Programs::load([crate::plan::SNAPSHOT.name].into(), options).unwrap();
+    Some(Watcher::new(facts, plan, programs, PROC.as_ref()).unwrap().snapshot())
 }
 
 /// What both must say of a process, in a form that shows what differs.

@@ -1,32 +1,24 @@
-//! The BPF object in the kernel.
+//! The BPF object in the kernel, with some of its programs.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
 
 use anyhow::Context;
 use anyhow::anyhow;
 use bpf::CwsSkel;
 use bpf::CwsSkelBuilder;
 use bpf::OpenCwsSkel;
-use libbpf_rs::Link;
 use libbpf_rs::MapCore as _;
-use libbpf_rs::MapFlags;
-use libbpf_rs::MapHandle;
 use libbpf_rs::OpenObject;
 use libbpf_rs::ProgramMut;
 use libbpf_rs::skel::OpenSkel;
 use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
-use proto::wire::Kind;
 
+use super::Maps;
 use crate::libbpf_log;
-use crate::plan::Plan;
-use crate::plan::Program;
-
-/// `FILTER_KEEP_ALL` and `FILTER_KEEP_NONE` of bpf/include/filter.h.
-const FILTER_KEEP_ALL: u32 = 0;
-const FILTER_KEEP_NONE: u32 = 2;
 
 /// What is set before loading.
 #[derive(Clone, Copy, Debug)]
@@ -39,71 +31,75 @@ pub(crate) struct Options {
     pub(crate) own_pid: u32,
 }
 
-/// The object with those of the planned programs that the kernel took.
-pub(crate) struct Loaded {
-    skeleton: CwsSkel<'static>,
-    /// The others, with the kernel's reason.
-    refused: BTreeMap<String, String>,
+/// Where an instance has its maps from, constants included.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum MapSource<'a> {
+    /// They are made.
+    New(Options),
+    /// They are those of another instance.
+    Shared(&'a Instance),
 }
 
-impl std::fmt::Debug for Loaded {
+/// Opens the object with just the named programs set to be loaded.
+pub(super) type Open = fn(&BTreeSet<&str>, MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>>;
+
+/// Programs that the kernel did not take, with its reason.
+pub(super) type Refusals = BTreeMap<String, String>;
+
+/// One load of the object.
+pub(super) struct Instance {
+    skeleton: CwsSkel<'static>,
+    /// The programs that were loaded; the object has more.
+    programs: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").field("refused", &self.refused).finish_non_exhaustive()
+        f.debug_struct("Instance").field("programs", &self.programs).finish_non_exhaustive()
     }
 }
 
-impl Loaded {
-    /// Loads the planned programs; those that the kernel refuses are left out.
+impl Instance {
+    /// Loads the wanted programs, or as many as the kernel takes.
     ///
     /// # Errors
     ///
-    /// If not even the maps can be made.
-    pub(crate) fn load(plan: &Plan, options: Options) -> anyhow::Result<Self> {
-        let wanted = plan.programs().map(|program| program.name).collect();
-        let (skeleton, refused) = load_what_the_kernel_takes(wanted, |wanted| open(wanted, options))?;
-        Ok(Self { skeleton, refused })
+    /// What has nothing to do with one program.
+    pub(super) fn load(
+        wanted: BTreeSet<&str>,
+        maps: MapSource<'_>,
+        open: Open,
+    ) -> anyhow::Result<(Self, Refusals)> {
+        let mut programs: BTreeSet<_> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        let (skeleton, refused) = load_what_the_kernel_takes(wanted, |wanted| open(wanted, maps))?;
+        programs.retain(|name| !refused.contains_key(name));
+        Ok((Self { skeleton, programs }, refused))
     }
 
-    /// Why the kernel did not take a program, if it did not.
-    pub(crate) fn refusal(&self, program: &str) -> Option<&str> {
-        self.refused.get(program).map(String::as_str)
+    /// Whether a program was loaded with this instance.
+    pub(super) fn has(&self, program: &str) -> bool {
+        self.programs.contains(program)
     }
 
-    /// Calls `attach` with a loaded program.
-    pub(crate) fn attach(
-        &self,
-        program: &Program,
-        attach: impl FnOnce(&ProgramMut<'_>) -> anyhow::Result<Link>,
-    ) -> anyhow::Result<Link> {
-        if let Some(reason) = self.refusal(program.name) {
-            return Err(anyhow!("{reason}"));
-        }
-        let mut programs = self.skeleton.object().progs_mut();
-        let found = programs.find(|found| found.name() == program.name);
-        attach(&found.with_context(|| format!("the BPF object has no program {}", program.name))?)
+    /// Whether it was loaded with no program at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.programs.is_empty()
     }
 
-    /// Whether the programs send records of a kind that is watched on demand.
-    pub(crate) fn keep_kind(&self, kind: Kind, keep: bool) -> libbpf_rs::Result<()> {
-        let keep: u32 = if keep { FILTER_KEEP_ALL } else { FILTER_KEEP_NONE };
-        // struct filter: what is kept, and the ways to open that are kept when not all are.
-        let value = [keep.to_ne_bytes(), 0u32.to_ne_bytes()].concat();
-        self.skeleton.maps.filters.update(&kind.number().to_ne_bytes(), &value, MapFlags::ANY)
+    /// A program, by its name in the object.
+    pub(super) fn program(&self, name: &str) -> Option<ProgramMut<'_>> {
+        self.skeleton.object().progs_mut().find(|program| program.name() == name)
     }
 
-    /// The ring buffer, with a descriptor of its own.
-    pub(crate) fn events(&self) -> anyhow::Result<MapHandle> {
-        MapHandle::try_from(&self.skeleton.maps.events).context("cannot use the map events")
+    /// The kernel's numbers of the maps.
+    #[cfg(test)]
+    pub(super) fn map_ids(&self) -> BTreeSet<u32> {
+        self.skeleton.object().maps().map(|map| map.info().unwrap().info.id).collect()
     }
 
-    /// The counters of records that found the ring full.
-    pub(crate) fn losses(&self) -> anyhow::Result<MapHandle> {
-        MapHandle::try_from(&self.skeleton.maps.losses).context("cannot use the map losses")
-    }
-
-    /// Size of the ring buffer, bytes.
-    pub(crate) fn ring_bytes(&self) -> u64 {
-        u64::from(self.skeleton.maps.events.max_entries())
+    /// The maps, with descriptors of their own.
+    pub(super) fn maps(&self) -> anyhow::Result<Maps> {
+        Maps::of(&self.skeleton)
     }
 }
 
@@ -139,17 +135,34 @@ fn load_what_the_kernel_takes<Open: OpenSkel<'static>>(
     }
 }
 
-fn open(wanted: &BTreeSet<&str>, options: Options) -> anyhow::Result<OpenCwsSkel<'static>> {
-    // The skeleton borrows the place of the object for as long as it lives, which is as long as the process.
-    // A program that is refused costs another of these: a pointer's worth of memory.
+/// Opens the object as it is.
+pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
+    // The skeleton borrows the place of the object for as long as it lives, which is as long as the process. Each
+    // load takes another of these, a pointer's worth of memory: as many as there are programs, at most.
     let storage = Box::leak(Box::new(MaybeUninit::uninit()));
     let mut open = CwsSkelBuilder::default().open(storage).context("cannot open the BPF object")?;
     choose(open.open_object_mut(), wanted);
-    open.maps.events.set_max_entries(options.ring_bytes).context("cannot size the ring buffer")?;
-    let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
-    rodata.fput_callback = options.deferred_release;
-    rodata.own_pid = options.own_pid;
+    match maps {
+        MapSource::New(options) => {
+            open.maps.events.set_max_entries(options.ring_bytes).context("cannot size the ring buffer")?;
+            let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
+            rodata.fput_callback = options.deferred_release;
+            rodata.own_pid = options.own_pid;
+        }
+        MapSource::Shared(other) => share(open.open_object_mut(), other)?,
+    }
     Ok(open)
+}
+
+/// Has the object use all maps of another instance.
+fn share(object: &mut OpenObject, other: &Instance) -> anyhow::Result<()> {
+    for mut map in object.maps_mut() {
+        let same = other.skeleton.object().maps().find(|other| other.name() == map.name());
+        let same = same.with_context(|| format!("no map {} to share", map.name().display()))?;
+        let reused = map.reuse_fd(same.as_fd());
+        reused.with_context(|| format!("cannot share the map {}", map.name().display()))?;
+    }
+    Ok(())
 }
 
 /// Sets which programs are loaded.
