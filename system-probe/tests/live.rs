@@ -337,7 +337,7 @@ async fn kinds_that_are_asked_for_later_arrive_in_the_same_stream() {
             })
         };
         for kind in wanted {
-            assert!(seen(*kind), "{kind:?} of {wanted:?}");
+            assert!(seen(*kind), "{kind:?} of {wanted:?}; lost: {}", stream.losses);
         }
     }
 }
