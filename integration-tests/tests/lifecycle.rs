@@ -82,6 +82,7 @@ fn of_a_burst_every_process_is_seen_or_counted_as_lost() -> Result<()> {
         return Ok(());
     }
     let mut pair = Pair::start(&Setup::new().rule("burst", "exec.file.name == \"cws-burst\""))?;
+    pair.signals.keep_brief("burst");
     let program = pair.program("cws-burst")?;
     let arguments = [COUNT.to_string(), "4".to_owned(), program.display().to_string()];
     let truth = pair.trigger("spawn-burst")?.run(arguments)?;

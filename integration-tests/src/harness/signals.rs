@@ -55,6 +55,17 @@ impl Signal {
             .unwrap_or_default()
     }
 
+    /// The same with nothing but the rule, the process's arguments, and the parent's id.
+    fn brief(&self) -> Self {
+        Self(serde_json::json!({
+            "agent": { "rule_id": self.at("agent.rule_id") },
+            "process": {
+                "args": self.at("process.args"),
+                "parent": { "pid": self.at("process.parent.pid") },
+            },
+        }))
+    }
+
     /// `process.args` as text.
     #[must_use]
     pub fn args(&self) -> Vec<&str> {
@@ -69,12 +80,13 @@ pub struct Signals {
     path: PathBuf,
     read: u64,
     partial: Vec<u8>,
+    brief: Option<String>,
     all: Vec<Signal>,
 }
 
 impl Signals {
     pub(crate) fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), read: 0, partial: Vec::new(), all: Vec::new() }
+        Self { path: path.to_owned(), read: 0, partial: Vec::new(), brief: None, all: Vec::new() }
     }
 
     /// Takes in what was written since the last call.
@@ -90,15 +102,23 @@ impl Signals {
         file.seek(SeekFrom::Start(self.read))?;
         let length = file.read_to_end(&mut self.partial)?;
         self.read += u64::try_from(length)?;
-        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
-            let rest = self.partial.split_off(end + 1);
-            let line = std::mem::replace(&mut self.partial, rest);
-            let value = serde_json::from_slice(&line).with_context(|| {
-                format!("line of {}: {}", self.path.display(), String::from_utf8_lossy(&line))
+        let whole = self.partial.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let rest = self.partial.split_off(whole);
+        let lines = std::mem::replace(&mut self.partial, rest);
+        for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            let value = serde_json::from_slice(line).with_context(|| {
+                format!("line of {}: {}", self.path.display(), String::from_utf8_lossy(line))
             })?;
-            self.all.push(Signal(value));
+            let signal = Signal(value);
+            let is_brief = self.brief.as_deref().is_some_and(|rule| signal.rule() == rule);
+            self.all.push(if is_brief { signal.brief() } else { signal });
         }
         Ok(())
+    }
+
+    /// Keeps of this rule's signals only what [`Signal::brief`] keeps: tens of thousands of them fit into memory.
+    pub fn keep_brief(&mut self, rule: &str) {
+        self.brief = Some(rule.to_owned());
     }
 
     /// All signals so far.
