@@ -1,6 +1,6 @@
 //! What can be said about rules from some of an event's fields only, for filtering in the kernel.
 //!
-//! [`approvers`] gives the values that have to be let through, [`is_discarder`] tells whether the value of one field makes an event
+//! [`approvers()`] gives the values that have to be let through, [`is_discarder`] tells whether the value of one field makes an event
 //! useless. Both err on the side of letting through: an event that full evaluation matches is never dropped.
 
 mod approvers;
