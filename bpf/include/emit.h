@@ -21,8 +21,22 @@ struct {
     __type(value, __u64);
 } losses SEC(".maps");
 
-/* Where a record with a tail is put together. Tracepoints run with preemption off, and none that uses this
- * fires inside another one, so one per CPU is enough. */
+/* The probe itself: what it does is not reported. 0: report everyone. */
+const volatile __u32 own_pid = 0;
+
+/*
+ * Scratch memory is per CPU. Tracepoints run with preemption off, and none that uses it fires inside another
+ * one, so they share a slot. An iterator can be preempted in the middle of a record, by a fork or exec that
+ * would write over it; it runs in the probe's own read(2), so whatever runs there has a slot of its own.
+ */
+#define SCRATCH_SLOTS 2
+
+static __always_inline __u32 scratch__slot(void)
+{
+    return bpf_get_current_pid_tgid() >> 32 == own_pid;
+}
+
+/* Where a record with a tail is put together. */
 struct record {
     union {
         __u8 bytes[RECORD_SIZE_MAX];
@@ -55,7 +69,7 @@ struct record {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, SCRATCH_SLOTS);
     __type(key, __u32);
     __type(value, struct record);
 } record_scratch SEC(".maps");
@@ -68,9 +82,9 @@ struct {
 
 static __always_inline struct record *record__scratch(void)
 {
-    __u32 zero = 0;
+    __u32 slot = scratch__slot();
 
-    return bpf_map_lookup_elem(&record_scratch, &zero);
+    return bpf_map_lookup_elem(&record_scratch, &slot);
 }
 
 static __always_inline void losses__count(__u32 kind)

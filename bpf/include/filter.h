@@ -57,9 +57,6 @@ struct {
     __type(value, struct filter_name_kinds);
 } filter_names SEC(".maps");
 
-/* The probe itself: what it does is not reported. 0: report everyone. */
-const volatile __u32 own_pid = 0;
-
 static __always_inline __u32 filter__keeps(__u32 kind)
 {
     struct filter *filter = bpf_map_lookup_elem(&filters, &kind);

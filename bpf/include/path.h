@@ -35,16 +35,16 @@ struct path_scratch {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, SCRATCH_SLOTS);
     __type(key, __u32);
     __type(value, struct path_scratch);
 } path_scratch SEC(".maps");
 
 static __always_inline struct path_scratch *path__scratch(void)
 {
-    __u32 zero = 0;
+    __u32 slot = scratch__slot();
 
-    return bpf_map_lookup_elem(&path_scratch, &zero);
+    return bpf_map_lookup_elem(&path_scratch, &slot);
 }
 
 /* Puts `/name` in front of what is there. False when it does not fit. */
