@@ -66,6 +66,8 @@ struct Agent {
     degraded_told: Vec<Degraded>,
     captures: Vec<(capture::Writer, mpsc::Sender<Vec<u8>>)>,
     ticks: u64,
+    /// Signals that the outputs lost, as far as the pipeline knows.
+    unwritten: u64,
 }
 
 /// Runs until it is told to end by SIGTERM or SIGINT.
@@ -121,6 +123,7 @@ impl Agent {
             degraded_told: Vec::new(),
             captures: Vec::new(),
             ticks: 0,
+            unwritten: 0,
         }
     }
 
@@ -190,7 +193,9 @@ impl Agent {
             tracing::info!("the policy directory has changed");
             self.reload();
         }
+        let unwritten = self.parts.sinks.iter().map(Sink::lost).sum();
         let pipeline = &mut self.parts.pipeline;
+        pipeline.unwritten(unwritten - std::mem::replace(&mut self.unwritten, unwritten), now_ns);
         pipeline.tell_losses(now_ns);
         if self.heartbeats.is_due(self.started.elapsed()) {
             pipeline.heartbeat(now_ns);

@@ -14,8 +14,11 @@ use super::setup::{Files, MARK_RULE, Setup};
 use super::signals::{Signal, Signals};
 use super::trigger::{Trigger, ordinary_program};
 
-/// How long loading programs, the first snapshot or a reconnection may take; a busy machine needs patience.
+/// How long nothing at all may come through: loading programs, the first snapshot, a reconnection; a busy machine needs
+/// patience.
 const READY: Duration = Duration::from_secs(60);
+/// How long the agent may take to work off what has happened, as long as signals come.
+const BACKLOG: Duration = Duration::from_secs(600);
 
 /// A running system-probe and security-agent.
 #[derive(Debug)]
@@ -51,7 +54,8 @@ impl Pair {
     /// # Errors
     /// If a process ends, or nothing comes through in time.
     pub fn settle(&mut self) -> Result<()> {
-        let deadline = Instant::now() + READY;
+        let started = Instant::now();
+        let (mut last_came, mut came) = (started, self.signals.all().len());
         let first = self.marks;
         loop {
             self.marks += 1;
@@ -68,8 +72,11 @@ impl Pair {
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
-            if Instant::now() > deadline {
-                bail!("no event came through within {READY:?}\n{}", self.logs());
+            if self.signals.all().len() > came {
+                (last_came, came) = (Instant::now(), self.signals.all().len());
+            }
+            if last_came.elapsed() > READY || started.elapsed() > BACKLOG {
+                bail!("no event came through within {:?}\n{}", started.elapsed(), self.logs());
             }
         }
     }

@@ -7,6 +7,11 @@ use crate::report::own::{HEARTBEAT, LOST_EVENTS, OwnEvent};
 use crate::report::ruleset;
 
 impl Pipeline {
+    /// Takes note that `count` signals did not get through to an output, to report it with other losses.
+    pub fn unwritten(&mut self, count: u64, now_ns: u64) {
+        self.losses.unwritten(count, now_ns);
+    }
+
     /// Reports losses that were not told yet, if the last report of losses is old enough.
     pub fn tell_losses(&mut self, now_ns: u64) {
         // That nobody looked for a while is told sooner than that some records were lost.

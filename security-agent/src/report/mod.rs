@@ -18,3 +18,11 @@ pub struct Report {
     /// The same for people at a terminal, without a newline; only made if there is one.
     pub line: Option<String>,
 }
+
+impl Report {
+    /// About what it takes in memory, bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.rule_id.len() + self.json.len() + self.line.as_ref().map_or(0, String::len)
+    }
+}

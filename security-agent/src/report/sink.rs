@@ -6,8 +6,8 @@ mod file;
 mod stdout;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, sync_channel};
 use std::time::Duration;
 
 pub use file::{FileOutput, Rotation};
@@ -15,8 +15,8 @@ pub use stdout::Stdout;
 
 use super::Report;
 
-/// Reports that wait for a sink. A report has about 5 KiB.
-const QUEUE: usize = 512;
+/// Bytes of reports that wait for a sink: some 1,600 ordinary ones, which a disk that stalls for a second needs.
+const QUEUE_BYTES: usize = 8 << 20;
 /// How long a sink may take to write what it has when the agent ends.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The thread only formats and writes.
@@ -42,6 +42,8 @@ struct Counters {
     written: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
+    /// Bytes of reports that wait.
+    waiting: AtomicUsize,
 }
 
 /// How a sink fares.
@@ -61,7 +63,8 @@ pub struct SinkStatus {
 #[derive(Debug)]
 pub struct Sink {
     name: String,
-    queue: Option<SyncSender<Arc<Report>>>,
+    queue: Option<Sender<Arc<Report>>>,
+    limit: usize,
     ended: Receiver<()>,
     counters: Arc<Counters>,
 }
@@ -72,17 +75,18 @@ impl Sink {
     /// # Errors
     /// If the system gives no thread.
     pub fn start(name: impl Into<String>, output: impl Output) -> std::io::Result<Self> {
-        Self::with_queue(name.into(), output, QUEUE)
+        Self::with_limit(name.into(), output, QUEUE_BYTES)
     }
 
-    fn with_queue(name: String, mut output: impl Output, queue: usize) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel::<Arc<Report>>(queue);
+    fn with_limit(name: String, mut output: impl Output, limit: usize) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel::<Arc<Report>>();
         let (end, ended) = sync_channel(1);
         let counters = Arc::new(Counters::default());
         let (thread_counters, thread_name) = (Arc::clone(&counters), name.clone());
         std::thread::Builder::new().name("report".to_owned()).stack_size(STACK).spawn(move || {
             let mut failing = false;
             for report in receiver {
+                thread_counters.waiting.fetch_sub(report.size(), Ordering::Relaxed);
                 match output.write(&report) {
                     Ok(()) => {
                         thread_counters.written.fetch_add(1, Ordering::Relaxed);
@@ -100,16 +104,28 @@ impl Sink {
             // Nobody waits any more if this fails.
             let _nobody_waits = end.try_send(());
         })?;
-        Ok(Self { name, queue: Some(sender), ended, counters })
+        Ok(Self { name, queue: Some(sender), limit, ended, counters })
     }
 
     /// Hands a report over; never waits.
     pub fn send(&self, report: &Arc<Report>) {
         let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = queue.try_send(Arc::clone(report))
-        {
+        let size = report.size();
+        // Only this thread adds, so that what is read here can only shrink meanwhile.
+        let fits = self.counters.waiting.load(Ordering::Relaxed).saturating_add(size) <= self.limit;
+        if fits {
+            self.counters.waiting.fetch_add(size, Ordering::Relaxed);
+        }
+        if !fits || queue.send(Arc::clone(report)).is_err() {
             self.counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Reports that did not get through since the start: they did not fit into the queue or could not be written.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        get(&self.counters.dropped).saturating_add(get(&self.counters.failed))
     }
 
     /// How it fares.
@@ -152,22 +168,24 @@ mod tests {
     }
 
     fn report(id: usize) -> Arc<Report> {
-        Arc::new(Report { rule_id: id.to_string(), json: String::new(), line: None })
+        Arc::new(Report { rule_id: format!("{id:02}"), json: String::new(), line: None })
     }
 
     #[test]
     fn a_sink_that_stalls_or_fails_counts_and_goes_on() {
         let (go, gate) = mpsc::channel();
         let (write, written) = mpsc::channel();
-        let sink = Sink::with_queue("slow".into(), Slow(gate, write), 4).unwrap();
+        let size = report(0).size();
+        let sink = Sink::with_limit("slow".into(), Slow(gate, write), 4 * size + 1).unwrap();
         for id in 0..100 {
             sink.send(&report(id));
         }
         let dropped = sink.status().dropped;
         assert!((95..=96).contains(&dropped), "{dropped}");
+        assert_eq!(sink.lost(), dropped);
         go.send("fail").unwrap();
         go.send("go").unwrap();
-        assert_eq!(written.recv().unwrap(), "1");
+        assert_eq!(written.recv().unwrap(), "01");
         drop(go);
         let counters = Arc::clone(&sink.counters);
         sink.close();

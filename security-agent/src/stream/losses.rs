@@ -6,6 +6,9 @@ use proto::v1::{Batch, Loss, loss::Reason};
 use proto::wire::Kind;
 use serde_json::{Map, Value as Json, json};
 
+/// What counts of lost signals are named, where those of lost records have the kind of event.
+const SIGNAL: &str = "signal";
+
 /// Why records are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LossReason {
@@ -21,17 +24,20 @@ pub enum LossReason {
     Unexplained,
     /// The agent could not decode what it received.
     Undecodable,
+    /// A signal could not be written to an output, or did not fit into its queue.
+    Output,
 }
 
 impl LossReason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RingFull,
         Self::BadRecord,
         Self::QueueFull,
         Self::NoSubscriber,
         Self::Unexplained,
         Self::Undecodable,
+        Self::Output,
     ];
 
     /// The name in events, status and metrics.
@@ -44,6 +50,7 @@ impl LossReason {
             Self::NoSubscriber => "no_subscriber",
             Self::Unexplained => "unexplained",
             Self::Undecodable => "undecodable",
+            Self::Output => "output",
         }
     }
 
@@ -71,8 +78,12 @@ pub struct Counts(BTreeMap<(LossReason, &'static str), u64>);
 impl Counts {
     /// Counts `count` lost records.
     pub fn add(&mut self, reason: LossReason, kind: u32, count: u64) {
+        self.add_named(reason, kind_name(kind), count);
+    }
+
+    fn add_named(&mut self, reason: LossReason, name: &'static str, count: u64) {
         if count > 0 {
-            let slot = self.0.entry((reason, kind_name(kind))).or_default();
+            let slot = self.0.entry((reason, name)).or_default();
             *slot = slot.saturating_add(count);
         }
     }
@@ -198,6 +209,13 @@ impl LossTracker {
         self.add(&counts, now_ns);
     }
 
+    /// `count` signals did not get through to an output.
+    pub fn unwritten(&mut self, count: u64, now_ns: u64) {
+        let mut counts = Counts::default();
+        counts.add_named(LossReason::Output, SIGNAL, count);
+        self.add(&counts, now_ns);
+    }
+
     /// Whether the connection was lost and that was not told yet.
     #[must_use]
     pub fn is_disconnection_pending(&self) -> bool {
@@ -298,6 +316,19 @@ mod tests {
         tracker.batch(&batch(14, 1, &[(Reason::NoSubscriber, KIND_EXEC, 4)]), 200);
         assert!(!tracker.take_lifecycle_lost());
         assert_eq!(tracker.take().unwrap().from_ns, 0, "since when is not known");
+    }
+
+    #[test]
+    fn signals_that_no_output_took_are_told_and_ask_for_no_snapshot() {
+        let mut tracker = LossTracker::default();
+        tracker.unwritten(0, 10);
+        assert_eq!(tracker.take(), None);
+        tracker.unwritten(3, 20);
+        assert_eq!(
+            tracker.take().unwrap().counts.to_json(),
+            json!([{ "reason": "output", "event_type": "signal", "count": 3 }])
+        );
+        assert!(!tracker.take_lifecycle_lost());
     }
 
     #[test]
