@@ -8,7 +8,7 @@ use crate::ir::{FieldRef, IntExpr, Length, Part, Source, TextExpr};
 use crate::program::{CompiledKind, IntOperand, net};
 use crate::schema::{Event, Variables};
 use crate::text::folded;
-use crate::text::index::AnyPattern;
+use crate::text::wild;
 use crate::value::Kind;
 
 /// What a test is evaluated in.
@@ -34,15 +34,8 @@ impl<E: Event, V: Variables> Scene<'_, E, V> {
             CompiledKind::TextsEqual(a, b, ignore_case) => self.any_text(a, |x| {
                 self.any_text(b, |y| if *ignore_case { x.eq_ignore_ascii_case(y) } else { x == y })
             }),
-            CompiledKind::TextLike(subject, parts, like) => self.filled(parts, |text| {
-                // The pattern is compiled for this one use; rules like that are rare and the pattern is short.
-                if like.ignore_case {
-                    let pattern = AnyPattern::new(&text.to_ascii_lowercase(), like.style);
-                    self.any_text(subject, |value| folded(value, |value| pattern.matches(value)))
-                } else {
-                    let pattern = AnyPattern::new(text, like.style);
-                    self.any_text(subject, |value| pattern.matches(value))
-                }
+            CompiledKind::TextLike(subject, parts, like) => self.filled(parts, |pattern| {
+                self.any_text(subject, |value| wild::matches(pattern, value, like.style, like.ignore_case))
             }),
             CompiledKind::IpIn(source, nets) => self.any_ip(source, |addr| {
                 let addr = net(addr);
@@ -172,12 +165,21 @@ impl<E: Event, V: Variables> Scene<'_, E, V> {
 
     fn fill_int(&self, expr: &IntExpr, out: &mut Vec<u8>) {
         let mut first = true;
-        self.any_int(&IntOperand::new(expr), |value| {
+        let mut write = |value| {
             separate(out, &mut first);
             // Writing to memory cannot fail.
             drop(write!(out, "{value}"));
             false
-        });
+        };
+        // What is almost always filled in is one plain number; anything else has to be copied.
+        match expr {
+            IntExpr::Source(source) if !source.ty().list => {
+                write(self.int(expr, 0));
+            }
+            _ => {
+                self.any_int(&IntOperand::new(expr), write);
+            }
+        }
     }
 
     fn fill(&self, source: &Source, out: &mut Vec<u8>) {

@@ -28,6 +28,15 @@ pub(super) struct Entry {
 pub(super) struct Guard {
     pub cost: u32,
     pub entries: Vec<Entry>,
+    /// Whether the literals tell events apart: most events have zero or nothing in most fields.
+    pub telling: bool,
+}
+
+impl Guard {
+    /// Whether looking it up costs more than a test: text in the middle of values, all elements of an iterator.
+    pub(super) const fn is_expensive(&self) -> bool {
+        self.cost >= 12
+    }
 }
 
 /// The best guard of a condition, if it has any.
@@ -39,10 +48,11 @@ pub(super) fn guard(cond: &Cond) -> Option<Guard> {
             parts.iter().filter_map(guard).min_by_key(|guard| (guard.cost, guard.entries.len()))
         }
         Cond::Any(parts) => {
-            let mut joined = Guard { cost: 0, entries: Vec::new() };
+            let mut joined = Guard { cost: 0, entries: Vec::new(), telling: true };
             for part in parts {
                 let part = guard(part)?;
                 joined.cost = joined.cost.max(part.cost);
+                joined.telling &= part.telling;
                 joined.entries.extend(part.entries);
             }
             Some(joined)
@@ -62,15 +72,22 @@ fn test_guard(test: &Test) -> Option<Guard> {
         }
         _ => return None,
     };
+    let telling = !wanted.iter().any(|wanted| match wanted {
+        Wanted::Text(text) => text.is_empty(),
+        Wanted::Int(value) => *value == 0,
+        Wanted::Pattern(..) => false,
+    });
     let mut cost = 0;
     for wanted in &wanted {
         cost = cost.max(literal_cost(wanted)?);
     }
     // Any element will do for a guard, also where the rule binds one.
     let field = FieldRef { bound: false, ..*field };
-    let cost = cost + read_cost(&field);
+    /// Found in vain so often that other fields are worth the cost of reading them, up to iterators.
+    const UNTELLING: u32 = 20;
+    let cost = cost + read_cost(&field) + if telling { 0 } else { UNTELLING };
     let entries = wanted.into_iter().map(|wanted| Entry { field, ignore_case, wanted }).collect();
-    Some(Guard { cost, entries })
+    Some(Guard { cost, entries, telling })
 }
 
 /// How much finding a literal costs, and how often it is found in vain.

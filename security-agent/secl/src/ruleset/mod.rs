@@ -3,6 +3,7 @@
 //! Rules are kept by event type. A test that several rules share is evaluated once per event, and only rules whose guard is in the
 //! event are evaluated at all, see [`guard`]. So the cost of an event hardly depends on the number of rules.
 
+mod gate;
 mod guard;
 
 use rustc_hash::FxHashMap;
@@ -53,7 +54,7 @@ struct Lookup {
 
 #[derive(Debug)]
 enum LookupIndex {
-    Text { index: TextIndex, ignore_case: bool },
+    Text { index: Box<TextIndex>, ignore_case: bool },
     Int(FxHashMap<i64, Vec<u32>>),
 }
 
@@ -140,9 +141,18 @@ impl Bucket {
         let mut compiled = Vec::with_capacity(rules.len());
         for ((position, rule), number) in rules.iter().zip(0u32..) {
             let node = tests.add(&rule.cond, rule.regex_bytes);
-            if let Some(guard) = guard::guard(&rule.cond) {
+            let guard = guard::guard(&rule.cond);
+            let gate = gate::gate(&rule.cond, &node);
+            let gate_is_better = match (&guard, &gate) {
+                (Some(guard), Some(gate)) => {
+                    gate.is_telling() && (!guard.telling || (guard.is_expensive() && gate.is_rare()))
+                }
+                (None, _) => true,
+                (Some(_), None) => false,
+            };
+            if let Some(guard) = guard.filter(|_| !gate_is_better) {
                 guards.extend(guard.entries.into_iter().map(|entry| (entry, number)));
-            } else if let Some((test, result)) = gate(&rule.cond, &node) {
+            } else if let Some(gate::Needed { test, result, .. }) = gate {
                 match gates.iter_mut().find(|gate| gate.test == test && gate.result == result) {
                     Some(gate) => gate.rules.push(number),
                     None => gates.push(Gate { test, result, rules: vec![number] }),
@@ -227,25 +237,6 @@ const fn remembered(generation: u32, result: bool) -> u32 {
     generation << 1 | result as u32
 }
 
-/// The cheapest single test that a condition cannot do without, and the result it needs.
-fn gate(cond: &Cond, node: &Node) -> Option<(u32, bool)> {
-    match (cond, node) {
-        (Cond::Test(test, _), Node::Test(number)) => (!test.is_volatile()).then_some((*number, true)),
-        (Cond::Not(inner), Node::Not(node)) => {
-            let (number, result) = match (&**inner, &**node) {
-                (inner @ Cond::Test(..), node) => gate(inner, node)?,
-                _ => return None,
-            };
-            Some((number, !result))
-        }
-        // Cheapest first.
-        (Cond::All(conds), Node::All(nodes)) => {
-            conds.iter().zip(nodes).find_map(|(cond, node)| gate(cond, node))
-        }
-        _ => None,
-    }
-}
-
 fn lookups(guards: Vec<(guard::Entry, u32)>) -> Vec<Lookup> {
     let mut texts: Vec<(FieldRef, bool, IndexBuilder)> = Vec::new();
     let mut ints: Vec<(FieldRef, FxHashMap<i64, Vec<u32>>)> = Vec::new();
@@ -277,7 +268,7 @@ fn lookups(guards: Vec<(guard::Entry, u32)>) -> Vec<Lookup> {
     }
     let texts = texts.into_iter().map(|(field, ignore_case, builder)| Lookup {
         field,
-        index: LookupIndex::Text { index: builder.build(), ignore_case },
+        index: LookupIndex::Text { index: Box::new(builder.build()), ignore_case },
     });
     let ints = ints.into_iter().map(|(field, index)| Lookup { field, index: LookupIndex::Int(index) });
     texts.chain(ints).collect()

@@ -6,7 +6,7 @@ use crate::text::pattern::Pattern;
 ///
 /// A glob that begins with `*` is one that begins with `/*`. `**` in the middle stands for no segment as well; at the end for one at
 /// least, so that `/a/**` is what is below `/a` but not `/a`. Within a segment `**` is `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Glob {
     /// Whether values need a leading slash; `None` if either will do.
     rooted: Option<bool>,

@@ -53,7 +53,7 @@ enum Kind {
     /// A few, tried one after the other.
     Few { literals: Vec<Box<[u8]>>, patterns: Vec<AnyPattern> },
     /// More than that.
-    Many(TextIndex),
+    Many(Box<TextIndex>),
 }
 
 /// Up to this many are faster one by one than looked up.
@@ -71,7 +71,7 @@ impl TextMatcher {
             let mut builder = IndexBuilder::default();
             set.literals.iter().for_each(|text| builder.literal(text, 0));
             set.patterns.iter().for_each(|text| builder.pattern(text, set.style, 0));
-            Kind::Many(builder.build())
+            Kind::Many(Box::new(builder.build()))
         };
         let compile = |text: &String| regexp::compile(text, set.ignore_case, regex_bytes).ok();
         Self { ignore_case: set.ignore_case, kind, regexes: set.regexes.iter().filter_map(compile).collect() }

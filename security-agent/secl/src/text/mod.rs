@@ -6,6 +6,7 @@ pub(crate) mod matcher;
 pub(crate) mod pattern;
 pub(crate) mod regexp;
 mod trie;
+pub(crate) mod wild;
 
 /// Calls `read` with `value` in ASCII lower case, without allocating for values as long as a host name can be.
 pub(crate) fn folded<R>(value: &[u8], read: impl FnOnce(&[u8]) -> R) -> R {

@@ -6,12 +6,12 @@ use memchr::memmem;
 ///
 /// Matching is complete: text matches if there is any way to choose what the stars stand for. (Some versions of the reference take the
 /// first occurrence of the last part and miss `barbar` for `*bar`.)
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     /// Text before the first star, or all of it without a star.
     prefix: Box<[u8]>,
-    /// Parts between stars, none empty.
-    middle: Box<[Box<[u8]>]>,
+    /// Parts between stars, none empty, ready to be looked for.
+    middle: Box<[memmem::Finder<'static>]>,
     /// Text after the last star; `None` without a star.
     suffix: Option<Box<[u8]>>,
 }
@@ -21,7 +21,8 @@ impl Pattern {
         let mut parts: Vec<&[u8]> = text.split(|&b| b == b'*').collect();
         let suffix = (parts.len() > 1).then(|| parts.pop().unwrap_or_default().into());
         let prefix = parts.remove(0).into();
-        let middle = parts.into_iter().filter(|part| !part.is_empty()).map(Into::into).collect();
+        let middle = parts.into_iter().filter(|part| !part.is_empty());
+        let middle = middle.map(|part| memmem::Finder::new(part).into_owned()).collect();
         Self { prefix, middle, suffix }
     }
 
@@ -30,9 +31,9 @@ impl Pattern {
         let Some(rest) = value.strip_prefix(&*self.prefix) else { return false };
         let Some(mut rest) = rest.strip_suffix(&**suffix) else { return false };
         // The first occurrence of each part leaves the most room for the next, so no other choice can do better.
-        self.middle.iter().all(|part| match memmem::find(rest, part) {
+        self.middle.iter().all(|part| match part.find(rest) {
             Some(at) => {
-                rest = &rest[at + part.len()..];
+                rest = &rest[at + part.needle().len()..];
                 true
             }
             None => false,
@@ -54,7 +55,7 @@ impl Pattern {
 
     /// The longest part between stars.
     pub(crate) fn longest_middle(&self) -> &[u8] {
-        self.middle.iter().max_by_key(|part| part.len()).map_or(&[], |part| part)
+        self.middle.iter().map(memmem::Finder::needle).max_by_key(|part| part.len()).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,10 @@
 #[derive(Debug, Default)]
 pub(crate) struct Trie {
     nodes: Vec<Node>,
+    /// A bit for each byte that a key begins with: most text is done with after one look.
+    starts: [u64; 4],
+    /// There is an empty key.
+    always: bool,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +25,11 @@ impl Trie {
     pub(crate) fn insert(&mut self, key: impl Iterator<Item = u8>, value: u32) {
         if self.nodes.is_empty() {
             self.nodes.push(Node::default());
+        }
+        let mut key = key.peekable();
+        match key.peek() {
+            Some(first) => self.starts[usize::from(first / 64)] |= 1 << (first % 64),
+            None => self.always = true,
         }
         let mut at = 0;
         for b in key {
@@ -42,6 +51,11 @@ impl Trie {
 
     /// Calls `found` with the values of all keys that `text` begins with.
     pub(crate) fn prefixes(&self, text: impl Iterator<Item = u8>, mut found: impl FnMut(u32)) {
+        let mut text = text.peekable();
+        let begins = |first: &u8| self.starts[usize::from(first / 64)] >> (first % 64) & 1 == 1;
+        if !self.always && !text.peek().is_some_and(begins) {
+            return;
+        }
         let Some(mut node) = self.nodes.first() else { return };
         node.values.iter().copied().for_each(&mut found);
         for b in text {
