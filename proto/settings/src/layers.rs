@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use suggest::nearest;
+
 use crate::diagnostics::{ConfigError, ConfigErrors, Location, Severity, Warning};
 use crate::environment::Environment;
 use crate::flatten::{Entry, entries};
 use crate::known::{Files, Meaning, Process, Vocabulary, variable};
 use crate::node::{Kind, Node};
-use crate::suggest::nearest;
 use crate::yaml;
 
 /// Largest configuration file, in bytes. The documented example of the whole reference has about 200 KiB.
@@ -306,7 +307,7 @@ impl<T: Process> Layers<T> {
     }
 }
 
-fn did_you_mean(suggestion: Option<&str>) -> String {
+fn did_you_mean(suggestion: Option<String>) -> String {
     suggestion.map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
 }
 

@@ -30,7 +30,6 @@ mod node;
 mod planned;
 pub mod probe;
 pub mod reference;
-mod suggest;
 pub mod table;
 mod value;
 mod yaml;

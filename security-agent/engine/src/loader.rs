@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::exposure::{Own, exposure};
 use crate::limits;
 use crate::policy::PolicyKind;
 
@@ -44,6 +45,8 @@ pub struct PolicyFiles {
     pub directory_error: Option<(String, FileError)>,
     /// How many files were left out because there are more than [`limits::FILES`].
     pub left_out: usize,
+    /// What others can change: the path of the directory or of a file, and who they are.
+    pub exposed: Vec<(String, String)>,
 }
 
 impl PolicyFile {
@@ -87,6 +90,10 @@ pub fn read_directory(dir: &Path) -> PolicyFiles {
     });
     result.left_out = names.len().saturating_sub(limits::FILES);
     names.truncate(limits::FILES);
+    let own = Own::current();
+    let paths = std::iter::once(dir).chain(names.iter().map(|(_, path)| path.as_path()));
+    let exposed = paths.filter_map(|path| Some((path.display().to_string(), exposure(path, own)?)));
+    result.exposed = exposed.collect();
     result.files = names.into_iter().map(|(name, path)| PolicyFile::read(&path, name)).collect();
     result
 }
@@ -123,6 +130,22 @@ mod tests {
         assert_eq!(names, ["default.policy", "B.policy", "a.policy", "b.policy", "d.policy"]);
         assert_eq!(files.files[1].content.as_ref().expect("content"), b"B.policy");
         assert!(matches!(files.files[4].content, Err(FileError::NotRegular)));
+    }
+
+    #[test]
+    fn what_others_can_write_is_told() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        for (name, mode) in [("a.policy", 0o600), ("b.policy", 0o666)] {
+            let path = dir.path().join(name);
+            fs::write(&path, "").expect("a file");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+        }
+        let exposed = read_directory(dir.path()).exposed;
+        assert_eq!(exposed.len(), 1, "{exposed:?}");
+        assert!(exposed[0].0.ends_with("b.policy") && exposed[0].1.contains("0666"));
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
+        assert_eq!(read_directory(dir.path()).exposed.len(), 2);
     }
 
     #[test]

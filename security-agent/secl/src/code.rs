@@ -76,6 +76,8 @@ codes! {
     DoubleStar = "E0404",
     /// A literal is longer than the field can ever be.
     LiteralTooLong = "E0405",
+    /// A packet filter is not an expression in the language of tcpdump that can be evaluated on a packet alone.
+    BadPacketFilter = "E0406",
     /// No field of the rule belongs to an event type, so there is no event to look at.
     NoEventType = "E0501",
     /// Fields of two event types are in one rule.
@@ -92,6 +94,8 @@ codes! {
     PatternTooLarge = "E0604",
     /// The condition never holds, whatever the event.
     NeverTrue = "W0701",
+    /// A plain string compared with a path has a `*`, which stands for itself there.
+    PlainStar = "W0702",
 }
 
 #[cfg(test)]

@@ -25,7 +25,6 @@ mod program;
 mod ruleset;
 pub mod schema;
 pub mod span;
-mod suggest;
 mod text;
 mod token;
 pub mod value;

@@ -62,6 +62,8 @@ codes! {
     BAD_DURATION = "P020", "malformed duration";
     /// A `limiter_token` field that is none, or belongs to another event.
     BAD_LIMITER = "P021", "wrong limiter token";
+    /// A macro with the name of a constant: where the name is used, the constant wins. A warning.
+    HIDDEN_MACRO = "P022", "macro hidden by a constant";
     /// An action without, or with several, of the known sections.
     BAD_ACTION = "P030", "wrong action";
     /// A `set` action that cannot work.
@@ -92,6 +94,8 @@ codes! {
     NO_EVENT = "P051", "rule without an event";
     /// An action that this agent cannot carry out. A warning: the rule loads, the action is reported as unsupported.
     UNSUPPORTED_ACTION = "P052", "unsupported action";
+    /// Others than root and the agent's user can change the policies. A warning: they load.
+    EXPOSED = "P053", "policy that others can change";
     /// A `tests` entry that cannot be read.
     BAD_TEST = "P060", "wrong test";
 }

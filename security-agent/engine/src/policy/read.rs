@@ -24,8 +24,10 @@ use fields::Fields;
 /// another operating system).
 #[derive(Debug)]
 pub struct Item<T> {
-    /// The definition; `None` if it cannot be told.
+    /// The definition, as far as it can be told.
     pub definition: Option<T>,
+    /// Whether an error keeps the definition from being used.
+    pub broken: bool,
     /// The id, as far as it can be told.
     pub id: Option<Text>,
     /// Whether it applies here, as far as that can be told.
@@ -117,7 +119,7 @@ fn item<T>(
     let Value::Map(entries) = &node.value else {
         let message = format!("a {what} is a mapping, this is {}", node.value.kind());
         reports.push(Report::error(codes::WRONG_TYPE, node.at, message));
-        return Item { definition: None, id: None, conditions: Conditions::default(), reports };
+        return Item { definition: None, broken: true, id: None, conditions: Conditions::default(), reports };
     };
     let mut fields = Fields::new(what, entries, &mut reports);
     let conditions = Conditions {
@@ -142,7 +144,7 @@ fn item<T>(
     for report in &mut reports {
         report.set_rule(id.as_ref().map_or("", Text::as_str));
     }
-    Item { definition: definition.filter(|_| !broken), id, conditions, reports }
+    Item { definition, broken, id, conditions, reports }
 }
 
 /// Ids are what `^[a-zA-Z0-9_]*$` accepts, as in the reference.

@@ -43,6 +43,12 @@ pub(super) fn macros(
     let mut macros = Macros::new();
     for definition in definitions {
         let id = definition.id.as_str();
+        if schema.constant(id).is_some() {
+            let message =
+                format!("`{id}` is a constant, which wins over this macro wherever the name is used");
+            let report = Report::warning(codes::HIDDEN_MACRO, &definition.id, message).of(id);
+            reports.push(report.help("give the macro another id".to_owned()));
+        }
         let found = match &definition.body {
             MacroBody::Expression(text) => {
                 macros.define(id, text.as_str(), &limits).map_err(|found| language_reports(&found, text))

@@ -75,6 +75,8 @@ struct Loader<'a> {
     /// What was read of each policy, until it is selected.
     read: Vec<(usize, Policy)>,
     tests: Vec<TestDefinition>,
+    /// Rules that do not load whatever their expression is; it is checked all the same.
+    broken_rules: Vec<RuleDefinition>,
     /// Wrong files and macros; wrong rules are counted by their outcomes.
     broken: usize,
 }
@@ -91,6 +93,7 @@ impl<'a> Loader<'a> {
             policies: Vec::new(),
             read: Vec::new(),
             tests: Vec::new(),
+            broken_rules: Vec::new(),
             broken: 0,
         }
     }
@@ -109,6 +112,12 @@ impl<'a> Loader<'a> {
             let message = format!("{} policy files were left out, there are too many", files.left_out);
             self.report(Report::error(codes::TOO_LARGE, Place::File("".into()), message));
             self.broken += files.left_out;
+        }
+        for (path, who) in files.exposed {
+            let help =
+                "make it belong to root, and writable to nobody else: chown root, chmod go-w".to_owned();
+            let report = Report::warning(codes::EXPOSED, Place::File(path.into()), who);
+            self.report(report.help(help));
         }
         for file in files.files {
             self.read_file(&file);
@@ -177,7 +186,18 @@ impl<'a> Loader<'a> {
                 let accepted = status.is_none();
                 outcome.status = status.unwrap_or(RuleStatus::Loaded);
                 self.policies[index].rules.push(outcome);
-                if let Some(definition) = definition.filter(|_| accepted) {
+                let is_broken = matches!(
+                    self.policies[index].rules.last(),
+                    Some(RuleOutcome { status: RuleStatus::Error { .. }, .. })
+                );
+                if let Some(definition) = definition {
+                    if is_broken {
+                        self.broken_rules.push(definition);
+                        continue;
+                    }
+                    if !accepted {
+                        continue;
+                    }
                     rules.push(Candidate {
                         definition,
                         origin,
@@ -296,11 +316,27 @@ impl<'a> Loader<'a> {
             self.report_all(rule_reports, rule.definition.id.as_str());
             self.set_status(rule.origin, status, rule.modified_by);
         }
+        let compiler =
+            Compiler { variables: &variables, macros: &compiled_macros, ..Compiler::new(self.schema) };
+        self.check_broken_rules(&compiler, &mut budget);
         in_force.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
         let in_force = in_force.into_iter().map(|(_, rule)| rule).collect();
         let names = compiled_macros.names().map(str::to_owned).collect();
         let rule_set = RuleSet::new(in_force, variables, infos, names);
         self.finish(rule_set, compiled_macros)
+    }
+
+    /// Says what else is wrong with rules that do not load anyway, so that everything is told at once.
+    fn check_broken_rules(&mut self, compiler: &Compiler<'_>, budget: &mut Budget<'_>) {
+        for rule in std::mem::take(&mut self.broken_rules) {
+            let Some(text) = rule.expression.as_ref().filter(|text| budget.take(text.as_str())) else {
+                continue;
+            };
+            let Err(mut found) = compiler.rule(text.as_str()) else { continue };
+            // The variables that the rule itself sets are not declared.
+            found.retain(|found| found.code != secl::Code::UnknownVariable);
+            self.report_all(compile::language_reports(&found, text), rule.id.as_str());
+        }
     }
 
     fn info(&self, rule: &MergedRule) -> RuleInfo {

@@ -59,6 +59,7 @@ impl Checker<'_> {
         if failed {
             return None;
         }
+        self.warn_of_plain_stars(subject, &set, site);
         set.normalise();
         if set != TextSet::new(style, ignore_case) {
             conds.insert(0, Cond::Test(Test::TextIn(subject.expr.clone(), set), site));
@@ -70,6 +71,9 @@ impl Checker<'_> {
     fn fits(&mut self, subject: &Subject, literal: &Literal, as_pattern: bool, span: Span) -> bool {
         let is_path = matches!(subject.matching, Matching::Path | Matching::CheckedPath);
         let pattern = as_pattern || literal.kind == LiteralKind::Pattern;
+        if subject.matching == Matching::PacketFilter {
+            return self.filters_packets(literal, pattern, span);
+        }
         if literal.kind == LiteralKind::Regex {
             return if is_path {
                 let found = Diagnostic::error(
@@ -106,6 +110,51 @@ impl Checker<'_> {
             return self.error::<()>(Code::PatternTooLarge, span, message).is_some();
         }
         true
+    }
+
+    /// Hardly any path has a star in it, but many a pattern has been written without its `~`.
+    fn warn_of_plain_stars(&mut self, subject: &Subject, set: &TextSet, site: Span) {
+        let Some(text) = set.literals.iter().find(|text| text.contains(&b'*')) else { return };
+        if subject.matching != Matching::Path {
+            return;
+        }
+        let text = String::from_utf8_lossy(text);
+        let text = shortened(&text);
+        let message = format!("the `*` of `{text}` stands for itself: this is a plain string");
+        let found = Diagnostic::warning(Code::PlainStar, site, message);
+        self.found.push(found.with_help(format!("a pattern is written ~\"{text}\"")));
+    }
+
+    /// Whether the literal is a packet filter expression.
+    fn filters_packets(&mut self, literal: &Literal, pattern: bool, span: Span) -> bool {
+        if pattern || literal.kind == LiteralKind::Regex || literal.template.is_some() {
+            let found = Diagnostic::error(
+                Code::BadPacketFilter,
+                span,
+                "a packet filter is compared with a plain string, which is the filter",
+            );
+            return self
+                .report::<()>(found.with_help("write `packet.filter == \"tcp dst port 443\"`"))
+                .is_some();
+        }
+        let text = String::from_utf8_lossy(&literal.text);
+        let Err(error) = pcap_filter::Filter::parse(&text) else { return true };
+        // Without escapes the literal is its text in quotes, and the place within it can be told.
+        let within = span.end.saturating_sub(span.start) == literal.text.len() + 2 && self.use_site.is_none();
+        let place = if within {
+            Span { start: span.start + 1 + error.span.start, end: span.start + 1 + error.span.end }
+        } else {
+            span
+        };
+        let mut found = Diagnostic::error(
+            Code::BadPacketFilter,
+            place,
+            format!("wrong packet filter: {}", error.message),
+        );
+        if let Some(help) = error.help {
+            found = found.with_help(help);
+        }
+        self.report::<()>(found).is_some()
     }
 
     fn stars_fit(&mut self, text: &[u8], matching: Matching, span: Span) -> bool {
@@ -160,6 +209,9 @@ fn path_problem(path: &[u8]) -> Option<&'static str> {
     if path[0] != b'/' && path[0] != b'*' {
         return Some("paths have to be absolute, or begin with `*`");
     }
+    if path.contains(&b'~') {
+        return Some("`~` is not expanded, and refused so that nobody relies on it");
+    }
     let mut segments = path.strip_prefix(b"/").unwrap_or(path).split(|&b| b == b'/');
     if path.split(|&b| b == b'/').count() > PATH_SEGMENTS {
         return Some("it has more segments than a path can have");
@@ -181,7 +233,21 @@ mod tests {
         for good in ["", "/", "/etc/passwd", "*/.bashrc", "**", "**/x", "/etc/a..b", "/...", "*b*"] {
             assert_eq!(path_problem(good.as_bytes()), None, "{good}");
         }
-        for bad in ["*", "foo", "../x", "/etc/../x", "/etc/", "./x", "/a/./b", "//a", "/a//b", "~/x", "*/"] {
+        for bad in [
+            "*",
+            "foo",
+            "../x",
+            "/etc/../x",
+            "/etc/",
+            "./x",
+            "/a/./b",
+            "//a",
+            "/a//b",
+            "~/x",
+            "*/",
+            "/home/~x",
+            "*~",
+        ] {
             assert!(path_problem(bad.as_bytes()).is_some(), "{bad}");
         }
         assert!(path_problem("/x".repeat(1400).as_bytes()).is_some());

@@ -71,7 +71,11 @@ impl<'a> Checker<'a> {
             Operand::Cond(cond, _) => Some(cond),
             other => {
                 let message = format!("expected a condition, found {}", other.describe());
-                self.error(Code::NotACondition, expr.span, message)
+                let mut found = Diagnostic::error(Code::NotACondition, expr.span, message);
+                if matches!(other, Operand::Int(..)) {
+                    found = found.with_help("compare the number with one, as in `flags & O_CREAT > 0`");
+                }
+                self.report(found)
             }
         }
     }

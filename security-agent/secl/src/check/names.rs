@@ -1,5 +1,7 @@
 //! What names mean: constants before macros before fields, and variables.
 
+use suggest::Nearest;
+
 use super::operand::{IntShape, Operand, Subject};
 use super::{Checker, constant_operand};
 use crate::ast::{Index, Name};
@@ -8,7 +10,6 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::{Cond, FieldRef, IntExpr, Length, Source, Test, TextExpr};
 use crate::schema::{Field, Matching, Variable};
 use crate::span::Span;
-use crate::suggest;
 use crate::value::{Kind, Type};
 
 impl Checker<'_> {
@@ -115,12 +116,13 @@ impl Checker<'_> {
         let compiler = self.compiler;
         let mut found =
             Diagnostic::error(Code::UnknownName, span, format!("unknown field, constant or macro `{path}`"));
-        let near = suggest::closest(path, |visit| {
-            compiler.schema.each_name(visit);
-            compiler.macros.names().for_each(visit);
-        });
-        if let Some(near) = near {
+        let mut near = Nearest::new(path);
+        compiler.schema.each_name(&mut |name| near.offer(name));
+        compiler.macros.names().for_each(|name| near.offer(name));
+        if let Some(near) = near.found() {
             found = found.with_help(format!("did you mean `{near}`?"));
+        } else if !path.contains('.') && path.bytes().all(|b| !b.is_ascii_uppercase()) {
+            found = found.with_help(format!("if it is text, write it between double quotes: \"{path}\""));
         } else if path.starts_with("fim.write.") {
             found = found
                 .with_help("`fim.write` fields can be used in the expressions of rules only, not in macros");
@@ -172,7 +174,9 @@ impl Checker<'_> {
             return self.field(name, None, span);
         }
         let mut found = Diagnostic::error(Code::UnknownVariable, span, format!("unknown variable `{name}`"));
-        match suggest::closest(name, |visit| compiler.variables.each_name(visit)) {
+        let mut near = Nearest::new(name);
+        compiler.variables.each_name(&mut |name| near.offer(name));
+        match near.found() {
             Some(near) => found = found.with_help(format!("did you mean `{near}`?")),
             None => {
                 found = found

@@ -1,6 +1,7 @@
 //! Reads the `actions` of a rule.
 
 use secl::Value as SeclValue;
+use suggest::did_you_mean;
 
 use super::super::Literal;
 use super::super::action::{
@@ -8,9 +9,8 @@ use super::super::action::{
     LogDefinition, LogLevel, NetworkFilterDefinition, Scope, SetDefinition, SetSource,
 };
 use super::fields::Fields;
-use crate::diagnostic::{Report, codes};
+use crate::diagnostic::{Place, Report, codes};
 use crate::limits;
-use crate::suggest::did_you_mean;
 use crate::yaml::{Entry, Node, Value};
 
 /// The keys of which an action has exactly one.
@@ -301,6 +301,13 @@ fn network_filter(mut fields: Fields<'_, '_>, section: &Entry) -> Option<ActionK
     let filter = fields.text("filter").filter(|filter| !filter.as_str().trim().is_empty());
     if filter.is_none() {
         fields.report(Report::error(code, &section.key, "a `network_filter` action needs a `filter`"));
+    }
+    if let Some(text) = &filter
+        && let Err(error) = pcap_filter::Filter::parse(text.as_str())
+    {
+        let place = Place::In(text.clone(), error.span.start, error.span.end);
+        let message = format!("wrong packet filter: {}", error.message);
+        fields.report(Report::error(code, place, message).help(error.help));
     }
     let drop = fields.choice("policy", &[("drop", true), ("accept", false)], code);
     let cgroup = fields.choice("scope", &[("process", false), ("cgroup", true)], code);

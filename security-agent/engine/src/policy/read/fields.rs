@@ -1,8 +1,9 @@
 //! The keys of one mapping: typed access that reports what does not fit.
 
+use suggest::did_you_mean;
+
 use crate::diagnostic::{Code, Report, codes};
 use crate::duration;
-use crate::suggest::did_you_mean;
 use crate::text::Text;
 use crate::yaml::{Entry, Node, Value};
 
@@ -59,6 +60,17 @@ impl<'n, 'r> Fields<'n, 'r> {
         match self.get(key) {
             None => false,
             Some(Node { value: Value::Bool(value, _), .. }) => *value,
+            // The words of YAML 1.1, which the reference takes where it wants a boolean.
+            Some(Node { value: Value::Text(text), .. })
+                if matches!(text.as_str(), "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON") =>
+            {
+                true
+            }
+            Some(Node { value: Value::Text(text), .. })
+                if matches!(text.as_str(), "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF") =>
+            {
+                false
+            }
             Some(node) => {
                 self.wrong_type(key, node, "`true` or `false`");
                 false
