@@ -1,4 +1,4 @@
-//! The cases of loading and of variables that the shared data gives.
+//! Cases of loading and of variables: those that the shared data gives, and our own.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod shared;
@@ -144,8 +144,19 @@ fn check_steps(case: &Value, options: &LoadOptions) -> Result<(), String> {
 #[test]
 fn policies_load_as_the_shared_cases_say() {
     let Some(cases) = shared::lines("secl/policy_load_cases.jsonl") else { return };
+    check_all(&cases);
+}
+
+/// Cases beside those of the shared data: each option of rules, macros, actions and variables, and the nearest mistakes.
+#[test]
+fn policies_load_as_our_own_cases_say() {
+    let lines = include_str!("neighbours.jsonl").lines();
+    check_all(&lines.map(|line| serde_json::from_str(line).expect("a case")).collect::<Vec<_>>());
+}
+
+fn check_all(cases: &[Value]) {
     let mut failures = Vec::new();
-    for case in &cases {
+    for case in cases {
         let version = case["agent_version"].as_str().expect("version").parse().expect("version");
         let options = LoadOptions { agent_version: version, ..LoadOptions::default() };
         let result =
