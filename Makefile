@@ -27,6 +27,7 @@ fmt: ## Format the Rust and the C sources
 
 bench: build ## Run the benchmarks; that of the overhead needs root
 	$(CARGO) bench --workspace --benches --locked
+	$(CARGO) bench --manifest-path security-agent/secl/comparison/Cargo.toml --target-dir target/comparison --locked
 
 build: ## Build both processes with optimisation, into target/release
 	@$(DEV)/setup.sh build
