@@ -7,21 +7,25 @@ use secl::{Limits, parse};
 use support::policy::Policy;
 use support::schema::TableSchema;
 
+/// The rules that compare a path with a plain string that has a star in it.
+const SLIPS: [&str; 3] = ["memfd_create", "memfd_create_v2", "release_agent_escape"];
+
 #[test]
 fn all_rules_of_the_default_policy_compile() {
     let Some(schema) = TableSchema::shared() else { return };
     let Some(policy) = Policy::shared(&schema) else { return };
     let rules = policy.compile(&schema);
     assert_eq!(policy.count, 282);
+    let mut warned = Vec::new();
     for (rule, (id, text)) in rules.iter().zip(&policy.rules) {
         assert!(rule.event_type().is_some(), "{id}");
-        // One rule has a slip: a pattern without its `~`, which a plain string is not.
-        let is_known =
-            |warning: &secl::Diagnostic| id == "memfd_create" && warning.code == secl::Code::PlainStar;
-        let warnings = rule.warnings().iter().filter(|warning| !is_known(warning));
-        let warnings: Vec<_> = warnings.map(|warning| warning.render(text)).collect();
-        assert!(warnings.is_empty(), "{id}:\n{}", warnings.join("\n"));
+        for warning in rule.warnings() {
+            // Patterns without their `~`: slips of the policy, which the reference does not tell.
+            assert_eq!(warning.code, secl::Code::PlainStar, "{id}:\n{}", warning.render(text));
+            warned.push(id.as_str());
+        }
     }
+    assert_eq!(warned, SLIPS);
 }
 
 #[test]
