@@ -65,7 +65,7 @@ fn datadogs_policy_does_not_allocate() {
     allocations_of(PolicyFiles::in_memory(vec![PolicyFile::in_memory("default.policy", text)]));
 }
 
-/// Measured: 7 to 8 MB for 255 rules in force, most of it regular expressions and automata. Ten times as many rules must still fit
+/// Measured: 255 rules in force keep 3.6 MB, 14 KB each, and loading them allocates 24 MB in all. Ten times as many rules must still fit
 /// the agent, so a rule may not take much more.
 #[test]
 fn a_rule_takes_few_bytes() {
