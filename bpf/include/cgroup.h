@@ -32,7 +32,7 @@ static __always_inline struct cgroup *css_set__cgroup_of(struct css_set *set, __
  * hierarchy; runtimes that use v1 put the container in each of them and leave the task in the daemon's v2
  * cgroup. So a v1 cgroup that is at least as deep as the v2 one wins.
  */
-static __always_inline struct cgroup *task__cgroup(struct task_struct *task)
+static __always_inline struct cgroup *task__cgroup_and_version(struct task_struct *task, bool *is_v1)
 {
     struct css_set *set = BPF_CORE_READ(task, cgroups);
     struct cgroup *best = BPF_CORE_READ(set, dfl_cgrp);
@@ -46,7 +46,15 @@ static __always_inline struct cgroup *task__cgroup(struct task_struct *task)
     CONSIDER_SUBSYSTEM(devices_cgrp_id)
     CONSIDER_SUBSYSTEM(freezer_cgrp_id)
     CONSIDER_SUBSYSTEM(cpuset_cgrp_id)
+    *is_v1 = best_is_v1;
     return best;
+}
+
+static __always_inline struct cgroup *task__cgroup(struct task_struct *task)
+{
+    bool is_v1;
+
+    return task__cgroup_and_version(task, &is_v1);
 }
 
 static __always_inline __u64 cgroup__id(struct cgroup *cgroup)

@@ -49,15 +49,25 @@ static __always_inline void context__fill_pid_namespace(struct task_context *con
     context->pid_ns = BPF_CORE_READ(number, ns, ns.inum);
 }
 
+/* A kernel without it makes the id unknown, and nothing else. */
+static __always_inline __u64 task__exec_id(struct task_struct *task)
+{
+    if (!bpf_core_field_exists(task->self_exec_id))
+        return 0;
+    return BPF_CORE_READ(task, self_exec_id);
+}
+
 static __always_inline void context__fill(struct task_context *context, struct task_struct *task)
 {
     struct task_struct *leader = BPF_CORE_READ(task, group_leader);
     struct task_struct *parent = BPF_CORE_READ(task, real_parent);
     struct nsproxy *nsproxy = BPF_CORE_READ(task, nsproxy);
+    bool is_cgroup_v1;
 
     context->start_time_ns = task__start_time_ns(leader);
     context->parent_start_time_ns = task__start_time_ns(BPF_CORE_READ(parent, group_leader));
-    context->cgroup_id = cgroup__id(task__cgroup(task));
+    context->cgroup_id = cgroup__id(task__cgroup_and_version(task, &is_cgroup_v1));
+    context->exec_id = task__exec_id(task);
     context->pid = BPF_CORE_READ(task, tgid);
     context->tid = BPF_CORE_READ(task, pid);
     context->ppid = BPF_CORE_READ(parent, tgid);
@@ -68,7 +78,7 @@ static __always_inline void context__fill(struct task_context *context, struct t
     context->mnt_ns = BPF_CORE_READ(nsproxy, mnt_ns, ns.inum);
     context->net_ns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
     context->cgroup_ns = BPF_CORE_READ(nsproxy, cgroup_ns, ns.inum);
-    context->flags = task__context_flags(task);
+    context->flags = task__context_flags(task) | (is_cgroup_v1 ? TASK_FLAG_CGROUP_V1 : 0);
     __builtin_memset(context->comm, 0, sizeof(context->comm));
     BPF_CORE_READ_STR_INTO(&context->comm, task, comm);
 }

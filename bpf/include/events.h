@@ -47,6 +47,9 @@
 #define ARGS_SIZE_MAX 262144
 #define ENVS_SIZE_MAX 65536
 
+/* The unit of start times in /proc: a tick of USER_HZ, which is 100 on every architecture this runs on. */
+#define START_TICK_NS 10000000
+
 #define TASK_COMM_SIZE       16
 #define FILESYSTEM_NAME_SIZE 16
 #define TTY_NAME_SIZE        32
@@ -93,6 +96,9 @@
 #define RECORD_FLAG_ASYNC 0x0002
 /* By a 32-bit call: an i386 program, or int 0x80. */
 #define RECORD_FLAG_COMPAT 0x0004
+/* The start times in the context are cut to multiples of START_TICK_NS, as /proc tells them. Only with
+ * RECORD_FLAG_SYNTHETIC. */
+#define RECORD_FLAG_START_TICKS 0x0008
 
 /* ---- record_header.errors: what could not be read; the event itself is real --------------------------- */
 
@@ -129,6 +135,8 @@
 #define TASK_FLAG_NO_EXEC 0x0010
 /* The task is being traced (ptrace). */
 #define TASK_FLAG_TRACED 0x0020
+/* cgroup_id and cgroup paths are those of a version 1 hierarchy. */
+#define TASK_FLAG_CGROUP_V1 0x0040
 
 /* ---- file_info.flags -------------------------------------------------------------------------------- */
 
@@ -258,8 +266,11 @@ struct task_context {
     __u64 start_time_ns;
     /* Start of its real parent. */
     __u64 parent_start_time_ns;
-    /* Inode number of the cgroup directory that cgroup paths refer to. */
+    /* Inode number of the cgroup directory that cgroup paths refer to; 0: unknown. */
     __u64 cgroup_id;
+    /* Number of programs that this task and those it was forked from have executed; the same as long as the
+     * program is the same. 0: unknown. */
+    __u64 exec_id;
     /* Capability sets, bit n is capability n. */
     __u64 cap_effective;
     __u64 cap_permitted;

@@ -361,6 +361,8 @@ struct task_struct {
     struct callback_head *task_works;
     kuid_t loginuid;
     unsigned int sessionid;
+    /* Counts executions of programs; forks and threads inherit it. */
+    __u64 self_exec_id;
     struct css_set *cgroups;
 };
 

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use engine::LoadOptions;
+use model::environment::ShownWithValue;
 use proto::v1::Batch;
 use proto::wire::Records;
 use security_agent::cache::process_tree::{Limits, ProcessTree, Resolve};
@@ -55,6 +56,7 @@ fn pipeline(policies: Option<&Path>) -> Pipeline {
     let config = Config {
         limits: Limits::default(),
         scrubber: Scrubber::new(&[]),
+        shown_envs: ShownWithValue::default(),
         style: None,
         agent: model::report::AgentInfo::default(),
         hostname: "bench".into(),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use proto::wire::layout::{
-    CHUNK_ARGS, EXEC_FLAG_ARGS_CHUNKED, FILE_FLAG_VALID, RECORD_FLAG_SYNTHETIC, TASK_FLAG_NO_EXEC,
-    cgroup_attach_body, exec_body, exec_chunk_body, exit_body, file_call, file_info, fork_body, open_body,
-    record_header, setuid_body, span, task_context,
+    CHUNK_ARGS, EXEC_FLAG_ARGS_CHUNKED, FILE_FLAG_VALID, RECORD_FLAG_START_TICKS, RECORD_FLAG_SYNTHETIC,
+    START_TICK_NS, TASK_FLAG_NO_EXEC, cgroup_attach_body, exec_body, exec_chunk_body, exit_body, file_call,
+    file_info, fork_body, open_body, record_header, setuid_body, span, task_context,
 };
 use proto::wire::{Kind, RecordBuilder};
 
@@ -27,8 +27,10 @@ pub(crate) struct Task {
 /// Processes, a clock, and the records of all that was done.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
-    /// Nanoseconds since boot; each record takes one microsecond.
+    /// Nanoseconds since boot.
     pub(crate) now: u64,
+    /// Nanoseconds from one record to the next.
+    pub(crate) step_ns: u64,
     /// Living processes by pid.
     pub(crate) tasks: BTreeMap<u32, Task>,
     /// Records that were not taken yet.
@@ -45,6 +47,7 @@ impl Machine {
             tid: 1,
             ns_pid: 1,
             cgroup_id: 1,
+            exec_id: 1,
             auid: u32::MAX,
             pid_ns: 4_026_531_836,
             mnt_ns: 4_026_531_840,
@@ -60,7 +63,7 @@ impl Machine {
             envp: vec!["PATH=/bin".into()],
             cgroup: "/init.scope".into(),
         };
-        Self { now: 10_000_000, tasks: [(1, init)].into(), records: Vec::new(), next_pid: 2 }
+        Self { now: 10_000_000, step_ns: 1_000, tasks: [(1, init)].into(), records: Vec::new(), next_pid: 2 }
     }
 
     /// The records since the last call, back to back, and how many they are.
@@ -83,7 +86,7 @@ impl Machine {
 
     /// `parent` forks a process with this pid.
     pub(crate) fn fork_as(&mut self, parent: u32, pid: u32) {
-        self.now += 1_000;
+        self.now += self.step_ns;
         let mut task = self.tasks[&parent].clone();
         let forker = task.context;
         task.context = task_context {
@@ -109,13 +112,14 @@ impl Machine {
 
     /// `pid` executes the program at `path`.
     pub(crate) fn exec(&mut self, pid: u32, path: &str, argv: &[&str]) {
-        self.now += 1_000;
+        self.now += self.step_ns;
         let header = self.header();
         let task = self.tasks.get_mut(&pid).expect("a living process");
         task.path = path.into();
         task.argv = argv.iter().map(|arg| (*arg).to_owned()).collect();
         task.context.comm = comm(path.rsplit('/').next().unwrap_or_default());
         task.context.flags &= !TASK_FLAG_NO_EXEC;
+        task.context.exec_id += 1;
         let mut flags = 0;
         let args = nul_separated(&task.argv);
         if args.len() > 8_192 {
@@ -129,7 +133,7 @@ impl Machine {
 
     /// `pid` opens `path` with `flags`.
     pub(crate) fn open(&mut self, pid: u32, path: &str, flags: u32) {
-        self.now += 1_000;
+        self.now += self.step_ns;
         let header = self.header();
         let task = self.tasks.get(&pid).expect("a living process");
         let mut builder = RecordBuilder::new(Kind::Open);
@@ -143,7 +147,7 @@ impl Machine {
 
     /// `pid` ends with exit status `code`. Its children become those of pid 1.
     pub(crate) fn exit(&mut self, pid: u32, code: u32) {
-        self.now += 1_000;
+        self.now += self.step_ns;
         let task = self.tasks.remove(&pid).expect("a living process");
         let body = exit_body { cause: 0, code };
         let record = RecordBuilder::new(Kind::Exit).finish(self.header(), &task.context, &body);
@@ -156,7 +160,7 @@ impl Machine {
 
     /// All user ids of `pid` become `uid`.
     pub(crate) fn setuid(&mut self, pid: u32, uid: u32) {
-        self.now += 1_000;
+        self.now += self.step_ns;
         let header = self.header();
         let context = &mut self.tasks.get_mut(&pid).expect("a living process").context;
         let body = setuid_body {
@@ -173,7 +177,7 @@ impl Machine {
 
     /// `pid` is moved to another control group.
     pub(crate) fn move_to_cgroup(&mut self, pid: u32, id: u64, path: &str) {
-        self.now += 1_000;
+        self.now += self.step_ns;
         let header = self.header();
         let task = self.tasks.get_mut(&pid).expect("a living process");
         task.context.cgroup_id = id;
@@ -186,12 +190,29 @@ impl Machine {
 
     /// The records of a snapshot: one per process, children before parents.
     pub(crate) fn snapshot(&mut self) {
-        self.now += 1_000;
+        self.now += self.step_ns;
         let header = record_header {
             flags: u16::try_from(RECORD_FLAG_SYNTHETIC).unwrap_or_default(),
             ..self.header()
         };
         let records = self.tasks.values().rev().map(|task| exec_record(header, task, 0));
+        self.records.extend(records);
+    }
+
+    /// The same as `/proc` tells it: start times in ticks, no numbers of control groups, no count of programs.
+    pub(crate) fn snapshot_of_proc(&mut self) {
+        self.now += self.step_ns;
+        let flags = RECORD_FLAG_SYNTHETIC | RECORD_FLAG_START_TICKS;
+        let header = record_header { flags: u16::try_from(flags).unwrap_or_default(), ..self.header() };
+        let cut = |ns: u64| ns - ns % u64::from(START_TICK_NS);
+        let records = self.tasks.values().rev().map(|task| {
+            let mut task = task.clone();
+            let context = &mut task.context;
+            context.start_time_ns = cut(context.start_time_ns);
+            context.parent_start_time_ns = cut(context.parent_start_time_ns);
+            (context.cgroup_id, context.exec_id) = (0, 0);
+            exec_record(header, &task, 0)
+        });
         self.records.extend(records);
     }
 

@@ -24,6 +24,7 @@ pub const ENVS_INLINE_MAX: u32 = 4096;
 pub const CHUNK_SIZE_MAX: u32 = 16384;
 pub const ARGS_SIZE_MAX: u32 = 262144;
 pub const ENVS_SIZE_MAX: u32 = 65536;
+pub const START_TICK_NS: u32 = 10000000;
 pub const TASK_COMM_SIZE: u32 = 16;
 pub const FILESYSTEM_NAME_SIZE: u32 = 16;
 pub const TTY_NAME_SIZE: u32 = 32;
@@ -55,6 +56,7 @@ pub const KIND_MAX: u32 = 127;
 pub const RECORD_FLAG_SYNTHETIC: u32 = 1;
 pub const RECORD_FLAG_ASYNC: u32 = 2;
 pub const RECORD_FLAG_COMPAT: u32 = 4;
+pub const RECORD_FLAG_START_TICKS: u32 = 8;
 pub const ERROR_FILE: u32 = 1;
 pub const ERROR_INTERPRETER: u32 = 2;
 pub const ERROR_ARGS: u32 = 4;
@@ -73,6 +75,7 @@ pub const TASK_FLAG_IO_WORKER: u32 = 4;
 pub const TASK_FLAG_NOT_LEADER: u32 = 8;
 pub const TASK_FLAG_NO_EXEC: u32 = 16;
 pub const TASK_FLAG_TRACED: u32 = 32;
+pub const TASK_FLAG_CGROUP_V1: u32 = 64;
 pub const FILE_FLAG_VALID: u32 = 1;
 pub const FILE_FLAG_UPPER_LAYER: u32 = 2;
 pub const FILE_FLAG_DELETED: u32 = 4;
@@ -194,8 +197,10 @@ pub struct task_context {
     pub start_time_ns: __u64,
     #[doc = "Start of its real parent."]
     pub parent_start_time_ns: __u64,
-    #[doc = "Inode number of the cgroup directory that cgroup paths refer to."]
+    #[doc = "Inode number of the cgroup directory that cgroup paths refer to; 0: unknown."]
     pub cgroup_id: __u64,
+    #[doc = "Number of programs that this task and those it was forked from have executed; the same as long as the\n program is the same. 0: unknown."]
+    pub exec_id: __u64,
     #[doc = "Capability sets, bit n is capability n."]
     pub cap_effective: __u64,
     pub cap_permitted: __u64,
@@ -230,37 +235,38 @@ pub struct task_context {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of task_context"][::core::mem::size_of::<task_context>() - 128usize];
+    ["Size of task_context"][::core::mem::size_of::<task_context>() - 136usize];
     ["Alignment of task_context"][::core::mem::align_of::<task_context>() - 8usize];
     ["Offset of field: task_context::start_time_ns"]
         [::core::mem::offset_of!(task_context, start_time_ns) - 0usize];
     ["Offset of field: task_context::parent_start_time_ns"]
         [::core::mem::offset_of!(task_context, parent_start_time_ns) - 8usize];
     ["Offset of field: task_context::cgroup_id"][::core::mem::offset_of!(task_context, cgroup_id) - 16usize];
+    ["Offset of field: task_context::exec_id"][::core::mem::offset_of!(task_context, exec_id) - 24usize];
     ["Offset of field: task_context::cap_effective"]
-        [::core::mem::offset_of!(task_context, cap_effective) - 24usize];
+        [::core::mem::offset_of!(task_context, cap_effective) - 32usize];
     ["Offset of field: task_context::cap_permitted"]
-        [::core::mem::offset_of!(task_context, cap_permitted) - 32usize];
-    ["Offset of field: task_context::pid"][::core::mem::offset_of!(task_context, pid) - 40usize];
-    ["Offset of field: task_context::tid"][::core::mem::offset_of!(task_context, tid) - 44usize];
-    ["Offset of field: task_context::ppid"][::core::mem::offset_of!(task_context, ppid) - 48usize];
-    ["Offset of field: task_context::ns_pid"][::core::mem::offset_of!(task_context, ns_pid) - 52usize];
-    ["Offset of field: task_context::uid"][::core::mem::offset_of!(task_context, uid) - 56usize];
-    ["Offset of field: task_context::gid"][::core::mem::offset_of!(task_context, gid) - 60usize];
-    ["Offset of field: task_context::euid"][::core::mem::offset_of!(task_context, euid) - 64usize];
-    ["Offset of field: task_context::egid"][::core::mem::offset_of!(task_context, egid) - 68usize];
-    ["Offset of field: task_context::fsuid"][::core::mem::offset_of!(task_context, fsuid) - 72usize];
-    ["Offset of field: task_context::fsgid"][::core::mem::offset_of!(task_context, fsgid) - 76usize];
-    ["Offset of field: task_context::auid"][::core::mem::offset_of!(task_context, auid) - 80usize];
+        [::core::mem::offset_of!(task_context, cap_permitted) - 40usize];
+    ["Offset of field: task_context::pid"][::core::mem::offset_of!(task_context, pid) - 48usize];
+    ["Offset of field: task_context::tid"][::core::mem::offset_of!(task_context, tid) - 52usize];
+    ["Offset of field: task_context::ppid"][::core::mem::offset_of!(task_context, ppid) - 56usize];
+    ["Offset of field: task_context::ns_pid"][::core::mem::offset_of!(task_context, ns_pid) - 60usize];
+    ["Offset of field: task_context::uid"][::core::mem::offset_of!(task_context, uid) - 64usize];
+    ["Offset of field: task_context::gid"][::core::mem::offset_of!(task_context, gid) - 68usize];
+    ["Offset of field: task_context::euid"][::core::mem::offset_of!(task_context, euid) - 72usize];
+    ["Offset of field: task_context::egid"][::core::mem::offset_of!(task_context, egid) - 76usize];
+    ["Offset of field: task_context::fsuid"][::core::mem::offset_of!(task_context, fsuid) - 80usize];
+    ["Offset of field: task_context::fsgid"][::core::mem::offset_of!(task_context, fsgid) - 84usize];
+    ["Offset of field: task_context::auid"][::core::mem::offset_of!(task_context, auid) - 88usize];
     ["Offset of field: task_context::session_id"]
-        [::core::mem::offset_of!(task_context, session_id) - 84usize];
-    ["Offset of field: task_context::pid_ns"][::core::mem::offset_of!(task_context, pid_ns) - 88usize];
-    ["Offset of field: task_context::mnt_ns"][::core::mem::offset_of!(task_context, mnt_ns) - 92usize];
-    ["Offset of field: task_context::net_ns"][::core::mem::offset_of!(task_context, net_ns) - 96usize];
-    ["Offset of field: task_context::user_ns"][::core::mem::offset_of!(task_context, user_ns) - 100usize];
-    ["Offset of field: task_context::cgroup_ns"][::core::mem::offset_of!(task_context, cgroup_ns) - 104usize];
-    ["Offset of field: task_context::flags"][::core::mem::offset_of!(task_context, flags) - 108usize];
-    ["Offset of field: task_context::comm"][::core::mem::offset_of!(task_context, comm) - 112usize];
+        [::core::mem::offset_of!(task_context, session_id) - 92usize];
+    ["Offset of field: task_context::pid_ns"][::core::mem::offset_of!(task_context, pid_ns) - 96usize];
+    ["Offset of field: task_context::mnt_ns"][::core::mem::offset_of!(task_context, mnt_ns) - 100usize];
+    ["Offset of field: task_context::net_ns"][::core::mem::offset_of!(task_context, net_ns) - 104usize];
+    ["Offset of field: task_context::user_ns"][::core::mem::offset_of!(task_context, user_ns) - 108usize];
+    ["Offset of field: task_context::cgroup_ns"][::core::mem::offset_of!(task_context, cgroup_ns) - 112usize];
+    ["Offset of field: task_context::flags"][::core::mem::offset_of!(task_context, flags) - 116usize];
+    ["Offset of field: task_context::comm"][::core::mem::offset_of!(task_context, comm) - 120usize];
 };
 #[repr(C)]
 #[derive(

@@ -127,6 +127,9 @@ record! {
     }
 }
 
+/// The login user of who never logged in: `AUDIT_AUID_UNSET` of linux/audit.h.
+const AUID_UNSET: u32 = u32::MAX;
+
 record! {
     /// Users, groups and capabilities of a process.
     pub struct Credentials {
@@ -165,6 +168,9 @@ record! {
             };
             /// Permitted capabilities.
             cap_permitted: u64 = "cap_permitted", "7.27", { constants: Some(&CAPABILITY), };
+        }
+        unset {
+            auid: AUID_UNSET;
         }
     }
 }
@@ -283,6 +289,11 @@ mod tests {
         assert!(process(1, 0, None).parent().is_none());
         let reused_pid = process(11, 9, Some(process(11, 2, None)));
         assert_eq!(reused_pid.parent().unwrap().start_time, 2);
+    }
+
+    #[test]
+    fn nobody_has_logged_in_unless_a_record_says_so() {
+        assert_eq!(AUDIT_USER.name(Credentials::default().auid.into()), Some("AUDIT_AUID_UNSET"));
     }
 
     #[test]

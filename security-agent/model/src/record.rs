@@ -148,7 +148,8 @@ pub(crate) const fn default_weight(list: bool) -> u16 {
 /// - `derived { /// doc  id: kind = "name", "since", |it| expression, { options }; }`: fields computed from the struct;
 ///   kind is one of `int`, `bool`, `str`, `strs`, or `path` and `name` of a file;
 /// - `nested { /// doc  member: Type = "name"; }`: members that are records;
-/// - `hidden { /// doc  member: Type; }`: members that rules do not see.
+/// - `hidden { /// doc  member: Type; }`: members that rules do not see;
+/// - `unset { member: value; }`: what stands for "not known" where that is not zero.
 ///
 /// Options are the members of [`Leaf`] that differ from [`Leaf::DEFAULT`].
 macro_rules! record {
@@ -172,14 +173,28 @@ macro_rules! record {
                 $(#[doc = $hidden_doc:literal])+
                 $hidden:ident: $hidden_ty:ty;
             )* })?
+            $(unset { $( $unset:ident: $unset_value:expr; )* })?
         }
     ) => {
         $(#[$attr])*
-        #[derive(Debug, Clone, Default)]
+        #[derive(Debug, Clone)]
         pub struct $Name {
             $($( $(#[doc = $leaf_doc])+ pub $leaf: $leaf_ty, )*)?
             $($( $(#[doc = $nested_doc])+ pub $nested: $nested_ty, )*)?
             $($( $(#[doc = $hidden_doc])+ pub $hidden: $hidden_ty, )*)?
+        }
+
+        impl Default for $Name {
+            #[allow(unused_mut, reason = "a record may lack the section")]
+            fn default() -> Self {
+                let mut new = Self {
+                    $($( $leaf: Default::default(), )*)?
+                    $($( $nested: Default::default(), )*)?
+                    $($( $hidden: Default::default(), )*)?
+                };
+                $($( new.$unset = $unset_value; )*)?
+                new
+            }
         }
 
         impl $crate::record::Record for $Name {

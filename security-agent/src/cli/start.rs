@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use model::environment::{SHOWN_WITH_VALUE, ShownWithValue};
 use settings::{AgentSettings, Enablement, Environment, HostPaths};
 
 use super::{ConfigArgs, log_warnings, replay, runtime};
@@ -97,12 +98,18 @@ pub(super) fn pipeline_config(
             ancestors: count(tree.max_ancestors),
         },
         scrubber: Scrubber::new(&settings.signals.sensitive_words),
+        shown_envs: shown_envs(&settings.signals.envs_with_value),
         style,
         agent,
         hostname: settings.host.hostname.clone(),
         own_events: settings.signals.monitoring_events,
         losses_interval_ns: u64::try_from(interval).unwrap_or(u64::MAX),
     }
+}
+
+/// The default list has a form that is faster to look up.
+fn shown_envs(names: &[String]) -> ShownWithValue {
+    if names == SHOWN_WITH_VALUE { ShownWithValue::default() } else { ShownWithValue::new(names) }
 }
 
 /// Lines for people if a person looks; in colour unless that is not wanted.

@@ -2,8 +2,8 @@
 
 use model::{Credentials, Namespaces, Text};
 use proto::wire::layout::{
-    TASK_FLAG_KERNEL_THREAD, TASK_FLAG_NO_EXEC, TASK_FLAG_NOT_LEADER, TASK_FLAG_WORKQUEUE_WORKER,
-    task_context,
+    TASK_FLAG_CGROUP_V1, TASK_FLAG_KERNEL_THREAD, TASK_FLAG_NO_EXEC, TASK_FLAG_NOT_LEADER,
+    TASK_FLAG_WORKQUEUE_WORKER, task_context,
 };
 
 use super::until_nul;
@@ -16,6 +16,15 @@ pub struct ProcessKey {
     pub pid: u32,
     /// When its leader started, nanoseconds since boot.
     pub start_time_ns: u64,
+}
+
+/// Identity of a control group. Version 1 and version 2 number theirs independently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct CgroupKey {
+    /// Inode number of its directory; 0: unknown.
+    pub inode: u64,
+    /// Version of its hierarchy, 1 or 2.
+    pub version: u8,
 }
 
 /// The acting task, after the event.
@@ -47,10 +56,22 @@ impl Task {
         self.context.tid
     }
 
-    /// Inode number of its control group's directory.
+    /// Its control group.
     #[must_use]
-    pub fn cgroup_id(&self) -> u64 {
-        self.context.cgroup_id
+    pub fn cgroup(&self) -> CgroupKey {
+        let version = if self.context.flags & TASK_FLAG_CGROUP_V1 == 0 { 2 } else { 1 };
+        CgroupKey { inode: self.context.cgroup_id, version }
+    }
+
+    /// Changes with each program that it executes, and with nothing else; 0: unknown.
+    #[must_use]
+    pub fn exec_id(&self) -> u64 {
+        self.context.exec_id
+    }
+
+    /// The same task with other start times: those by which its process and its parent are known.
+    pub(crate) fn set_start_times(&mut self, own: u64, parent: u64) {
+        (self.context.start_time_ns, self.context.parent_start_time_ns) = (own, parent);
     }
 
     /// Whether it is the leader of its process.

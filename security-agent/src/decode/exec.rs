@@ -1,5 +1,6 @@
 //! New programs.
 
+use model::environment::ShownWithValue;
 use model::{Arguments, File, Image, Text, TextList};
 use proto::wire::Record;
 use proto::wire::layout::{
@@ -31,6 +32,7 @@ pub(super) fn exec<'r>(
     body: &exec_body,
     chunks: Option<ExecChunks>,
     users: &Users,
+    shown_envs: &ShownWithValue,
 ) -> Exec<'r> {
     let errors = record.header().errors;
     let failed = |bit: u32| errors & bit != 0;
@@ -59,10 +61,10 @@ pub(super) fn exec<'r>(
             args_truncated,
             envp: TextList::from_nul_separated(envs),
             envs_truncated,
+            shown_envs: shown_envs.clone(),
             file: program,
             interpreter,
             arguments: Arguments::new(TextList::from_nul_separated(arguments)),
-            ..Image::default()
         },
         tty_name: tty(record, body),
         cgroup_path: Data::of(record, body.cgroup_path).bytes(),

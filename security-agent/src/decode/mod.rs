@@ -12,14 +12,16 @@ mod file;
 mod files;
 mod fork;
 
+use model::environment::ShownWithValue;
 use proto::wire::layout::{
-    RECORD_FLAG_ASYNC, RECORD_FLAG_SYNTHETIC, capset_body, exit_body, setgid_body, setuid_body, span,
+    RECORD_FLAG_ASYNC, RECORD_FLAG_START_TICKS, RECORD_FLAG_SYNTHETIC, capset_body, exit_body, setgid_body,
+    setuid_body, span,
 };
 use proto::wire::{Kind, Record};
 
 pub use cgroup::CgroupAttach;
 pub use chunks::Chunks;
-pub use context::{ProcessKey, Task};
+pub use context::{CgroupKey, ProcessKey, Task};
 pub use exec::Exec;
 pub use fork::Fork;
 
@@ -47,6 +49,8 @@ pub struct Decoded<'r> {
     pub time_ns: u64,
     /// It comes from a snapshot of what already ran.
     pub synthetic: bool,
+    /// Its start times are cut to multiples of `START_TICK_NS`.
+    pub start_is_cut: bool,
     /// It was submitted through `io_uring`.
     pub asynchronous: bool,
     /// `ERROR_*`: parts of the record that the kernel side could not read.
@@ -82,9 +86,16 @@ pub enum Payload<'r> {
 #[derive(Debug, Default)]
 pub struct Decoder {
     chunks: Chunks,
+    shown_envs: ShownWithValue,
 }
 
 impl Decoder {
+    /// A decoder of programs that show these environment variables with their values.
+    #[must_use]
+    pub fn new(shown_envs: ShownWithValue) -> Self {
+        Self { chunks: Chunks::default(), shown_envs }
+    }
+
     /// Decodes one record. A piece of arguments gives no event of its own.
     pub fn decode<'r>(&mut self, record: &Record<'r>, users: &Users) -> Option<Decoded<'r>> {
         let header = record.header();
@@ -99,7 +110,7 @@ impl Decoder {
             Kind::Exec => {
                 let body = record.body();
                 let chunks = self.chunks.take(task.key());
-                Payload::Exec(Box::new(exec::exec(record, &body, chunks, users)))
+                Payload::Exec(Box::new(exec::exec(record, &body, chunks, users, &self.shown_envs)))
             }
             Kind::Exit => {
                 self.chunks.forget(task.key());
@@ -115,6 +126,7 @@ impl Decoder {
         Some(Decoded {
             time_ns: header.time_ns,
             synthetic: flag(RECORD_FLAG_SYNTHETIC),
+            start_is_cut: flag(RECORD_FLAG_START_TICKS),
             asynchronous: flag(RECORD_FLAG_ASYNC),
             errors,
             task,

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::ruleset::RuleCounts;
 use engine::{Engine, Load, Match};
+use model::environment::ShownWithValue;
 use model::report::AgentInfo;
 use model::{Event, EventKind, Payload as ModelPayload, Text};
 use proto::v1::{Batch, HelloReply};
@@ -44,6 +45,8 @@ pub struct Config {
     pub limits: Limits,
     /// What hides secrets in reports.
     pub scrubber: Scrubber,
+    /// Environment variables that rules and reports see with their values.
+    pub shown_envs: ShownWithValue,
     /// How lines for people look; `None`: none are made.
     pub style: Option<Style>,
     /// What reports say about the agent.
@@ -112,7 +115,7 @@ impl Pipeline {
     #[must_use]
     pub fn new(config: Config, users: Users) -> Self {
         Self {
-            decoder: Decoder::default(),
+            decoder: Decoder::new(config.shown_envs.clone()),
             tree: ProcessTree::new(config.limits),
             users,
             clock: Clock::default(),
@@ -229,7 +232,9 @@ impl Pipeline {
 
     /// Whether losses since the last call make a new snapshot of processes worth its cost.
     pub fn take_needs_snapshot(&mut self) -> bool {
-        self.losses.take_lifecycle_lost()
+        // Both are asked: each forgets what it has told.
+        let lost = self.losses.take_lifecycle_lost();
+        self.tree.take_has_unseen_programs() || lost
     }
 
     /// Names of users and groups.
@@ -262,9 +267,10 @@ impl Pipeline {
 
     fn record(&mut self, decoded: &mut Decoded<'_>) {
         self.time_ns = self.time_ns.max(decoded.time_ns);
-        let ended = matches!(decoded.payload, Payload::Exit(_)).then(|| decoded.task.key());
         let resolve = Resolve { users: &self.users, clock: self.clock };
         let Some(applied) = self.tree.apply(decoded, resolve) else { return };
+        // By the identity that the tree has for it.
+        let ended = matches!(decoded.payload, Payload::Exit(_)).then(|| decoded.task.key());
         // Forks have no rules; what a snapshot has told already was evaluated then.
         if !applied.known && !matches!(decoded.payload, Payload::Fork(_) | Payload::CgroupAttach(_)) {
             let payload = event::payload(&mut decoded.payload, &self.users);

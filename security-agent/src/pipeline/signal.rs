@@ -54,12 +54,10 @@ pub(super) fn report(
 
 /// The conditions that decided, with the values that they saw.
 fn matched_on(matched: &Match, scrubber: &Scrubber) -> Vec<MatchedOn> {
-    let expression = &matched.rule.expression;
     let mut shown = Vec::new();
     for reason in matched.reasons.iter().take(MAX_REASONS) {
-        // A condition that came out of a macro stands nowhere in the expression.
-        let found = expression.find(&reason.condition);
-        let (offset, length) = found.map_or((0, 0), |offset| (offset, reason.condition.len()));
+        // A condition of an expression that stands for the rule's own stands nowhere in that.
+        let (offset, length) = reason.offset.map_or((0, 0), |offset| (offset, reason.condition.len()));
         for (field, value) in &reason.values {
             let text = scrubber.text(&to_text(value));
             let value = text.chars().take(VALUE_CHARS).collect();

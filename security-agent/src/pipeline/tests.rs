@@ -35,6 +35,7 @@ fn config() -> Config {
     Config {
         limits: Limits::default(),
         scrubber: Scrubber::new(&[]),
+        shown_envs: ShownWithValue::default(),
         style: None,
         agent: AgentInfo { version: "0.1.0".into(), ..AgentInfo::default() },
         hostname: String::new(),

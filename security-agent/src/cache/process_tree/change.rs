@@ -8,7 +8,7 @@ use super::lineage::Above;
 use super::memory::Retired;
 use super::{Applied, Entry, ProcessTree, Resolve, from_context, own_service};
 use crate::cache::cgroups::Membership;
-use crate::decode::{Decoded, Payload, Task};
+use crate::decode::{CgroupKey, Decoded, Payload, Task};
 
 /// What is known of the process that a record is about.
 enum Known {
@@ -47,16 +47,17 @@ impl ProcessTree {
             // The same record twice, or a snapshot without clock: nothing new.
             return self.act(decoded, resolve);
         }
-        let Some((forker, depth, service, cgroup_id)) = self
+        self.notice_unseen_exec(fork.forker, &decoded.task);
+        let Some((forker, depth, service, cgroup)) = self
             .entry(fork.forker)
-            .map(|entry| (Arc::clone(&entry.process), entry.depth, entry.service.clone(), entry.cgroup_id))
+            .map(|entry| (Arc::clone(&entry.process), entry.depth, entry.service.clone(), entry.cgroup))
         else {
             return self.act_with_path(decoded, fork.cgroup_path, resolve);
         };
-        let membership = if fork.cgroup_path.is_empty() && cgroup_id == decoded.task.cgroup_id() {
-            Membership { id: cgroup_id, cgroup: forker.cgroup.clone(), container: forker.container.clone() }
+        let membership = if fork.cgroup_path.is_empty() && cgroup == decoded.task.cgroup() {
+            Membership { key: cgroup, cgroup: forker.cgroup.clone(), container: forker.container.clone() }
         } else {
-            self.cgroups.with_path(decoded.task.cgroup_id(), fork.cgroup_path)
+            self.cgroups.after(forker.cgroup.as_deref(), decoded.task.cgroup(), fork.cgroup_path)
         };
         let above = Above::new(&forker, depth, self.limits.ancestors, &mut self.counters);
         let process = Process {
@@ -71,7 +72,7 @@ impl ProcessTree {
             ..from_context(decoded, &membership, resolve)
         };
         let (transient, depth) = (matches!(self.known(decoded), Known::Replaced), above.depth);
-        self.place(decoded, process, membership.id, service, depth, transient)
+        self.place(decoded, process, membership.key, service, depth, transient)
     }
 
     pub(super) fn exec(&mut self, decoded: &mut Decoded<'_>, resolve: Resolve<'_>) -> Applied {
@@ -80,7 +81,7 @@ impl ProcessTree {
         let (tty_name, cgroup_path) = (Text::new(exec.tty_name), exec.cgroup_path);
         let decoded: &Decoded<'_> = decoded;
         let known = self.known(decoded);
-        let membership = self.cgroups.with_path(decoded.task.cgroup_id(), cgroup_path);
+        let membership = self.cgroups.with_path(decoded.task.cgroup(), cgroup_path);
         let mut process = Process {
             tty_name,
             exec_time: resolve.clock.wall(decoded.time_ns),
@@ -90,6 +91,7 @@ impl ProcessTree {
             source: ProcessSource::Event,
             ..from_context(decoded, &membership, resolve)
         };
+        let mut is_late = false;
         let previous = self.entries.get(&process.pid).filter(|entry| entry.is(decoded.task.key()));
         let (above, service) = if let Some(previous) = previous {
             let same = is_same_program(&previous.process, &process);
@@ -101,7 +103,9 @@ impl ProcessTree {
             share_environment(&mut process, &previous.process);
             // A program that executes itself again and again is one ancestor, and one made up is none.
             let is_repetition = same && previous.process.is_exec && !previous.process.is_thread;
-            let above = if is_repetition || previous.process.source == ProcessSource::Placeholder {
+            let is_made_up = previous.process.source == ProcessSource::Placeholder;
+            is_late = is_made_up && previous.exec_id != 0 && previous.exec_id == decoded.task.exec_id();
+            let above = if is_repetition || is_made_up {
                 let lineage = Lineage::new(previous.process.lineage.nearest().cloned());
                 Above { lineage, depth: previous.depth }
             } else {
@@ -113,10 +117,13 @@ impl ProcessTree {
             let inherited = self.entry(parent).map(|entry| entry.service.clone());
             (self.above_child_of(parent), inherited.unwrap_or_default())
         };
+        if is_late {
+            self.forgive_unseen_exec();
+        }
         process.lineage = above.lineage;
         let service = own_service(&process).unwrap_or(service);
         let transient = matches!(known, Known::Newer | Known::Replaced);
-        self.place(decoded, process, membership.id, service, above.depth, transient)
+        self.place(decoded, process, membership.key, service, above.depth, transient)
     }
 
     pub(super) fn exit(&mut self, decoded: &Decoded<'_>, resolve: Resolve<'_>) -> Applied {
@@ -197,14 +204,18 @@ impl ProcessTree {
         let stream = self.stream;
         let known = self.known(decoded);
         if let Known::Replaced | Known::Unknown = known {
-            let membership = self.cgroups.with_path(task.cgroup_id(), path);
+            let membership = self.cgroups.with_path(task.cgroup(), path);
             return self.make_up(decoded, &membership, resolve, matches!(known, Known::Replaced));
+        }
+        if matches!(known, Known::Current) {
+            self.notice_unseen_exec(task.key(), task);
         }
         let Some(entry) = self.entries.get_mut(&task.key().pid) else {
             return self.make_up(decoded, &Membership::default(), resolve, true);
         };
-        let moved = !path.is_empty() || entry.cgroup_id != task.cgroup_id();
-        let membership = moved.then(|| self.cgroups.with_path(task.cgroup_id(), path));
+        let moved = !path.is_empty() || entry.cgroup != task.cgroup();
+        let membership =
+            moved.then(|| self.cgroups.after(entry.process.cgroup.as_deref(), task.cgroup(), path));
         if matches!(known, Known::Current) {
             refresh(entry, task, membership.as_ref(), resolve, &mut self.retired);
             entry.seen_ns = entry.seen_ns.max(decoded.time_ns);
@@ -231,7 +242,7 @@ impl ProcessTree {
         self.counters.placeholders += 1;
         let above = self.above_child_of(decoded.task.parent_key());
         let process = Process { lineage: above.lineage, ..from_context(decoded, membership, resolve) };
-        self.place(decoded, process, membership.id, Text::EMPTY, above.depth, transient)
+        self.place(decoded, process, membership.key, Text::EMPTY, above.depth, transient)
     }
 
     /// Stores a new snapshot of a process, unless it is `transient`: old news that must not replace what is known.
@@ -239,7 +250,7 @@ impl ProcessTree {
         &mut self,
         decoded: &Decoded<'_>,
         process: Process,
-        cgroup_id: u64,
+        cgroup: CgroupKey,
         service: Text,
         depth: usize,
         transient: bool,
@@ -255,16 +266,20 @@ impl ProcessTree {
         if transient {
             return applied;
         }
-        if self.entries.get(&key.pid).is_some_and(|entry| !entry.is(key)) {
+        let before = self.entries.get(&key.pid);
+        if before.is_some_and(|entry| !entry.is(key)) {
             self.counters.missed_exits += 1;
         }
+        let start_is_cut = before.is_some_and(|entry| entry.is(key) && entry.start_is_cut);
         self.make_room(key.pid);
         let stream = self.stream;
         self.insert(Entry {
             process,
-            cgroup_id,
+            cgroup,
             service,
             depth,
+            exec_id: decoded.task.exec_id(),
+            start_is_cut,
             snapshot_ns: 0,
             seen_ns: decoded.time_ns,
             stream,
@@ -308,7 +323,7 @@ pub(super) fn refresh(
         process.ppid = ppid;
     }
     if let Some(membership) = membership {
-        entry.cgroup_id = membership.id;
+        entry.cgroup = membership.key;
         process.cgroup = membership.cgroup.clone();
         process.container = membership.container.clone();
     }

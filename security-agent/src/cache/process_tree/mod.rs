@@ -12,7 +12,12 @@
 //!   so one lost record does harm only until the next one;
 //! - a process whose start was not seen is made up from that context and marked
 //!   ([`model::ProcessSource::Placeholder`]);
-//! - an entry with another start time is another process and is never used.
+//! - an entry with another start time is another process and is never used;
+//! - every record counts the programs that its task has executed, so that an exec that was not seen shows at the next
+//!   record: the program is then unknown rather than the one before it, until a snapshot tells.
+//!
+//! A snapshot from `/proc` tells start times cut to ticks. Such a process keeps that time as its identity, and records
+//! with the exact one find it.
 //!
 //! Memory is bounded: entries, images that only descendants need, and the bytes of arguments and environments
 //! ([`Limits`]).
@@ -21,6 +26,8 @@ mod change;
 mod lineage;
 mod memory;
 mod snapshot;
+mod start_time;
+mod unseen_exec;
 
 use std::sync::Arc;
 
@@ -28,7 +35,7 @@ use model::{Process, ProcessSource, Text, environment};
 use rustc_hash::FxHashMap;
 
 use crate::cache::cgroups::{Cgroups, Membership};
-use crate::decode::{Clock, Decoded, Payload, ProcessKey};
+use crate::decode::{CgroupKey, Clock, Decoded, Payload, ProcessKey};
 use crate::resolve::users::Users;
 
 /// Variable that names the service of a process and its descendants.
@@ -58,6 +65,8 @@ impl Default for Limits {
 pub struct Counters {
     /// Processes made up from the context of a record because their start was not seen.
     pub placeholders: u64,
+    /// Programs whose execution was not seen: a record of the process counted more than the tree.
+    pub missed_execs: u64,
     /// Processes whose end was not seen: their pid came back with another start time, or a new snapshot lacked them.
     pub missed_exits: u64,
     /// Processes forgotten because there were too many.
@@ -98,10 +107,14 @@ pub struct Applied {
 #[derive(Debug)]
 struct Entry {
     process: Arc<Process>,
-    cgroup_id: u64,
+    cgroup: CgroupKey,
     service: Text,
     /// Ancestors of the process.
     depth: usize,
+    /// Count of executed programs; 0: unknown.
+    exec_id: u64,
+    /// The start time is cut to ticks.
+    start_is_cut: bool,
     /// Time of the snapshot record that the entry comes from: older records tell nothing new. 0: none.
     snapshot_ns: u64,
     /// Time of its last record.
@@ -126,6 +139,10 @@ pub struct ProcessTree {
     retired: memory::Retired,
     snapshot: snapshot::Pending,
     stream: u64,
+    /// Some entry's start time is cut.
+    knows_cut_starts: bool,
+    /// Processes that run a program whose execution was not seen, since that was last asked for.
+    unseen_programs: u64,
     counters: Counters,
 }
 
@@ -141,12 +158,15 @@ impl ProcessTree {
             retired: memory::Retired::default(),
             snapshot: snapshot::Pending::default(),
             stream: 0,
+            knows_cut_starts: false,
+            unseen_programs: 0,
             counters: Counters::default(),
         }
     }
 
     /// Takes in one record and says who acted. A snapshot record gives nothing until [`ProcessTree::end_snapshot`].
     pub fn apply(&mut self, decoded: &mut Decoded<'_>, resolve: Resolve<'_>) -> Option<Applied> {
+        self.use_known_start_times(decoded);
         if decoded.synthetic && matches!(decoded.payload, Payload::Exec(_)) {
             self.add_to_snapshot(decoded, resolve);
             return None;
@@ -168,7 +188,7 @@ impl ProcessTree {
     /// The process with this identity.
     #[must_use]
     pub fn get(&self, key: ProcessKey) -> Option<&Arc<Process>> {
-        self.entry(key).map(|entry| &entry.process)
+        self.entry(self.known_key(key, false)).map(|entry| &entry.process)
     }
 
     /// Number of living processes.

@@ -32,6 +32,7 @@ struct Found {
     task: Task,
     membership: Membership,
     time_ns: u64,
+    start_is_cut: bool,
 }
 
 impl ProcessTree {
@@ -54,7 +55,7 @@ impl ProcessTree {
             self.counters.refused_snapshots += u64::from(is_full);
             return;
         }
-        let membership = self.cgroups.with_path(decoded.task.cgroup_id(), cgroup_path);
+        let membership = self.cgroups.with_path(decoded.task.cgroup(), cgroup_path);
         let process = Process {
             tty_name,
             image,
@@ -63,7 +64,13 @@ impl ProcessTree {
             source: ProcessSource::Snapshot,
             ..from_context(decoded, &membership, resolve)
         };
-        let found = Found { process, task: decoded.task, membership, time_ns: decoded.time_ns };
+        let found = Found {
+            process,
+            task: decoded.task,
+            membership,
+            time_ns: decoded.time_ns,
+            start_is_cut: decoded.start_is_cut,
+        };
         self.snapshot.processes.insert(key.pid, found);
     }
 
@@ -79,20 +86,26 @@ impl ProcessTree {
 
     /// Puts one process of the snapshot into the tree; `None` if it was known.
     fn take_over(&mut self, found: Found, resolve: Resolve<'_>) -> Option<Applied> {
-        let Found { mut process, task, membership, time_ns } = found;
+        let Found { mut process, task, membership, time_ns, start_is_cut } = found;
         let key = task.key();
+        // By now the parent is in the tree.
+        let parent = self.known_key(task.parent_key(), start_is_cut);
         let stream = self.stream;
         let mut lineage_of_known = None;
+        let mut start_was_cut = start_is_cut;
         if let Some(entry) = self.entries.get_mut(&key.pid) {
             if entry.process.start_time > key.start_time_ns {
                 return None;
             }
             if entry.is(key) {
                 (entry.stream, entry.seen_ns) = (stream, entry.seen_ns.max(time_ns));
-                let is_made_up = entry.process.source == ProcessSource::Placeholder;
-                if !is_made_up && is_same_program(&entry.process, &process) {
+                start_was_cut = entry.start_is_cut;
+                // Forked from one that is made up, it runs a program as little known.
+                let is_made_up =
+                    entry.process.source == ProcessSource::Placeholder || entry.process.image.file.inode == 0;
+                if !is_made_up && still_runs(entry, &task, &process) {
                     entry.snapshot_ns = time_ns;
-                    let moved = (entry.cgroup_id != membership.id).then_some(&membership);
+                    let moved = is_other_group(entry, &membership).then_some(&membership);
                     refresh(entry, &task, moved, resolve, &mut self.retired);
                     return None;
                 }
@@ -107,17 +120,20 @@ impl ProcessTree {
                 self.counters.missed_exits += 1;
             }
         }
-        let inherited = self.entry(task.parent_key()).map(|parent| parent.service.clone());
-        let above = lineage_of_known.unwrap_or_else(|| self.above_child_of(task.parent_key()));
+        let inherited = self.entry(parent).map(|parent| parent.service.clone());
+        let above = lineage_of_known.unwrap_or_else(|| self.above_child_of(parent));
         process.lineage = above.lineage;
         let service = own_service(&process).or(inherited).unwrap_or_default();
         let process = Arc::new(process);
+        self.knows_cut_starts |= start_was_cut;
         self.make_room(key.pid);
         self.insert(Entry {
             process: Arc::clone(&process),
-            cgroup_id: membership.id,
+            cgroup: membership.key,
             service: service.clone(),
             depth: above.depth,
+            exec_id: task.exec_id(),
+            start_is_cut: start_was_cut,
             snapshot_ns: time_ns,
             seen_ns: time_ns,
             stream,
@@ -140,4 +156,32 @@ impl ProcessTree {
         let forgotten = before - self.entries.len();
         self.counters.missed_exits += u64::try_from(forgotten).unwrap_or(u64::MAX);
     }
+}
+
+/// Whether a process that is known still runs the same program, now that a snapshot found it.
+fn still_runs(entry: &Entry, task: &Task, found: &Process) -> bool {
+    if entry.exec_id != 0 && task.exec_id() != 0 {
+        return entry.exec_id == task.exec_id();
+    }
+    // `/proc` does not count, and of a script it only shows the interpreter, which was given the script's arguments last.
+    let (known, found) = (&entry.process, found);
+    match &known.image.interpreter {
+        None => is_same_program(known, found),
+        Some(interpreter) => {
+            let (own, all) = (known.image.arguments.all(), found.image.arguments.all());
+            let before = all.len().checked_sub(own.len());
+            interpreter.inode == found.image.file.inode
+                && interpreter.path == found.image.file.path
+                && before.is_some_and(|before| all.iter().skip(before).eq(own.iter()))
+        }
+    }
+}
+
+/// Whether the process has moved, as far as the snapshot can tell: `/proc` tells the path of a group and not its number.
+fn is_other_group(entry: &Entry, found: &Membership) -> bool {
+    if found.key.inode != 0 {
+        return entry.cgroup != found.key;
+    }
+    let path = |cgroup: &Option<Arc<model::Cgroup>>| cgroup.as_ref().map(|cgroup| cgroup.id.clone());
+    found.cgroup.is_some() && path(&found.cgroup) != path(&entry.process.cgroup)
 }

@@ -12,6 +12,8 @@ use crate::script::Machine;
 /// A tree, and what feeds it.
 struct Fed {
     tree: ProcessTree,
+    /// Snapshots come from `/proc`.
+    from_proc: bool,
     decoder: Decoder,
     users: Users,
 }
@@ -21,6 +23,7 @@ impl Fed {
         let users = [(0, Text::from("root")), (1000, Text::from("alice"))].into_iter().collect();
         Self {
             tree: ProcessTree::new(limits),
+            from_proc: false,
             decoder: Decoder::default(),
             users: Users::fixed(users, Default::default()),
         }
@@ -35,7 +38,11 @@ impl Fed {
 
     fn snapshot(&mut self, machine: &mut Machine) -> Vec<Applied> {
         machine.records.clear();
-        machine.snapshot();
+        if self.from_proc {
+            machine.snapshot_of_proc();
+        } else {
+            machine.snapshot();
+        }
         self.tree.begin_stream();
         self.feed(machine);
         self.tree.end_snapshot(Resolve { users: &self.users, clock: Clock::default() })
@@ -178,6 +185,111 @@ fn a_process_whose_start_was_lost_is_made_up_from_its_context() {
         ["2:/bin/ls", "1:/sbin/init"],
         "one made up is no ancestor"
     );
+}
+
+#[test]
+fn a_program_whose_exec_was_lost_is_unknown_until_a_snapshot_tells() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::after_snapshot(&mut machine);
+    let pid = machine.fork(1);
+    machine.exec(pid, "/bin/first", &["first", "x"]);
+    fed.feed(&mut machine);
+    machine.exec(pid, "/tmp/second", &["second"]);
+    machine.records.clear(); // the exec is lost
+    assert!(!fed.tree.take_has_unseen_programs());
+    machine.setuid(pid, 1000);
+    let applied = fed.feed(&mut machine);
+    let process = &applied[0].process;
+    assert_eq!((&*process.comm, process.source), (&b"second"[..], ProcessSource::Placeholder));
+    assert!(process.image.file.path.is_empty() && process.image.args_truncated && process.is_exec);
+    assert_eq!(chain(process)[1..], ["2:/bin/first", "2:/sbin/init", "1:/sbin/init"]);
+    assert_eq!(fed.tree.counters().missed_execs, 1);
+    assert!(fed.tree.take_has_unseen_programs());
+    assert!(!fed.tree.take_has_unseen_programs(), "told once");
+
+    // Who is forked now runs the same unknown program.
+    let child = machine.fork(pid);
+    fed.feed(&mut machine);
+    assert!(fed.process(&machine, child).image.file.path.is_empty());
+
+    let news: Vec<_> = fed.snapshot(&mut machine).iter().map(|applied| chain(&applied.process)).collect();
+    assert_eq!(news[0], ["2:/tmp/second", "2:/bin/first", "2:/sbin/init", "1:/sbin/init"]);
+    assert_eq!(fed.process(&machine, child).image.file.path.to_string(), "/tmp/second");
+}
+
+#[test]
+fn a_fork_tells_that_the_exec_of_its_parent_was_lost() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::after_snapshot(&mut machine);
+    machine.exec(1, "/sbin/other", &["other"]);
+    machine.records.clear();
+    let child = machine.fork(1);
+    fed.feed(&mut machine);
+    for pid in [1, child] {
+        let process = fed.process(&machine, pid);
+        assert_eq!((&*process.image.file.path, &*process.comm), (&b""[..], &b"other"[..]), "{pid}");
+    }
+    assert_eq!(fed.tree.counters().missed_execs, 1);
+}
+
+#[test]
+fn records_find_processes_that_proc_told_of() {
+    let mut machine = Machine::boot();
+    machine.step_ns = 15_000_000;
+    let shell = machine.fork(1);
+    machine.exec(shell, "/bin/sh", &["sh"]);
+    let id = "a".repeat(64);
+    machine.move_to_cgroup(shell, 9, &format!("/docker/{id}"));
+    let mut fed = Fed { from_proc: true, ..Fed::new(Limits::default()) };
+    fed.snapshot(&mut machine);
+    assert_eq!(fed.tree.len(), 2);
+
+    let child = machine.fork(shell);
+    machine.setuid(shell, 1000);
+    machine.exec(shell, "/bin/su", &["su"]);
+    let applied = fed.feed(&mut machine);
+    assert_eq!((fed.tree.len(), fed.tree.counters().placeholders), (3, 0));
+    assert_eq!(chain(fed.process(&machine, child)), ["3:/bin/sh", "2:/bin/sh", "1:/sbin/init"]);
+    let su = fed.process(&machine, shell);
+    assert_eq!(chain(su), ["2:/bin/su", "2:/bin/sh", "1:/sbin/init"]);
+    assert_eq!(su.parent().unwrap().pid, 1, "its own earlier image is no other process");
+    for process in applied.iter().map(|applied| &applied.process) {
+        assert_eq!(
+            &*process.container.as_ref().unwrap().id,
+            id.as_bytes(),
+            "the group's number is news only"
+        );
+    }
+    machine.exit(shell, 0);
+    fed.feed(&mut machine);
+    assert_eq!(fed.tree.len(), 2);
+
+    // The next stream has the better snapshot.
+    fed.from_proc = false;
+    assert!(fed.snapshot(&mut machine).is_empty());
+    assert_eq!((fed.tree.len(), fed.tree.counters().missed_exits), (2, 0));
+}
+
+#[test]
+fn a_script_that_proc_shows_as_its_interpreter_still_runs() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed { from_proc: true, ..Fed::new(Limits::default()) };
+    machine.step_ns = 15_000_000;
+    fed.snapshot(&mut machine);
+    let pid = machine.fork(1);
+    machine.exec(pid, "/bin/sh", &["/bin/sh", "-e", "./run", "x"]);
+    fed.feed(&mut machine);
+    let key = ProcessKey { pid, start_time_ns: machine.tasks[&pid].context.start_time_ns };
+    let entry = fed.tree.entries.get_mut(&pid).unwrap();
+    let image = Arc::make_mut(&mut Arc::make_mut(&mut entry.process).image);
+    image.interpreter = Some(Box::new(std::mem::take(&mut image.file)));
+    (image.file.path, image.file.inode) = ("/home/run".into(), 5);
+    image.arguments = model::Arguments::new(["./run", "x"].iter().collect());
+    assert!(fed.snapshot(&mut machine).is_empty());
+    assert_eq!(&*fed.tree.get(key).unwrap().image.file.path, b"/home/run");
+    machine.exec(pid, "/bin/sh", &["/bin/sh", "-e", "./other", "x"]);
+    machine.records.clear();
+    assert_eq!(fed.snapshot(&mut machine).len(), 1, "another script");
 }
 
 #[test]
@@ -486,31 +598,47 @@ fn machine_and_truth() -> (Machine, BTreeMap<u32, Truth>) {
     (Machine::boot(), [(1, init)].into())
 }
 
+/// With every record delivered, the tree is exactly what happened, also across reconnects.
+fn check_that_the_tree_is_what_happened(steps: &[Step], from_proc: bool) -> Result<(), TestCaseError> {
+    let (mut machine, mut truth) = machine_and_truth();
+    if from_proc {
+        // Longer than a tick: what /proc tells apart.
+        machine.step_ns = 20_000_000;
+    }
+    let mut fed = Fed { from_proc, ..Fed::new(Limits::default()) };
+    fed.snapshot(&mut machine);
+    for step in steps {
+        if matches!(step, Step::Snapshot) {
+            let news = fed.snapshot(&mut machine);
+            prop_assert!(news.is_empty(), "nothing happened in between");
+        }
+        let acted = perform(step, &mut machine, &mut truth);
+        fed.feed(&mut machine);
+        prop_assert_eq!(fed.tree.len(), truth.len());
+        for (pid, expected) in &truth {
+            let process = fed.process(&machine, *pid);
+            prop_assert_eq!(&chain(process), &expected.chain);
+            prop_assert_eq!(process.credentials.uid, expected.uid);
+        }
+        if let Some(pid) = acted {
+            prop_assert_eq!(fed.process(&machine, pid).ppid, machine.tasks[&pid].context.ppid);
+        }
+    }
+    prop_assert_eq!(fed.tree.counters().missed_execs, 0);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
-    /// With every record delivered, the tree is exactly what happened, also across reconnects.
     #[test]
     fn the_tree_is_what_happened(steps in prop::collection::vec(step(), 1..120)) {
-        let (mut machine, mut truth) = machine_and_truth();
-        let mut fed = Fed::after_snapshot(&mut machine);
-        for step in &steps {
-            if matches!(step, Step::Snapshot) {
-                let news = fed.snapshot(&mut machine);
-                prop_assert!(news.is_empty(), "nothing happened in between");
-            }
-            let acted = perform(step, &mut machine, &mut truth);
-            fed.feed(&mut machine);
-            prop_assert_eq!(fed.tree.len(), truth.len());
-            for (pid, expected) in &truth {
-                let process = fed.process(&machine, *pid);
-                prop_assert_eq!(&chain(process), &expected.chain);
-                prop_assert_eq!(process.credentials.uid, expected.uid);
-            }
-            if let Some(pid) = acted {
-                prop_assert_eq!(fed.process(&machine, pid).ppid, machine.tasks[&pid].context.ppid);
-            }
-        }
+        check_that_the_tree_is_what_happened(&steps, false)?;
+    }
+
+    #[test]
+    fn the_tree_is_what_happened_with_snapshots_from_proc(steps in prop::collection::vec(step(), 1..120)) {
+        check_that_the_tree_is_what_happened(&steps, true)?;
     }
 
     /// With records lost at random, what is missing is missing, but nothing is another process's: each chain is made
@@ -528,7 +656,7 @@ proptest! {
                 fed.snapshot(&mut machine);
                 prop_assert_eq!(fed.tree.len(), machine.tasks.len());
             }
-            perform(step, &mut machine, &mut truth);
+            let acted = perform(step, &mut machine, &mut truth);
             for (pid, task) in &machine.tasks {
                 let context = &task.context;
                 let inherited = had.get(&(context.ppid, context.parent_start_time_ns)).cloned().unwrap_or_default();
@@ -538,6 +666,11 @@ proptest! {
                 machine.records.clear();
             }
             fed.feed(&mut machine);
+            // Whoever was heard of runs what it runs, or something unknown, and never what it ran before.
+            if let Some(pid) = acted.filter(|_| !*lost) {
+                let path = fed.process(&machine, pid).image.file.path.to_string();
+                prop_assert!(path.is_empty() || path == machine.tasks[&pid].path, "{pid} does not run {path}");
+            }
             for process in fed.tree.iter().flat_map(|process| std::iter::once(process).chain(process.ancestors())) {
                 let path = process.image.file.path.to_string();
                 let images = &had[&(process.pid, process.start_time)];

@@ -103,6 +103,8 @@ fn classify(link: &[u8], no_links: bool) -> (&[u8], u32) {
     }
     if no_links && path.starts_with(MEMFD) {
         flags |= layout::FILE_FLAG_MEMFD;
+        // It hangs under no directory: the records of the kernel have the bare name.
+        path = &path[1..];
     }
     (path, flags)
 }
@@ -132,7 +134,7 @@ mod tests {
         assert_eq!(classify(b"/bin/x (deleted)", true), (&b"/bin/x"[..], layout::FILE_FLAG_DELETED));
         assert_eq!(classify(b"/bin/x (deleted)", false), (&b"/bin/x (deleted)"[..], 0));
         let memfd = layout::FILE_FLAG_DELETED | layout::FILE_FLAG_MEMFD;
-        assert_eq!(classify(b"/memfd:payload (deleted)", true), (&b"/memfd:payload"[..], memfd));
+        assert_eq!(classify(b"/memfd:payload (deleted)", true), (&b"memfd:payload"[..], memfd));
         assert_eq!(classify(b"/memfd:x", false), (&b"/memfd:x"[..], 0));
     }
 

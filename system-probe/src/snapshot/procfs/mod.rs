@@ -1,7 +1,8 @@
 //! The snapshot from `/proc`, for kernels that refuse the task iterator.
 //!
-//! It says less than the iterator: whether a file lies in an upper layer is unknown, and start times are cut to
-//! clock ticks (10 ms), because that is all `/proc/PID/stat` has.
+//! It says less than the iterator: whether a file lies in an upper layer, the numbers of control groups and the count of
+//! executed programs are unknown, and start times are cut to clock ticks (10 ms), because that is all `/proc/PID/stat`
+//! has. `RECORD_FLAG_START_TICKS` tells the agent, which then compares by ticks.
 
 mod image;
 mod process;
@@ -107,9 +108,14 @@ impl Pass<'_> {
             Ok(file) => body.file = file,
             Err(_) => errors |= layout::ERROR_FILE,
         }
-        match process.cgroup_path() {
-            Some(path) => body.cgroup_path = builder.push(&path),
+        let cgroup = process.cgroup();
+        match &cgroup {
+            Some(cgroup) => body.cgroup_path = builder.push(&cgroup.path),
             None => errors |= layout::ERROR_CGROUP,
+        }
+        let mut task_flags = 0;
+        if cgroup.is_some_and(|cgroup| cgroup.is_v1) {
+            task_flags |= layout::TASK_FLAG_CGROUP_V1;
         }
         let context = task_context {
             pid,
@@ -118,7 +124,9 @@ impl Pass<'_> {
             parent_start_time_ns: self.start_time_of(stat.parent),
             ..context(process, &stat, &status)
         };
-        let flags = u16::try_from(layout::RECORD_FLAG_SYNTHETIC).unwrap_or_default();
+        let context = task_context { flags: context.flags | task_flags, ..context };
+        let flags = layout::RECORD_FLAG_SYNTHETIC | layout::RECORD_FLAG_START_TICKS;
+        let flags = u16::try_from(flags).unwrap_or_default();
         let header = record_header { flags, errors, time_ns: clock::boottime_ns(), ..Default::default() };
         Some(builder.finish(header, &context, &body))
     }

@@ -105,9 +105,9 @@ impl ProcessDir {
         })
     }
 
-    /// Path of its cgroup.
-    pub(super) fn cgroup_path(&self) -> Option<Vec<u8>> {
-        cgroup_path(&self.read("cgroup", CGROUP_SIZE_MAX).ok()?.bytes)
+    /// Its control group.
+    pub(super) fn cgroup(&self) -> Option<Cgroup> {
+        cgroup(&self.read("cgroup", CGROUP_SIZE_MAX).ok()?.bytes)
     }
 }
 
@@ -118,49 +118,82 @@ impl Content {
     }
 }
 
-/// From `/proc/PID/cgroup`, lines of `HIERARCHY:CONTROLLERS:PATH`: the path in the unified hierarchy, or on a host
-/// that uses version 1, where that is "/", the first that says something.
-fn cgroup_path(file: &[u8]) -> Option<Vec<u8>> {
-    let paths = file.split(|byte| *byte == b'\n').filter_map(|line| {
-        let mut fields = line.splitn(3, |byte| *byte == b':');
-        let hierarchy = fields.next()?;
-        let path = fields.nth(1)?;
-        Some((hierarchy, path))
-    });
-    let (mut unified, mut first) = (None, None);
-    for (hierarchy, path) in paths {
-        if hierarchy == b"0" {
-            unified = Some(path);
-        } else if first.is_none_or(|first| first == b"/") {
-            first = Some(path);
+/// The control group that a process is reported to be in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Cgroup {
+    pub(super) path: Vec<u8>,
+    /// Of a version 1 hierarchy.
+    pub(super) is_v1: bool,
+}
+
+/// From `/proc/PID/cgroup`, lines of `HIERARCHY:CONTROLLERS:PATH`, by the rule of bpf/include/cgroup.h: the group in the
+/// unified hierarchy, unless one in a hierarchy of version 1 is at least as deep.
+fn cgroup(file: &[u8]) -> Option<Cgroup> {
+    let lines: Vec<(&[u8], &[u8])> = file
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let mut fields = line.splitn(3, |byte| *byte == b':').skip(1);
+            Some((fields.next()?, fields.next()?))
+        })
+        .collect();
+    let unified = lines.iter().find(|(controllers, _)| controllers.is_empty()).map(|(_, path)| *path);
+    let mut best = unified.map(|path| Cgroup { path: path.to_vec(), is_v1: false });
+    let mut best_depth = unified.map_or(0, depth);
+    for controller in CONTROLLERS {
+        let has = |controllers: &[u8]| controllers.split(|byte| *byte == b',').any(|name| name == controller);
+        let Some((_, path)) = lines.iter().find(|(controllers, _)| has(controllers)) else { continue };
+        let (depth, best_is_v1) = (depth(path), best.as_ref().is_some_and(|best| best.is_v1));
+        if depth > 0 && (depth > best_depth || !best_is_v1) && depth >= best_depth {
+            best = Some(Cgroup { path: path.to_vec(), is_v1: true });
+            best_depth = depth;
         }
     }
-    unified.filter(|path| *path != b"/").or(first).or(unified).map(<[u8]>::to_vec)
+    // A host without the unified hierarchy, and a process in no group.
+    best.or_else(|| lines.first().map(|(_, path)| Cgroup { path: path.to_vec(), is_v1: true }))
+}
+
+/// Controllers of version 1 whose groups count, those of container runtimes first.
+const CONTROLLERS: [&[u8]; 6] = [b"memory", b"pids", b"cpu", b"devices", b"freezer", b"cpuset"];
+
+fn depth(path: &[u8]) -> usize {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn path(file: &str) -> Option<String> {
-        cgroup_path(file.as_bytes()).map(|path| String::from_utf8(path).unwrap())
+    fn find(file: &str) -> Option<(String, bool)> {
+        cgroup(file.as_bytes()).map(|cgroup| (String::from_utf8(cgroup.path).unwrap(), cgroup.is_v1))
+    }
+
+    fn v1(path: &str) -> Option<(String, bool)> {
+        Some((path.to_owned(), true))
+    }
+
+    fn v2(path: &str) -> Option<(String, bool)> {
+        Some((path.to_owned(), false))
     }
 
     #[test]
-    fn the_unified_hierarchy_is_preferred() {
-        assert_eq!(path("0::/system.slice/x.service\n").unwrap(), "/system.slice/x.service");
-        assert_eq!(path("1:name=systemd:/a\n0::/b\n").unwrap(), "/b");
+    fn the_unified_hierarchy_counts_unless_another_says_as_much() {
+        assert_eq!(find("0::/system.slice/x.service\n"), v2("/system.slice/x.service"));
+        assert_eq!(find("1:name=systemd:/a/b\n0::/b\n"), v2("/b"));
+        assert_eq!(find("9:pids:/\n0::/\n"), v2("/"));
+        assert_eq!(find("9:memory:/a\n0::/a/b\n"), v2("/a/b"));
     }
 
     #[test]
-    fn on_a_hybrid_host_the_hierarchy_in_use_is_found() {
-        assert_eq!(path("9:pids:/\n8:memory:/docker/1\n7:cpu:/docker/2\n0::/\n").unwrap(), "/docker/1");
-        assert_eq!(path("9:pids:/\n0::/\n").unwrap(), "/");
+    fn on_a_hybrid_host_the_hierarchy_of_the_runtime_is_found() {
+        assert_eq!(find("9:pids:/\n8:memory:/docker/1\n7:cpu,cpuacct:/docker/2\n0::/\n"), v1("/docker/1"));
+        assert_eq!(find("7:cpu,cpuacct:/docker/2\n0::/docker.service\n"), v1("/docker/2"));
+        assert_eq!(find("7:cpuset:/a/b\n5:memory:/a\n"), v1("/a/b"));
     }
 
     #[test]
     fn a_path_may_hold_colons_and_a_damaged_file_holds_none() {
-        assert_eq!(path("0::/cri-containerd:abc:def\n").unwrap(), "/cri-containerd:abc:def");
-        assert_eq!(path("garbage\n\n"), None);
+        assert_eq!(find("0::/cri-containerd:abc:def\n"), v2("/cri-containerd:abc:def"));
+        assert_eq!(find("garbage\n\n"), None);
+        assert_eq!(find("3:memory:/\n"), v1("/"));
     }
 }
