@@ -18,12 +18,14 @@ int snapshot_task(struct bpf_iter__task *ctx)
 
     if (!task || !record)
         return 0;
-    /* Threads share their leader's record, zombies have ended, kernel threads have no image. */
+    /* Threads share their leader's record, zombies have ended, kernel threads run no program. Any other
+     * process counts, also one whose program's file is gone (PR_SET_MM, or unmapped on old kernels): it has
+     * children. */
     if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) || BPF_CORE_READ(task, exit_state))
         return 0;
-    image = BPF_CORE_READ(task, mm, exe_file);
-    if (!image || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+    if (!BPF_CORE_READ(task, mm) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
         return 0;
+    image = BPF_CORE_READ(task, mm, exe_file);
 
     body = &record->exec;
     builder.record = record;

@@ -2,15 +2,22 @@
 
 mod binaries;
 mod child;
+mod live;
 mod pair;
 mod requirements;
 mod setup;
 mod signals;
+pub mod times;
 mod trigger;
+pub mod truth;
+mod whole;
 
 pub use binaries::built;
+pub use live::Live;
 pub use pair::Pair;
 pub use requirements::can_run;
 pub use setup::Setup;
 pub use signals::{Signal, Signals};
 pub use trigger::{Trigger, ordinary_program};
+pub use truth::Truth;
+pub use whole::Expected;

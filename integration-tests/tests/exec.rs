@@ -229,7 +229,6 @@ fn in_other_namespaces_the_process_id_is_that_of_the_host() -> Result<()> {
     }
     let mut pair = Pair::start(&name_rule("cws-namespaced"))?;
     let truth = pair.trigger("exec-namespaces")?.run([pair.program("cws-namespaced")?])?;
-    assert_eq!(truth["status"], 0);
     let signal = pair.expect("seen", |_| true)?;
     let differences = signal.differences(&[
         ("process.pid", truth["child"].clone()),

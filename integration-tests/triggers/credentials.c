@@ -1,4 +1,5 @@
-/* Changes one kind of credential by a system call, in a process that does nothing else. */
+/* Changes one kind of credential by a system call, in a process that does nothing else; with a second
+ * argument it then waits for the end of its input. */
 #include "trigger.h"
 #include <linux/capability.h>
 
@@ -12,8 +13,9 @@ static void set_capabilities(unsigned int effective, unsigned int permitted)
 
 int main(int argc, char **argv)
 {
-    REQUIRE(argc == 2,
-            "credentials setuid|setreuid|setresuid|setfsuid|setgid|setregid|setresgid|setfsgid|capset");
+    REQUIRE(
+        argc == 2 || argc == 3,
+        "credentials setuid|setreuid|setresuid|setfsuid|setgid|setregid|setresgid|setfsgid|capset [wait]");
     const char *call = argv[1];
     long to = 65534;
     if (strcmp(call, "setuid") == 0)
@@ -37,5 +39,8 @@ int main(int argc, char **argv)
     else
         REQUIRE(0, "a known call");
     printf("{\"pid\": %d}\n", getpid());
+    fflush(stdout);
+    if (argc == 3)
+        wait_for_end_of_input();
     return 0;
 }

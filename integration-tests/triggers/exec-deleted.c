@@ -4,7 +4,7 @@
 int main(int argc, char **argv, char **envp)
 {
     if (argc > 1 && strcmp(argv[1], "as-deleted") == 0)
-        return 0;
+        return wait_for_end_of_input(), 0;
     REQUIRE(argc == 2, "exec-deleted FILE-TO-MAKE");
     int fd = (int)CHECK(open(argv[1], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700));
     copy_self(fd);

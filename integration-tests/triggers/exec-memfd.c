@@ -5,7 +5,7 @@
 int main(int argc, char **argv, char **envp)
 {
     if (argc > 1 && strcmp(argv[1], "as-memfd") == 0)
-        return 0;
+        return wait_for_end_of_input(), 0;
     int fd = (int)CHECK(memfd_create("cws-memfd", MFD_CLOEXEC));
     copy_self(fd);
     printf("{\"pid\": %d, \"name\": \"memfd:cws-memfd\"}\n", getpid());

@@ -27,9 +27,10 @@ int main(int argc, char **argv)
         _exit(127);
     }
     close(go[0]);
-    printf("{\"pid\": %d, \"child\": %d, \"mnt\": %lu, \"net\": %lu, \"pid_ns\": %lu, ", getpid(), child,
+    printf("{\"pid\": %d, \"child\": %d, \"mnt\": %lu, \"net\": %lu, \"pid_ns\": %lu}\n", getpid(), child,
            namespace_of(child, "mnt"), namespace_of(child, "net"), namespace_of(child, "pid"));
+    fflush(stdout);
     close(go[1]);
-    printf("\"status\": %d}\n", wait_for(child));
-    return 0;
+    int status = wait_for(child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

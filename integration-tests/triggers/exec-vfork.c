@@ -10,7 +10,8 @@ int main(int argc, char **argv)
         _exit(127);
     }
     CHECK(child);
-    int status = wait_for(child);
-    printf("{\"pid\": %d, \"child\": %d, \"status\": %d}\n", getpid(), child, status);
+    printf("{\"pid\": %d, \"child\": %d}\n", getpid(), child);
+    fflush(stdout);
+    wait_for(child);
     return 0;
 }

@@ -58,4 +58,12 @@ static inline int wait_for(pid_t pid)
     return status;
 }
 
+/* Lets whoever started this look at it for as long as it wants to. */
+static inline void wait_for_end_of_input(void)
+{
+    char byte;
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+}
+
 #endif

@@ -1,6 +1,10 @@
 //! The snapshot by the BPF iterator over tasks: the records are made in the kernel, by the code that makes those of
 //! live events, from the same kernel objects.
+//!
+//! Some kernels keep a process from the iterator, such as the first one of a hardened virtual machine. It is the ancestor
+//! of all others, so `/proc` is asked for whoever is missing.
 
+use std::collections::HashSet;
 use std::io;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -17,6 +21,8 @@ use super::Emit;
 use super::Snapshot;
 use super::arguments::emit_with_arguments;
 use super::procfs::ProcessDir;
+use super::procfs::ProcfsSnapshot;
+use crate::clock;
 
 /// Bytes asked for at once: the kernel buffers eight pages of an iterator's output.
 const READ_SIZE: usize = 32 * 1024;
@@ -42,14 +48,25 @@ impl IteratorSnapshot {
 impl Snapshot for IteratorSnapshot {
     fn take(&self, emit: &mut Emit<'_>) -> io::Result<()> {
         let iterator = Iter::new(&self.link).map_err(io::Error::other)?;
+        // Who starts from now on is told of by live records.
+        let began_ns = clock::boottime_ns();
+        let mut seen = HashSet::new();
+        let mut is_wanted = true;
         for_each_record(iterator, &mut |record| {
             if record.kind() != Kind::Exec || u32::from(record.header().flags) & RECORD_FLAG_SYNTHETIC == 0 {
                 tracing::debug!(?record, "the task iterator gave a record that is none of its own");
                 return ControlFlow::Continue(());
             }
+            seen.insert(record.context().pid);
             let process = ProcessDir::open(&self.proc, record.context().pid);
-            emit_with_arguments(record, process.ok().as_ref(), emit)
-        })
+            let flow = emit_with_arguments(record, process.ok().as_ref(), emit);
+            is_wanted = flow.is_continue();
+            flow
+        })?;
+        if is_wanted {
+            ProcfsSnapshot::new(self.proc.clone()).take_others(&seen, began_ns, emit)?;
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod stat;
 mod status;
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -67,8 +68,25 @@ impl ProcfsSnapshot {
 
 impl Snapshot for ProcfsSnapshot {
     fn take(&self, emit: &mut Emit<'_>) -> io::Result<()> {
-        let mut pass = Pass { start_times: HashMap::new(), mounts: Mounts::default(), snapshot: self };
-        for pid in self.pids()? {
+        self.take_others(&HashSet::new(), u64::MAX, emit)
+    }
+}
+
+impl ProcfsSnapshot {
+    /// Emits a record for each process that is not in `known` and started before `before_ns`.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` cannot be listed.
+    pub(super) fn take_others(
+        &self,
+        known: &HashSet<u32>,
+        before_ns: u64,
+        emit: &mut Emit<'_>,
+    ) -> io::Result<()> {
+        let mut pass =
+            Pass { before_ns, start_times: HashMap::new(), mounts: Mounts::default(), snapshot: self };
+        for pid in self.pids()?.into_iter().filter(|pid| !known.contains(pid)) {
             // A process that ended since the listing is none of the snapshot's: its end is a live event.
             let Ok(process) = ProcessDir::open(&self.proc, pid) else { continue };
             let Some(bytes) = pass.record(pid, &process) else { continue };
@@ -83,6 +101,8 @@ impl Snapshot for ProcfsSnapshot {
 
 /// What one snapshot remembers from process to process.
 struct Pass<'a> {
+    /// Processes that started later are left out.
+    before_ns: u64,
     snapshot: &'a ProcfsSnapshot,
     /// Start times of parents, ns. Bounded by the number of processes.
     start_times: HashMap<u32, u64>,
@@ -93,11 +113,11 @@ impl Pass<'_> {
     /// The record of a process, without arguments. None for a kernel thread, a zombie, or one that is gone.
     fn record(&mut self, pid: u32, process: &ProcessDir) -> Option<Vec<u8>> {
         let stat = process.stat().ok()?;
-        if stat.is_kernel_thread() || stat.is_dead() {
+        let start_time_ns = stat.start_ticks * ns_per_tick();
+        if stat.is_kernel_thread() || stat.is_dead() || start_time_ns >= self.before_ns {
             return None;
         }
         let status = Status::parse(&process.read("status", status::SIZE_MAX).ok()?.bytes);
-        let start_time_ns = stat.start_ticks * ns_per_tick();
         self.start_times.insert(pid, start_time_ns);
 
         let mut builder = RecordBuilder::new(Kind::Exec);
