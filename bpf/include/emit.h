@@ -26,7 +26,9 @@ const volatile __u32 own_pid = 0;
 
 /*
  * Scratch memory is per CPU. Tracepoints run with preemption off, and none that uses it fires inside another
- * one, so they share a slot. An iterator can be preempted in the middle of a record, by a fork or exec that
+ * one, so they share a slot. (Should a kernel run them preemptibly, as is planned for raw tracepoints, then
+ * the same program still cannot run twice on one CPU, but two different ones could meet in a slot: each
+ * family then needs one.) An iterator can be preempted in the middle of a record, by a fork or exec that
  * would write over it; it runs in the probe's own read(2), so whatever runs there has a slot of its own.
  */
 #define SCRATCH_SLOTS 2

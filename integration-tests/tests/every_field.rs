@@ -12,10 +12,15 @@ use anyhow::{Context, Result};
 use integration_tests::harness::{Expected, Live, Pair, Setup, Truth, can_run};
 use serde_json::{Value, json};
 
+/// Signals carry the tags of the host.
+fn setup() -> Setup {
+    Setup::new().agent_line("tags: [team:blue]").agent_line("env: test")
+}
+
 /// Rules for the executions and ends of programs of this name.
 fn rules(name: &str) -> Setup {
     let value = Value::from(name);
-    Setup::new()
+    setup()
         .rule("started", &format!("exec.file.name == {value}"))
         .rule("ended", &format!("exit.file.name == {value}"))
 }
@@ -59,6 +64,9 @@ fn check_start_and_end(
     let started = pair.expect("started", is_it)?;
     expected.check(&started).with_context(|| name.to_owned())?;
     live.end()?;
+    // An orphan's end is nobody's to wait for.
+    let stat = format!("/proc/{pid}/stat");
+    wait_until(|| Ok(fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))))?;
     let ended = pair.expect("ended", is_it)?;
     let mut members = expected.members.clone();
     members.retain(|(name, _)| *name != "syscall");
@@ -93,6 +101,7 @@ fn an_ordinary_execution() -> Result<()> {
     command.args(["--flag", "two words", "", "new\nline", "caf\u{e9}"]);
     command.env_clear().env("SECRET", "hidden").env("PATH", "/nowhere");
     let mut live = Live::start_silent(&mut command)?;
+    wait_for_program(live.number("pid")?, &program)?;
     let process = Truth::of(live.number("pid")?, "event")?;
     let me = me()?;
     let forked = forked(&me, &process, &thread_name()?);
@@ -289,6 +298,7 @@ fn a_set_user_id_program_of_a_user() -> Result<()> {
     let program = witness(&pair, "cws-suid")?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o4755))?;
     let mut live = Live::start_silent(Command::new(&program).uid(65534).gid(65534))?;
+    wait_for_program(live.number("pid")?, &program)?;
     let process = Truth::of(live.number("pid")?, "event")?;
     assert_eq!(process.members["credentials"]["euser"], "root");
     assert_eq!(process.members["user"], "nobody");
@@ -331,7 +341,7 @@ fn a_fork_without_an_execution() -> Result<()> {
 /// A change of credentials by the trigger's process, which waits afterwards.
 fn check_change(call: &str, event: &'static str, before: &[(&str, Value)], new: Value) -> Result<()> {
     let rule = format!("process.file.name == \"credentials\" && {event}.{}", condition(event));
-    let mut pair = Pair::start(&Setup::new().rule("changed", &rule))?;
+    let mut pair = Pair::start(&setup().rule("changed", &rule))?;
     let trigger = pair.trigger("credentials")?;
     let mut live = Live::start(Command::new(trigger.path()).args([call, "wait"]))?;
     let after = Truth::of(live.number("pid")?, "event")?;
@@ -469,6 +479,7 @@ fn a_script() -> Result<()> {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o750))?;
     let mut live = Live::start_silent(Command::new(&script).args(["an", "argument"]))?;
     let pid = live.number("pid")?;
+    wait_for_program(pid, &fs::canonicalize("/bin/sh")?)?;
     let process = Truth::of(pid, "event")?;
     let me = me()?;
     // `/proc` shows the interpreter and its command line; a signal tells the script, and names the interpreter.

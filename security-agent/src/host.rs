@@ -34,8 +34,10 @@ pub fn facts(root: &Path, hostname: &str) -> HostFacts {
 
 /// What reports say about this agent.
 #[must_use]
-pub fn agent_info(facts: &HostFacts) -> AgentInfo {
+pub fn agent_info(facts: &HostFacts, host: &settings::table::Host) -> AgentInfo {
+    let env = (!host.env.is_empty()).then(|| format!("env:{}", host.env));
     AgentInfo {
+        tags: host.tags.iter().cloned().chain(env).collect(),
         version: VERSION.to_owned(),
         kernel_version: rustix::system::uname().release().to_string_lossy().into_owned(),
         distribution: format!("{} {}", facts.os_id, facts.os_version_id).trim().to_owned(),
@@ -71,7 +73,15 @@ mod tests {
         std::fs::write(root.path().join("usr/lib/os-release"), "ID=debian\nVERSION_ID=\"12\"\n").unwrap();
         let facts = facts(root.path(), "web1");
         assert_eq!((facts.hostname.as_str(), facts.os_id.as_str()), ("web1", "debian"));
-        assert_eq!(agent_info(&facts).distribution, "debian 12");
+        let host = settings::table::Host {
+            tags: vec!["team:blue".into()],
+            env: "prod".into(),
+            ..settings::table::Host::default()
+        };
+        let agent = agent_info(&facts, &host);
+        assert_eq!(agent.distribution, "debian 12");
+        assert_eq!(agent.tags, ["team:blue", "env:prod"]);
+        assert!(agent_info(&facts, &settings::table::Host::default()).tags.is_empty());
         assert!(facts.kernel.major > 0);
     }
 

@@ -116,6 +116,8 @@ impl Expected {
                 "distribution": agent.get("distribution").filter(|name| name.is_string()),
             },
             "title": "",
+            "hostname": uname.nodename().to_string_lossy(),
+            "ddtags": format!("rule_id:{id},type:{},team:blue,env:test", self.event),
             "evt": {
                 "name": self.event,
                 "category": "Process Activity",

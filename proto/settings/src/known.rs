@@ -82,6 +82,10 @@ pub(crate) trait Group: Default {
     /// The entries.
     fn keys() -> Vec<Key>;
 
+    /// The members of the struct, in the order of the entries.
+    #[cfg(test)]
+    fn members() -> &'static [&'static str];
+
     /// Sets `key`, by its documented name, to a value that is not null. `None`: not a key of this group.
     ///
     /// # Errors
@@ -96,6 +100,10 @@ pub(crate) trait Process: Default {
 
     /// Headings and entries, group by group.
     fn groups() -> Vec<(&'static str, Vec<Key>)>;
+
+    /// Its members, each a group, with the members of that.
+    #[cfg(test)]
+    fn members() -> Vec<(&'static str, &'static [&'static str])>;
 
     /// As [`Group::set`].
     fn set(&mut self, key: &str, value: &Node) -> Option<Result<(), String>>;
@@ -121,6 +129,12 @@ macro_rules! process {
             fn groups() -> Vec<(&'static str, Vec<$crate::known::Key>)> {
                 use $crate::known::Group;
                 vec![$(($group::TITLE, $group::keys())),+]
+            }
+
+            #[cfg(test)]
+            fn members() -> Vec<(&'static str, &'static [&'static str])> {
+                use $crate::known::Group;
+                vec![$((stringify!($field), $group::members())),+]
             }
 
             fn set(&mut self, key: &str, value: &$crate::node::Node) -> Option<Result<(), String>> {

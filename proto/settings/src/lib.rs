@@ -31,6 +31,8 @@ mod planned;
 pub mod probe;
 pub mod reference;
 pub mod table;
+#[cfg(test)]
+mod use_of_keys;
 mod value;
 mod yaml;
 

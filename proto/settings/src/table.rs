@@ -71,6 +71,11 @@ macro_rules! group {
                 }),+]
             }
 
+            #[cfg(test)]
+            fn members() -> &'static [&'static str] {
+                &[$(stringify!($field)),+]
+            }
+
             fn set(&mut self, key: &str, value: &Node) -> Option<Result<(), String>> {
                 match key {
                     $($key => Some(assign(&mut self.$field, value, range!($type $(, $low, $high)?))),)+

@@ -31,7 +31,7 @@ pub(super) fn run(path: &Path, settings: &AgentSettings) -> anyhow::Result<ExitC
         style = std::io::stdout().is_terminal().then_some(Style { colour: true });
     }
     let facts = capture.header().facts();
-    let config = pipeline_config(settings, host::agent_info(&facts), style);
+    let config = pipeline_config(settings, host::agent_info(&facts, &settings.host), style);
     let config = crate::pipeline::Config { hostname: capture.header().hostname.clone(), ..config };
     let mut pipeline = Pipeline::new(config, Users::fixed(Names::default(), Names::default()));
     let load = load_directory(&settings.policies.dir, &load_options(facts, settings));

@@ -54,7 +54,8 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
     become_unprivileged(settings)?;
 
     let facts = host::facts(&host_paths.root, &settings.host.hostname);
-    let pipeline_config = pipeline_config(settings, host::agent_info(&facts), style(settings));
+    let pipeline_config =
+        pipeline_config(settings, host::agent_info(&facts, &settings.host), style(settings));
     let pipeline = Pipeline::new(pipeline_config, Users::of_host(&host_paths.root));
     let parts = Parts {
         settings: settings.clone(),

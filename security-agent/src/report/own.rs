@@ -38,6 +38,7 @@ impl OwnEvent<'_> {
         map.insert("agent".into(), model::report::agent(&rule, agent));
         map.insert("title".into(), self.title.into());
         map.insert("evt".into(), model::report::own_event(self.name));
+        map.insert("ddtags".into(), model::report::tags(&rule, self.name, agent).into());
         map.extend(rfc3339(self.time_ns).map(|date| ("date".to_owned(), Json::from(date))));
         map.extend(self.members);
         Report { rule_id: self.name.to_owned(), json: Json::Object(map).to_string(), line }

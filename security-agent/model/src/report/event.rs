@@ -9,7 +9,7 @@ use super::kernel::{
 use super::network::{ACCEPT, BIND, CONNECT, DNS, FLOW_MONITOR, IMDS, NETWORK, RAW_PACKET, SETSOCKOPT};
 use super::object::objects;
 use super::process::{EVENT_CGROUP, EVENT_CONTAINER, EVENT_PROCESS, USER};
-use super::{RuleMatch, string, yes};
+use super::{RuleMatch, string, tags, text, yes};
 use crate::constants::ERRORS;
 use crate::event::{Event, Payload};
 
@@ -27,6 +27,12 @@ objects! {
         "agent" [opt object AGENT] = scope.rule;
         /// Description of the rule.
         "title" [opt str] = scope.rule.map(|rule| rule.description.clone());
+        /// Name of the host.
+        "hostname" [opt str] = text(&event.context.hostname);
+        /// Service that the process belongs to.
+        "service" [opt str] = text(&event.context.service);
+        /// Tags, joined by commas: `rule_id:…`, `type:…`, those of the rule, those of the host.
+        "ddtags" [opt str] = scope.rule.map(|rule| tags(rule, event.kind().name(), scope.agent));
         /// The event.
         "" [flat EVENT] = event;
     }

@@ -31,6 +31,8 @@ pub struct AgentInfo {
     pub kernel_version: String,
     /// Name of the distribution; empty: unknown.
     pub distribution: String,
+    /// Tags of the host, `key:value` each.
+    pub tags: Vec<String>,
 }
 
 /// What a rule that matched adds to a report.
@@ -134,6 +136,13 @@ pub fn agent(rule: &RuleMatch, agent: &AgentInfo) -> Json {
 /// The `evt` member of a report for messages that have no event. They always succeed.
 pub fn own_event(name: &str) -> Json {
     serde_json::json!({ "name": name, "category": "Custom", "outcome": "Success" })
+}
+
+/// The tags of a report: of its rule, of its type, of the host. Joined by commas, as the intake takes them.
+pub fn tags<'a>(rule: &'a RuleMatch, event: &'a str, agent: &'a AgentInfo) -> String {
+    let own = [format!("rule_id:{}", rule.rule_id), format!("type:{event}")];
+    let all: Vec<&str> = own.iter().chain(&rule.tags).chain(&agent.tags).map(String::as_str).collect();
+    all.join(",")
 }
 
 fn text(bytes: &[u8]) -> Option<String> {
