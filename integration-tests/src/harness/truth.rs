@@ -126,7 +126,7 @@ impl Truth {
         truth.insert("comm".into(), json!(text(&read("comm")?).trim_end_matches('\n')));
         truth.insert("source".into(), json!(source));
         insert(&mut truth, "tty", tty(stat[7 - 3].parse::<i32>()?.cast_unsigned()).map(Value::from));
-        insert(&mut truth, "is_thread", (flags & PF_FORKNOEXEC != 0).then(|| json!(true)));
+        insert(&mut truth, "is_thread", (flags & PF_FORKNOEXEC != 0).then_some(Value::Bool(true)));
         let cgroup = cgroup(&text(&read("cgroup")?));
         truth.insert("cgroup".into(), json!({ "id": cgroup }));
 
