@@ -181,7 +181,9 @@ impl TextIndex {
             // This search skips over text without candidates, the overlapping one looks at every byte.
             && let Some(first) = automaton.find(value)
         {
-            for hit in automaton.find_overlapping_iter(Input::new(value).range(first.start()..)) {
+            // The hit is the one that ends first; others may begin before it, by the length of the longest part at most.
+            let from = first.end().saturating_sub(automaton.max_pattern_len());
+            for hit in automaton.find_overlapping_iter(Input::new(value).range(from..)) {
                 attempt(ids[hit.pattern().as_usize()]);
             }
         }
@@ -200,6 +202,14 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         ids
+    }
+
+    #[test]
+    fn a_part_may_begin_before_the_one_that_ends_first() {
+        let mut builder = IndexBuilder::default();
+        builder.pattern(b"*a/a*", Style::Plain, 0);
+        builder.pattern(b"*/*", Style::Plain, 1);
+        assert_eq!(found(&builder.build(), "a/a"), [0, 1]);
     }
 
     proptest! {
