@@ -7,7 +7,7 @@ CARGO ?= cargo
 DEV := packaging/dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench build setup generate check-generated clean
+.PHONY: help run test lint fmt bench build packages setup generate check-generated clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: build ## Run the benchmarks; that of the overhead needs root
 build: ## Build both processes with optimisation, into target/release
 	@$(DEV)/setup.sh build
 	$(CARGO) build --release --locked -p system-probe -p security-agent
+
+packages: ## Build the deb, the rpm and the tarball, into target/packages
+	@packaging/package/build.sh
 
 setup: ## Install what building and testing need
 	@$(DEV)/setup.sh test

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes sure that what building (`setup.sh build`) or testing (`setup.sh test`) needs is there. Installs
+# Makes sure that what building (`setup.sh build`), testing (`setup.sh test`) or packaging (`setup.sh packages`)
+# needs is there. Installs
 # what is missing on Debian and Ubuntu; elsewhere, says what to install. Does nothing if all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 main() {
-    local purpose=${1:?usage: setup.sh build|test}
+    local purpose=${1:?usage: setup.sh build|test|packages}
     check_rust
     local apt=() dnf=()
 
@@ -24,6 +25,14 @@ main() {
         need "has_static_libc" libc6-dev glibc-static
         # The layout tests read the C header through libclang.
         need "has_libclang" libclang-dev clang-devel
+    fi
+
+    if [[ $purpose == packages ]]; then
+        need "command -v dpkg-deb" dpkg dpkg
+        need "command -v dpkg-shlibdeps" dpkg-dev dpkg-dev
+        need "command -v rpmbuild" rpm rpm-build
+        need "command -v xz" xz-utils xz
+        need "command -v strip" binutils binutils
     fi
 
     ((${#apt[@]})) || return 0

@@ -19,6 +19,7 @@ use tokio::time::MissedTickBehavior;
 use crate::control::{self, Request};
 use crate::heartbeat::Heartbeats;
 use crate::host;
+use crate::notify;
 use crate::pipeline::Pipeline;
 use crate::policies::{Watch, load_directory};
 use crate::report::{Report, Sink};
@@ -86,6 +87,7 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
     let mut agent = Agent::new(parts, wanted);
     agent.reload();
     let mut incoming = client::spawn(&agent.parts.settings.link.socket, wanted_receiver)?;
+    notify::ready();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -103,6 +105,7 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
         agent.deliver();
     }
     tracing::info!("ending");
+    notify::stopping();
     agent.end();
     Ok(())
 }

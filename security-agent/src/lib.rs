@@ -13,6 +13,7 @@ pub mod decode;
 pub mod heartbeat;
 pub mod host;
 pub mod logging;
+mod notify;
 pub mod pipeline;
 pub mod policies;
 pub mod privileges;

@@ -147,6 +147,11 @@ fn give_up_capabilities() -> rustix::io::Result<()> {
         Err(error) => return Err(error),
     }
     let none = CapabilitySet::empty();
+    let now = thread::capabilities(None)?;
+    if (now.effective | now.permitted | now.inheritable) == none {
+        // Nothing to give up; and a service manager may deny the call to whoever has no use for it.
+        return Ok(());
+    }
     thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
 }
 

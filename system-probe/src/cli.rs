@@ -69,6 +69,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
 
+/// The command line, for the manual page and the completions of shells.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Parses the command line and runs what it says.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {

@@ -1,30 +1,24 @@
-//! Tells systemd when the service is ready (`Type=notify`, sd_notify(3)).
+//! Tells the service manager how the service is (`Type=notify`, sd_notify(3)).
 
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::SocketAddr;
-use std::os::unix::net::UnixDatagram;
+use sd_notify::NotifyState;
 
 /// The socket is there.
 pub(crate) fn ready() {
-    send("READY=1");
+    send(&[NotifyState::Ready]);
+}
+
+/// There is nothing to do: it ends at once, and well. Without READY=1 systemd would take that for a failure.
+pub(crate) fn nothing_to_do() {
+    send(&[NotifyState::Ready, NotifyState::Status("nothing is enabled")]);
 }
 
 /// It will end soon.
 pub(crate) fn stopping() {
-    send("STOPPING=1");
+    send(&[NotifyState::Stopping]);
 }
 
-fn send(message: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    // A name that starts with "@" is abstract.
-    let address = match path.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name),
-        None => SocketAddr::from_pathname(&path),
-    };
-    let sent =
-        address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &address));
-    if let Err(error) = sent {
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "cannot tell the service manager");
     }
 }

@@ -72,6 +72,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
     if settings.module.enablement() == Enablement::Nothing {
         tracing::info!("no module is enabled (runtime_security_config.enabled): nothing to do");
+        notify::nothing_to_do();
         return Ok(ExitCode::SUCCESS);
     }
     let _pid_file = match &args.pid_file {

@@ -73,6 +73,12 @@ enum RuntimePolicyCommand {
     Offline(policy::PolicyCommand),
 }
 
+/// The command line, for the manual page and the completions of shells.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -145,8 +151,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::report::sink::{FileOutput, Rotation, Stdout};
 use crate::report::terminal::Style;
 use crate::report::{Sink, sink::Output};
 use crate::resolve::users::Users;
-use crate::{host, logging};
+use crate::{host, logging, notify};
 
 /// Options of `start`.
 #[derive(Debug, Args)]
@@ -43,6 +43,7 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
     }
     if settings.module.enablement() == Enablement::Nothing {
         tracing::info!("runtime_security_config.enabled is not set: nothing to do");
+        notify::nothing_to_do();
         return Ok(ExitCode::SUCCESS);
     }
 

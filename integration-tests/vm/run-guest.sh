@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Boots the guest of guest-image.sh once, on a copy of its disk, with the files of a directory, and shows what its
+# guest.sh prints. Exit status 0 if that ends with a line `guest: done` and has no line that begins with `FAIL`.
+#
+#   run-guest.sh IMAGE_DIR PAYLOAD_DIR [SECONDS]
+set -euo pipefail
+
+image=$1 payload=$2 seconds=${3:-900}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+qemu-img create -q -f qcow2 -b "$(realpath "$image/disk.img")" -F raw "$work/disk.qcow2"
+tar -C "$payload" -cf "$work/payload.tar" .
+# A disk has whole sectors, and some to spare so that tar finds the end.
+truncate -s "%1M" "$work/payload.tar"
+truncate -s "+1M" "$work/payload.tar"
+: >"$work/output"
+tail -F --pid=$$ "$work/output" 2>/dev/null &
+follow=$!
+# /dev/kvm may be there and not work: what is tested here needs no speed.
+timeout "$seconds" qemu-system-x86_64 -machine q35,accel=tcg -cpu max -smp 2 -m 1536 -nodefaults -display none \
+    -no-reboot -nic none -kernel "$image/vmlinuz" -initrd "$image/initrd.img" \
+    -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=0" \
+    -drive "file=$work/disk.qcow2,if=virtio,format=qcow2" \
+    -drive "file=$work/payload.tar,if=virtio,format=raw,readonly=on" \
+    -serial "file:$work/console" -serial "file:$work/output" </dev/null || status=$?
+kill "$follow" 2>/dev/null || true
+if ((${status:-0})) || ! grep -q '^guest: done' "$work/output"; then
+    echo "== the guest did not come to its end (status ${status:-0}); its console:" >&2
+    tail -n 40 "$work/console" >&2
+    exit 1
+fi
+! grep -q '^FAIL' "$work/output"
