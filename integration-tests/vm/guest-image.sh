@@ -18,7 +18,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | so
 if [[ ! -s $dir/root/etc/hostname ]]; then
     rm -rf "$dir/root"
     debootstrap --variant=minbase \
-        --include=systemd,systemd-sysv,dbus,udev,initramfs-tools,linux-image-cloud-amd64,procps,init-system-helpers \
+        --include=systemd,systemd-sysv,dbus,udev,initramfs-tools,linux-image-cloud-amd64,procps,init-system-helpers,libelf1 \
         "$suite" "$dir/root" "$mirror" >"$dir/debootstrap.log"
 fi
 root=$dir/root

@@ -8,7 +8,6 @@ set -euo pipefail
 image=$1 payload=$2 seconds=${3:-900}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-qemu-img create -q -f qcow2 -b "$(realpath "$image/disk.img")" -F raw "$work/disk.qcow2"
 tar -C "$payload" -cf "$work/payload.tar" .
 # A disk has whole sectors, and some to spare so that tar finds the end.
 truncate -s "%1M" "$work/payload.tar"
@@ -20,7 +19,7 @@ follow=$!
 timeout "$seconds" qemu-system-x86_64 -machine q35,accel=tcg -cpu max -smp 2 -m 1536 -nodefaults -display none \
     -no-reboot -nic none -kernel "$image/vmlinuz" -initrd "$image/initrd.img" \
     -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=0" \
-    -drive "file=$work/disk.qcow2,if=virtio,format=qcow2" \
+    -drive "file=$image/disk.img,if=virtio,format=raw,snapshot=on" \
     -drive "file=$work/payload.tar,if=virtio,format=raw,readonly=on" \
     -serial "file:$work/console" -serial "file:$work/output" </dev/null || status=$?
 kill "$follow" 2>/dev/null || true

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the scripts of all package formats do alike. POSIX shell: Debian's is dash.
 
 # The user and group that security-agent runs as.
@@ -28,7 +29,7 @@ TEXT
 create_configuration() {
     for name in datadog system-probe security-agent; do
         file=/etc/datadog-agent/$name.yaml
-        [ ! -e "$file" ] && [ ! -L "$file" ] || continue
+        if [ -e "$file" ] || [ -L "$file" ]; then continue; fi
         (umask 077 && first_text "$name" >"$file")
         # The agent may read it, as it may hold an API key; nobody else may, and only root changes it.
         chown root:dd-agent "$file"

@@ -19,12 +19,12 @@ entries() {
 }
 
 tree() {
-    local bin=$1 root=$2 kind mode path source owner
+    local bin=$1 root=$2 kind mode path source
     rm -rf "$root"
     mkdir -p "$root"
     # Directories that no line names belong to the system: what a package says of them is what every package says.
     umask 022
-    while read -r kind mode path source owner; do
+    while read -r kind mode path source _; do
         source=${source/#@bin@/$bin}
         mkdir -p "$root$(dirname "$path")"
         case $kind in
