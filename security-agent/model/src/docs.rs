@@ -113,7 +113,7 @@ const INTRODUCTION: &str = "\
 
 What rules can read of events. `security-agent runtime fields PATTERN` prints the same for the names you look for.
 
-*Since* is the first release of CWS that had the field; rules written for it work here.
+*Since* is the first release of CWS that had the field; rules written for it work here. `none`: CWS does not have it.
 
 - `int` fields are compared with numbers and [constants](constants.md), `ip` fields with addresses and networks
   (`10.0.0.0/8`), `string` fields with strings (`\"…\"`), patterns (`~\"…\"`) and regular expressions (`r\"…\"`).

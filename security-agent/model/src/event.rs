@@ -62,7 +62,7 @@ macro_rules! events {
                 match self { $( Self::$Kind => Category::$category, )* }
             }
 
-            /// First CWS release with the type; empty: internal, no rule can name it.
+            /// First CWS release with the type; `none`: CWS has no such event; empty: internal, no rule can name it.
             pub const fn since(self) -> &'static str {
                 match self { $( Self::$Kind => $since, )* }
             }
@@ -159,6 +159,10 @@ events! {
     Mount(Mount) = "mount", File, "7.42";
     /// A process changed its working directory.
     Chdir(Chdir) = "chdir", File, "7.52";
+    /// A symbolic link was created.
+    Symlink(Symlink) = "symlink", File, "none";
+    /// A file system was unmounted.
+    Umount(Umount) = "umount", File, "none";
     /// eBPF was used.
     Bpf(Bpf) = "bpf", Kernel, "7.33";
     /// A process traced another one.

@@ -7,7 +7,7 @@ use proto::wire::Kind;
 use secl::EventTypeId;
 
 /// Events that rules can be about, with the records they are made from.
-const TABLE: [(EventKind, Kind); 19] = [
+const TABLE: [(EventKind, Kind); 21] = [
     (EventKind::Exec, Kind::Exec),
     (EventKind::Exit, Kind::Exit),
     (EventKind::Setuid, Kind::Setuid),
@@ -27,6 +27,8 @@ const TABLE: [(EventKind, Kind); 19] = [
     (EventKind::Splice, Kind::Splice),
     (EventKind::Mount, Kind::Mount),
     (EventKind::Chdir, Kind::Chdir),
+    (EventKind::Symlink, Kind::Symlink),
+    (EventKind::Umount, Kind::Umount),
 ];
 
 /// The id of an event type in compiled rules.
@@ -74,6 +76,6 @@ mod tests {
             wire_kinds([EventKind::Exec, EventKind::Capset, EventKind::Setuid, EventKind::Dns]),
             [Kind::Setuid.number(), Kind::Capset.number()]
         );
-        assert_eq!((observable(false).len(), observable(true).len()), (19, 14));
+        assert_eq!((observable(false).len(), observable(true).len()), (21, 16));
     }
 }

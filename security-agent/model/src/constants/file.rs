@@ -29,6 +29,11 @@ constants! {
         AT_REMOVEDIR = 0x200,
     }, x86_64 {}, aarch64 {};
 
+    /// Flags of `umount2`. Names that CWS does not have.
+    UMOUNT_FLAGS, "Umount flags", {
+        MNT_FORCE = 0x1, MNT_DETACH = 0x2, MNT_EXPIRE = 0x4, UMOUNT_NOFOLLOW = 0x8,
+    }, x86_64 {}, aarch64 {};
+
     /// State of a pipe buffer.
     PIPE_BUFFER_FLAGS, "Pipe buffer flags", {
         PIPE_BUF_FLAG_LRU = 0x1, PIPE_BUF_FLAG_ATOMIC = 0x2, PIPE_BUF_FLAG_GIFT = 0x4,

@@ -4,7 +4,7 @@ use secl::Matching;
 use secl::schema::weight;
 
 use super::Call;
-use crate::constants::{INODE_MODE, OPEN_FLAGS, PIPE_BUFFER_FLAGS, UNLINK_FLAGS};
+use crate::constants::{INODE_MODE, OPEN_FLAGS, PIPE_BUFFER_FLAGS, UMOUNT_FLAGS, UNLINK_FLAGS};
 use crate::file::{File, RIGHTS_MASK};
 use crate::record::record;
 use crate::text::Text;
@@ -336,6 +336,59 @@ record! {
             file: File = "file";
             /// The result.
             call: Call = "";
+        }
+    }
+}
+
+record! {
+    /// A symbolic link was created.
+    pub struct Symlink {
+        leaf {
+            /// What the link leads to: its text, which may be relative and may name nothing.
+            target_path: Text = "target.path", "none", {
+                weight: weight::RESOLVED, example: Some(r#"symlink.target.path == "/etc/shadow""#),
+            };
+            /// Path of the link as given to the system call.
+            syscall_path: Text = "syscall.path", "none", { weight: weight::RESOLVED, };
+        }
+        nested {
+            /// The link itself.
+            file: File = "file";
+            /// The result.
+            call: Call = "";
+        }
+    }
+}
+
+record! {
+    /// A mount was removed.
+    pub struct Umount {
+        leaf {
+            /// Type of the file system.
+            fs_type: Text = "fs_type", "none";
+            /// Where it was mounted.
+            mountpoint_path: Text = "mountpoint.path", "none", {
+                matching: Matching::CheckedPath, weight: weight::RESOLVED,
+                example: Some(r#"umount.mountpoint.path == "/var/log" && umount.flags & MNT_DETACH > 0"#),
+            };
+            /// Flags of the call.
+            flags: u32 = "flags", "none", { constants: Some(&UMOUNT_FLAGS), };
+            /// Mount point as given to the system call.
+            syscall_mountpoint_path: Text = "syscall.mountpoint.path", "none", {
+                matching: Matching::CheckedPath, weight: weight::RESOLVED,
+            };
+        }
+        nested {
+            /// The result.
+            call: Call = "";
+        }
+        hidden {
+            /// Identifier of the mount that is gone.
+            mount_id: u32;
+            /// Device number of the file system.
+            device: u32;
+            /// Why the mount point is missing or cut; empty if it is neither.
+            path_error: Text;
         }
     }
 }

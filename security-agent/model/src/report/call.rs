@@ -32,6 +32,10 @@ objects! {
         "mount" [opt object ARGUMENTS] = of(event, EventKind::Mount);
         /// Arguments of `chdir`.
         "chdir" [opt object ARGUMENTS] = of(event, EventKind::Chdir);
+        /// Arguments of `symlink`.
+        "symlink" [opt object ARGUMENTS] = of(event, EventKind::Symlink);
+        /// Arguments of `umount`.
+        "umount" [opt object ARGUMENTS] = of(event, EventKind::Umount);
     }
 
     /// Arguments of a system call.
@@ -42,6 +46,7 @@ objects! {
         "flags" [opt int] = match &event.payload {
             Payload::Open(open) => Some(open.syscall_flags.into()),
             Payload::Unlink(unlink) => Some(unlink.syscall_flags.into()),
+            Payload::Umount(umount) => Some(umount.flags.into()),
             _ => None,
         };
         /// Mode.
@@ -61,6 +66,7 @@ objects! {
         "destination_path" [opt str] = match &event.payload {
             Payload::Rename(rename) => text(&rename.syscall_destination_path),
             Payload::Link(link) => text(&link.syscall_destination_path),
+            Payload::Symlink(symlink) => text(&symlink.syscall_path),
             Payload::Mount(mount) => text(&mount.syscall_mountpoint_path),
             _ => None,
         };
@@ -87,6 +93,8 @@ fn path(event: &Event) -> Option<String> {
         P::Utimes(utimes) => text(&utimes.syscall_path),
         P::Mount(mount) => text(&mount.syscall_source_path),
         P::Chdir(chdir) => text(&chdir.syscall_path),
+        P::Symlink(symlink) => text(&symlink.target_path),
+        P::Umount(umount) => text(&umount.syscall_mountpoint_path),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use super::call::{SYSCALL, has_arguments};
 use super::file::{FILE_EVENT, has_file};
 use super::kernel::{
     BPF, CAPABILITIES, CGROUP_WRITE, EXIT, LOAD_MODULE, MATCHING_SUBEXPR, MMAP, MOUNT, MPROTECT, PRCTL,
-    PTRACE, SELINUX, SETRLIMIT, SIGNAL, SPLICE, SYSCTL, UNLOAD_MODULE,
+    PTRACE, SELINUX, SETRLIMIT, SIGNAL, SPLICE, SYSCTL, UMOUNT, UNLOAD_MODULE,
 };
 use super::network::{ACCEPT, BIND, CONNECT, DNS, FLOW_MONITOR, IMDS, NETWORK, RAW_PACKET, SETSOCKOPT};
 use super::object::objects;
@@ -99,6 +99,8 @@ objects! {
         "splice" [opt object SPLICE] = payload!(event, Splice);
         /// A mount.
         "mount" [opt object MOUNT] = payload!(event, Mount);
+        /// A mount that was removed.
+        "umount" [opt object UMOUNT] = payload!(event, Umount);
         /// A use of eBPF.
         "bpf" [opt object BPF] = payload!(event, Bpf);
         /// A mapping of memory.

@@ -163,6 +163,7 @@ pub(super) fn subject(event: &Event) -> Option<&File> {
         P::Setxattr(xattr) | P::Removexattr(xattr) => &xattr.file,
         P::Splice(splice) => &splice.file,
         P::Chdir(chdir) => &chdir.file,
+        P::Symlink(symlink) => &symlink.file,
         P::Mmap(mmap) => mmap.file.as_deref()?,
         P::LoadModule(module) => module.file.as_deref()?,
         P::Selinux(selinux) => selinux.file.as_deref()?,
@@ -195,11 +196,14 @@ fn call_flags(event: &Event) -> Option<Vec<String>> {
     Some(names).filter(|names| !names.is_empty())
 }
 
+/// `O_CREAT`.
+const OPEN_CREATES: u32 = 0o100;
+/// `__O_TMPFILE`, which no constant of rules has: a file is created that has no name.
+const OPEN_NAMELESS: u32 = 0o20_000_000;
+
 fn new_mode(event: &Event) -> Option<i64> {
     match &event.payload {
-        Payload::Open(open) if i64::from(open.flags) & OPEN_FLAGS.value("O_CREAT")? != 0 => {
-            Some(open.mode.into())
-        }
+        Payload::Open(open) if open.flags & (OPEN_CREATES | OPEN_NAMELESS) != 0 => Some(open.mode.into()),
         Payload::Mkdir(mkdir) => Some(mkdir.mode.into()),
         Payload::Chmod(chmod) => Some(chmod.mode.into()),
         _ => None,

@@ -3,15 +3,15 @@
 use super::file::FILE;
 use super::object::objects;
 use super::process::PROCESS_CONTEXT;
-use super::{count, flags, hex, string, text, texts, yes};
+use super::{count, flags, hex, non_zero, string, text, texts, yes};
 use crate::constants::{
     BPF_ATTACH_TYPE, BPF_CMD, BPF_HELPER, BPF_MAP_TYPE, BPF_PROGRAM_TYPE, CAPABILITY, EXIT_CAUSE, MMAP_FLAGS,
     PIPE_BUFFER_FLAGS, PRCTL_OPTION, PROTECTION, PTRACE_REQUEST, RESOURCE_LIMIT, SIGNAL as SIGNALS,
-    SYSCTL_ACTION, VM_FLAGS,
+    SYSCTL_ACTION, UMOUNT_FLAGS, VM_FLAGS,
 };
 use crate::payload::{
     Bpf, BpfMap, BpfProgram, Capabilities, CgroupWrite, Exit, LoadModule, Mmap, Mount, Mprotect, Prctl,
-    Ptrace, Selinux, Setrlimit, Signal, Splice, Sysctl, UnloadModule,
+    Ptrace, Selinux, Setrlimit, Signal, Splice, Sysctl, Umount, UnloadModule,
 };
 
 objects! {
@@ -91,6 +91,22 @@ objects! {
         "detached" [opt bool] = yes(mount.detached);
         /// The mount shows in `/proc/self/mountinfo`.
         "visible" [opt bool] = yes(mount.visible);
+    }
+
+    /// A mount that was removed.
+    UMOUNT: "UmountEvent" of Umount = |umount, scope| {
+        /// Identifier of the mount.
+        "mount_id" [opt int] = non_zero(umount.mount_id);
+        /// Device number of the file system.
+        "device" [opt int] = non_zero(umount.device);
+        /// Type of the file system.
+        "fs_type" [opt str] = text(&umount.fs_type);
+        /// Where it was mounted.
+        "mountpoint.path" [opt str] = text(&umount.mountpoint_path);
+        /// Why the mount point is missing or cut.
+        "path_resolution_error" [opt str] = text(&umount.path_error);
+        /// Flags of the call.
+        "flags" [opt str] = (umount.flags != 0).then(|| flags(&UMOUNT_FLAGS, umount.flags));
     }
 
     /// A use of eBPF.

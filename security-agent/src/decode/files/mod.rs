@@ -32,6 +32,8 @@ pub(super) fn payload(record: &Record<'_>, users: &Users) -> Option<Payload> {
         Kind::Utimes => Payload::Utimes(attributes::utimes(view, &record.body())),
         Kind::Setxattr => Payload::Setxattr(attributes::xattr(view, &record.body())),
         Kind::Removexattr => Payload::Removexattr(attributes::xattr(view, &record.body())),
+        Kind::Symlink => Payload::Symlink(names::symlink(view, &record.body())),
+        Kind::Umount => Payload::Umount(mounts::umount(view, &record.body())),
         Kind::Mount => Payload::Mount(mounts::mount(view, &record.body())?),
         Kind::Splice => Payload::Splice(splice(view, &record.body())),
         _ => return None,

@@ -1,8 +1,10 @@
 //! Mounts.
 
 use model::Text;
-use model::payload::Mount;
-use proto::wire::layout::{FILE_FLAG_DETACHED, MOUNT_CALL_MOUNT, MOUNT_CALL_PIVOT_ROOT, mount_body};
+use model::payload::{Mount, Umount};
+use proto::wire::layout::{
+    FILE_FLAG_DETACHED, MOUNT_CALL_MOUNT, MOUNT_CALL_PIVOT_ROOT, mount_body, path_body,
+};
 
 use super::super::file::normalized_path;
 use super::super::until_nul;
@@ -34,4 +36,19 @@ pub(super) fn mount(view: View<'_, '_>, body: &mount_body) -> Option<Mount> {
         bind_source_mount_id: body.bind_source_mount_id,
         device: body.device,
     })
+}
+
+/// The record's file is the root of the mount that is gone, under the path of its mount point.
+pub(super) fn umount(view: View<'_, '_>, body: &path_body) -> Umount {
+    let root = view.file(&body.file);
+    Umount {
+        fs_type: root.filesystem,
+        mountpoint_path: root.path,
+        flags: body.flags,
+        syscall_mountpoint_path: view.text(body.call.path),
+        call: result(&body.call),
+        mount_id: root.mount_id,
+        device: body.file.device,
+        path_error: root.path_error,
+    }
 }

@@ -1,6 +1,6 @@
 //! Names that come and go, and the working directory.
 
-use model::payload::{Chdir, Link, Mkdir, Rename, Rmdir, Unlink};
+use model::payload::{Chdir, Link, Mkdir, Rename, Rmdir, Symlink, Unlink};
 use proto::wire::layout::{link_body, path_body};
 
 use super::{View, result};
@@ -52,4 +52,14 @@ pub(super) fn link(view: View<'_, '_>, body: &link_body) -> Link {
 
 pub(super) fn chdir(view: View<'_, '_>, body: &path_body) -> Chdir {
     Chdir { syscall_path: view.text(body.call.path), file: view.file(&body.file), call: result(&body.call) }
+}
+
+/// The record has the text of the link as its first path and the link as its destination.
+pub(super) fn symlink(view: View<'_, '_>, body: &link_body) -> Symlink {
+    Symlink {
+        target_path: view.text(body.call.path),
+        syscall_path: view.text(body.destination_path),
+        file: view.destination(&body.destination),
+        call: result(&body.call),
+    }
 }

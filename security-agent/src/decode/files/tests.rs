@@ -170,3 +170,35 @@ fn calls_that_mount_nothing_are_no_event() {
     let pivot = mount_body { what: MOUNT_CALL_PIVOT_ROOT, ..mount_body::default() };
     assert!(decode(Kind::Mount, |_| pivot).is_none());
 }
+
+#[test]
+fn a_symbolic_link_is_what_was_made_and_its_text_what_it_leads_to() {
+    let event = decode(Kind::Symlink, |builder| link_body {
+        call: file_call { path: builder.push(b"../shadow"), ..file_call::default() },
+        destination: known(builder, b"/tmp/link"),
+        destination_path: builder.push(b"link"),
+        ..link_body::default()
+    });
+    let Some(Payload::Symlink(symlink)) = event else { panic!("{event:?}") };
+    assert_eq!((&*symlink.target_path, &*symlink.file.path), (&b"../shadow"[..], &b"/tmp/link"[..]));
+    assert_eq!(&*symlink.syscall_path, b"link");
+}
+
+#[test]
+fn an_unmount_names_what_is_gone() {
+    let event = decode(Kind::Umount, |builder| path_body {
+        call: file_call { path: builder.push(b"data"), ..file_call::default() },
+        file: file_info {
+            mount_id: 77,
+            device: 5,
+            filesystem: *b"tmpfs\0\0\0\0\0\0\0\0\0\0\0",
+            ..known(builder, b"/srv/data")
+        },
+        flags: 2,
+        ..path_body::default()
+    });
+    let Some(Payload::Umount(umount)) = event else { panic!("{event:?}") };
+    assert_eq!((&*umount.mountpoint_path, &*umount.fs_type), (&b"/srv/data"[..], &b"tmpfs"[..]));
+    assert_eq!((umount.flags, umount.mount_id, umount.device), (2, 77, 5));
+    assert_eq!((&*umount.syscall_mountpoint_path, &*umount.path_error), (&b"data"[..], &b""[..]));
+}
