@@ -3,6 +3,7 @@
 //! Versions and configuration do not tell: lockdown, hardening, back-ports and the capabilities of a container
 //! decide as well. So the smallest program of each type is loaded, attached, and made to fire.
 
+mod io_uring;
 mod programs;
 mod symbols;
 
@@ -38,6 +39,8 @@ pub(crate) enum Capability {
     Kprobe,
     /// Not a program type: processes can make 32-bit system calls, which have no tracepoints of their own.
     CompatSyscalls,
+    /// Not a program type: processes can ask for operations through rings, which are no system calls.
+    IoUring,
     /// Not a program type: the address of the function by which the kernel defers the release of a file, which
     /// leads from an interpreter to its script.
     DeferredRelease,
@@ -45,7 +48,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -57,6 +60,7 @@ impl Capability {
         Self::Lsm,
         Self::Kprobe,
         Self::CompatSyscalls,
+        Self::IoUring,
         Self::DeferredRelease,
     ];
 
@@ -74,6 +78,7 @@ impl Capability {
             Self::Lsm => "lsm",
             Self::Kprobe => "kprobe",
             Self::CompatSyscalls => "compat_syscalls",
+            Self::IoUring => "io_uring",
             Self::DeferredRelease => "deferred_release",
         }
     }
@@ -100,6 +105,7 @@ impl Facts {
         for (capability, outcome) in programs::try_all() {
             facts.set(capability, outcome);
         }
+        facts.set(Capability::IoUring, io_uring::available());
         match Symbols::read(proc) {
             Ok(symbols) => {
                 facts.set(Capability::CompatSyscalls, symbols.compat_syscalls());

@@ -196,8 +196,9 @@ impl Watcher {
         });
         let failures: BTreeMap<_, _> = failed.collect();
         let health = Health { failed: failures.len(), present: present.len(), planned: programs.len() };
-        let reasons = [Some(planned.reason.clone()), planned.blind.map(str::to_owned)];
-        let reasons = reasons.into_iter().flatten().filter(|reason| !reason.is_empty());
+        let blind = planned.blind.iter().map(|&blind| blind.to_owned());
+        let reasons =
+            std::iter::once(planned.reason.clone()).chain(blind).filter(|reason| !reason.is_empty());
         let watched = attachments.active && planned.observation.is_needed(&attachments.wanted);
         v1::Observation {
             name: planned.observation.name.to_owned(),
@@ -234,7 +235,7 @@ fn state(planned: &Planned, health: &Health, watched: bool) -> State {
     let idle = planned.observation.attached == Attached::Idle;
     match health.failed {
         0 if !watched => State::Idle,
-        0 if planned.blind.is_some() => State::Partial,
+        0 if !planned.blind.is_empty() => State::Partial,
         0 => State::Active,
         // The snapshot has another way to go if its program fails.
         failed if idle || failed < health.present => State::Partial,

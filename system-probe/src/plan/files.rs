@@ -8,6 +8,7 @@ use super::table::Observation;
 use super::table::Program;
 use super::table::on;
 use super::table::syscalls;
+use super::table::syscalls_besides_io_uring;
 
 /// Rows of the table.
 pub(super) static FILES: &[Observation] = &[
@@ -15,7 +16,7 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.open",
         kinds: &[Kind::Open],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
+        ways: &[syscalls_besides_io_uring(&[
             on("exit_open", "sys_exit_openat"),
             on("exit_open", "sys_exit_open"),
             on("exit_open", "sys_exit_creat"),
@@ -30,13 +31,16 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.mkdir",
         kinds: &[Kind::Mkdir],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[on("exit_mkdir", "sys_exit_mkdir"), on("exit_mkdir", "sys_exit_mkdirat")])],
+        ways: &[syscalls_besides_io_uring(&[
+            on("exit_mkdir", "sys_exit_mkdir"),
+            on("exit_mkdir", "sys_exit_mkdirat"),
+        ])],
     },
     Observation {
         name: "file.rmdir",
         kinds: &[Kind::Rmdir],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
+        ways: &[syscalls_besides_io_uring(&[
             on("enter_remove", "sys_enter_rmdir"),
             on("exit_remove", "sys_exit_rmdir"),
             UNLINKAT[0],
@@ -47,7 +51,7 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.unlink",
         kinds: &[Kind::Unlink],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
+        ways: &[syscalls_besides_io_uring(&[
             on("enter_remove", "sys_enter_unlink"),
             on("exit_remove", "sys_exit_unlink"),
             UNLINKAT[0],
@@ -58,7 +62,7 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.rename",
         kinds: &[Kind::Rename],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
+        ways: &[syscalls_besides_io_uring(&[
             on("enter_rename", "sys_enter_rename"),
             on("exit_rename", "sys_exit_rename"),
             on("enter_rename", "sys_enter_renameat"),
@@ -71,7 +75,7 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.link",
         kinds: &[Kind::Link],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
+        ways: &[syscalls_besides_io_uring(&[
             on("enter_link", "sys_enter_link"),
             on("exit_link", "sys_exit_link"),
             on("enter_link", "sys_enter_linkat"),
@@ -82,7 +86,7 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.symlink",
         kinds: &[Kind::Symlink],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
+        ways: &[syscalls_besides_io_uring(&[
             on("enter_link", "sys_enter_symlink"),
             on("exit_link", "sys_exit_symlink"),
             on("enter_link", "sys_enter_symlinkat"),
@@ -144,7 +148,7 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.setxattr",
         kinds: &[Kind::Setxattr],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
+        ways: &[syscalls_besides_io_uring(&[
             on("enter_xattr", "sys_enter_setxattr"),
             on("exit_xattr", "sys_exit_setxattr"),
             on("enter_xattr", "sys_enter_lsetxattr"),
@@ -193,7 +197,10 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.splice",
         kinds: &[Kind::Splice],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[on("enter_splice", "sys_enter_splice"), on("exit_splice", "sys_exit_splice")])],
+        ways: &[syscalls_besides_io_uring(&[
+            on("enter_splice", "sys_enter_splice"),
+            on("exit_splice", "sys_exit_splice"),
+        ])],
     },
 ];
 

@@ -50,7 +50,7 @@ pub(crate) struct Planned {
     /// Why not a better way, or why none; empty if the best works.
     pub(crate) reason: String,
     /// What goes unseen.
-    pub(crate) blind: Option<&'static str>,
+    pub(crate) blind: Vec<&'static str>,
 }
 
 /// How everything is watched.
@@ -113,15 +113,16 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
     for way in observation.ways {
         let obstacles: Vec<_> = way.needs.iter().filter_map(|need| obstacle(*need, facts, allowed)).collect();
         if obstacles.is_empty() {
-            let blind = way.blind.as_ref().filter(|blind| facts.has(blind.given));
-            let cured = blind.is_some_and(|blind| allowed.compat && !blind.cure.is_empty());
-            let cure = blind.filter(|_| cured).map_or(&[][..], |blind| blind.cure);
+            let blind = way.blind.iter().filter(|blind| facts.has(blind.given));
+            let (cured, blind): (Vec<_>, Vec<_>) =
+                blind.partition(|blind| allowed.compat && !blind.cure.is_empty());
+            let cure = cured.into_iter().flat_map(|blind| blind.cure);
             return Planned {
                 observation,
                 way: Some(way),
                 programs: way.programs.iter().chain(cure).copied().collect(),
                 reason: reasons.join("; "),
-                blind: blind.filter(|_| !cured).map(|blind| blind.text),
+                blind: blind.into_iter().map(|blind| blind.text).collect(),
             };
         }
         for obstacle in obstacles {
@@ -130,7 +131,7 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
             }
         }
     }
-    Planned { observation, way: None, programs: Vec::new(), reason: reasons.join("; "), blind: None }
+    Planned { observation, way: None, programs: Vec::new(), reason: reasons.join("; "), blind: Vec::new() }
 }
 
 /// Why something can't be used, if so.

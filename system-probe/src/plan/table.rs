@@ -38,8 +38,8 @@ pub(crate) struct Way {
     pub(crate) needs: &'static [Capability],
     /// What to attach; nothing if it works without a program.
     pub(crate) programs: &'static [Program],
-    /// What goes unseen this way, if the kernel can do something else.
-    pub(crate) blind: Option<Blind>,
+    /// What goes unseen this way.
+    pub(crate) blind: &'static [Blind],
     /// What it is, if there are no programs to name.
     pub(crate) label: &'static str,
 }
@@ -160,10 +160,10 @@ static PROCESSES: &[Observation] = &[
             Way {
                 needs: &[Capability::Btf, Capability::IterTask],
                 programs: &[SNAPSHOT],
-                blind: None,
+                blind: &[],
                 label: "",
             },
-            Way { needs: &[], programs: &[], blind: None, label: "/proc" },
+            Way { needs: &[], programs: &[], blind: &[], label: "/proc" },
         ],
     },
 ];
@@ -174,22 +174,36 @@ pub(crate) const SNAPSHOT: Program = Program { name: "snapshot_task", hook: Hook
 /// By typed raw tracepoints: kernel objects as arguments, and no cost for what is not traced.
 const fn tp_btf(programs: &'static [Program]) -> Way {
     let needs = &[Capability::Btf, Capability::TpBtf, Capability::RingBuffer];
-    Way { needs, programs, blind: None, label: "" }
+    Way { needs, programs, blind: &[], label: "" }
 }
 
 /// By tracepoints of single system calls: other calls pay next to nothing.
 pub(super) const fn syscalls(programs: &'static [Program]) -> Way {
     let needs = &[Capability::Btf, Capability::SyscallTracepoint, Capability::RingBuffer];
-    let blind = Blind {
-        given: Capability::CompatSyscalls,
-        text: "calls by 32-bit programs have no tracepoints of their own and are not seen",
-        cure: &[
-            Program { name: "on_compat_enter", hook: Hook::TpBtf("sys_enter") },
-            Program { name: "on_compat_exit", hook: Hook::TpBtf("sys_exit") },
-        ],
-    };
-    Way { needs, programs, blind: Some(blind), label: "" }
+    Way { needs, programs, blind: &[COMPAT], label: "" }
 }
+
+/// The same for calls that `io_uring` has an operation for.
+pub(super) const fn syscalls_besides_io_uring(programs: &'static [Program]) -> Way {
+    Way { blind: &[COMPAT, IO_URING], ..syscalls(programs) }
+}
+
+/// Calls of 32-bit code.
+const COMPAT: Blind = Blind {
+    given: Capability::CompatSyscalls,
+    text: "not seen: calls by 32-bit programs, which have no tracepoints of their own (probe.compat_syscalls watches them)",
+    cure: &[
+        Program { name: "on_compat_enter", hook: Hook::TpBtf("sys_enter") },
+        Program { name: "on_compat_exit", hook: Hook::TpBtf("sys_exit") },
+    ],
+};
+
+/// What is asked for through rings.
+const IO_URING: Blind = Blind {
+    given: Capability::IoUring,
+    text: "not seen: operations of io_uring, which are no system calls of their own",
+    cure: &[],
+};
 
 /// A program on a tracepoint of a system call.
 pub(super) const fn on(name: &'static str, tracepoint: &'static str) -> Program {

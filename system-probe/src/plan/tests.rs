@@ -5,11 +5,12 @@ use super::*;
 
 const ALLOWED: Allowed = Allowed { fentry: true, kprobe: true, compat: false };
 
-/// A kernel that can do everything but these, without 32-bit calls.
+/// A kernel that can do everything but these, without ways around the tracepoints of calls.
 fn kernel_without(missing: &[Capability]) -> Facts {
     let mut facts = Facts::default();
     for capability in Capability::ALL {
-        let lacks = capability == Capability::CompatSyscalls || missing.contains(&capability);
+        let around = [Capability::CompatSyscalls, Capability::IoUring].contains(&capability);
+        let lacks = around || missing.contains(&capability);
         facts.set(capability, if lacks { Err("refused".to_owned()) } else { Ok(String::new()) });
     }
     facts
@@ -38,7 +39,10 @@ fn by_calls() -> Vec<&'static str> {
 fn a_kernel_that_can_do_everything_watches_everything() {
     let plan = Plan::new(&kernel_without(&[]), ALLOWED);
     for planned in &plan.observations {
-        assert!(planned.way.is_some() && planned.reason.is_empty() && planned.blind.is_none(), "{planned:?}");
+        assert!(
+            planned.way.is_some() && planned.reason.is_empty() && planned.blind.is_empty(),
+            "{planned:?}"
+        );
     }
     let kinds: BTreeSet<_> = plan.observations.iter().flat_map(|planned| planned.observation.kinds).collect();
     assert_eq!(kinds.len(), Kind::ALL.len(), "every kind is given by an observation");
@@ -91,9 +95,20 @@ fn where_32_bit_calls_exist_it_is_said_that_they_are_not_seen() {
     let mut facts = kernel_without(&[]);
     facts.set(Capability::CompatSyscalls, Ok(String::new()));
     let plan = Plan::new(&facts, ALLOWED);
-    assert!(planned(&plan, "process.setuid").blind.unwrap().contains("32-bit"));
-    assert_eq!(planned(&plan, "process.exec").blind, None);
+    assert!(planned(&plan, "process.setuid").blind.iter().any(|text| text.contains("32-bit")));
+    assert!(planned(&plan, "process.exec").blind.is_empty());
     assert!(!plan.programs().any(|program| program.name == "on_compat_exit"), "it costs every system call");
+}
+
+#[test]
+fn where_io_uring_is_it_is_said_that_its_operations_are_not_seen() {
+    let mut facts = kernel_without(&[]);
+    facts.set(Capability::IoUring, Ok(String::new()));
+    let plan = Plan::new(&facts, Allowed { compat: true, ..ALLOWED });
+    for (observation, has_operation) in [("file.open", true), ("file.unlink", true), ("file.chmod", false)] {
+        let blind = &planned(&plan, observation).blind;
+        assert_eq!(blind.iter().any(|text| text.contains("io_uring")), has_operation, "{observation}");
+    }
 }
 
 #[test]
@@ -105,7 +120,9 @@ fn they_are_seen_where_the_settings_allow_the_cost() {
     facts.set(Capability::CompatSyscalls, Ok(String::new()));
     let plan = Plan::new(&facts, allowed);
     let setuid = planned(&plan, "process.setuid");
-    assert!(setuid.blind.is_none() && setuid.programs.iter().any(|program| program.name == "on_compat_exit"));
+    assert!(
+        setuid.blind.is_empty() && setuid.programs.iter().any(|program| program.name == "on_compat_exit")
+    );
     assert!(!planned(&plan, "process.exec").programs.iter().any(|program| program.name == "on_compat_exit"));
 }
 
@@ -160,12 +177,12 @@ static THREE_WAYS: &[Observation] = &[Observation {
     kinds: &[],
     attached: Attached::Always,
     ways: &[
-        Way { needs: &[Capability::Fentry], programs: &[], blind: None, label: "fentry" },
-        Way { needs: &[Capability::Kprobe], programs: &[], blind: None, label: "kprobe" },
+        Way { needs: &[Capability::Fentry], programs: &[], blind: &[], label: "fentry" },
+        Way { needs: &[Capability::Kprobe], programs: &[], blind: &[], label: "kprobe" },
         Way {
             needs: &[Capability::SyscallTracepoint],
             programs: &[],
-            blind: Some(Blind { given: Capability::RawTp, text: "something", cure: &[] }),
+            blind: &[Blind { given: Capability::RawTp, text: "something", cure: &[] }],
             label: "tracepoint",
         },
     ],
@@ -178,14 +195,14 @@ fn the_best_way_that_works_is_taken_and_the_reason_names_the_better_ones() {
         let planned = plan.observations[0].clone();
         (planned.way.map_or("none", |way| way.label), planned.reason, planned.blind)
     };
-    assert_eq!(decide(&[], ALLOWED), ("fentry", String::new(), None));
-    assert_eq!(decide(&[Capability::Fentry], ALLOWED), ("kprobe", "fentry: refused".to_owned(), None));
+    assert_eq!(decide(&[], ALLOWED), ("fentry", String::new(), vec![]));
+    assert_eq!(decide(&[Capability::Fentry], ALLOWED), ("kprobe", "fentry: refused".to_owned(), vec![]));
     let both = [Capability::Fentry, Capability::Kprobe];
     let reason = "fentry: refused; kprobe: refused".to_owned();
-    assert_eq!(decide(&both, ALLOWED), ("tracepoint", reason, Some("something")));
+    assert_eq!(decide(&both, ALLOWED), ("tracepoint", reason, vec!["something"]));
     let neither = Allowed { fentry: false, kprobe: false, compat: false };
     let reason = "fentry: off by use_fentry; kprobe: off by use_kprobe_fallback".to_owned();
-    assert_eq!(decide(&[], neither), ("tracepoint", reason, Some("something")));
+    assert_eq!(decide(&[], neither), ("tracepoint", reason, vec!["something"]));
     let all = [Capability::Fentry, Capability::Kprobe, Capability::SyscallTracepoint];
     assert_eq!(decide(&all, ALLOWED).0, "none");
 }
