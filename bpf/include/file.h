@@ -30,14 +30,15 @@ static __always_inline __u32 mount__flags(struct mount *mount)
     return !ns || mnt_namespace__is_anonymous(ns) ? FILE_FLAG_DETACHED : 0;
 }
 
-static __always_inline bool inode__in_upper_layer(struct inode *inode)
+/* The file of the upper layer that an inode of an overlay stands for; NULL if it is in a lower one. */
+static __always_inline struct dentry *inode__upper(struct inode *inode)
 {
     struct ovl_inode *overlay;
 
     if (!bpf_core_field_exists(struct ovl_inode, __upperdentry))
-        return false;
+        return NULL;
     overlay = (void *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode);
-    return BPF_CORE_READ(overlay, __upperdentry) != NULL;
+    return BPF_CORE_READ(overlay, __upperdentry);
 }
 
 static __always_inline void file_info__fill_filesystem(struct file_info *info, struct super_block *sb)
@@ -52,17 +53,25 @@ static __always_inline void file_info__fill_filesystem(struct file_info *info, s
 /* Everything but the path. */
 static __always_inline void file_info__fill_inode(struct file_info *info, struct inode *inode)
 {
+    struct inode *real = inode;
+    struct dentry *upper = NULL;
+
+    file_info__fill_filesystem(info, BPF_CORE_READ(inode, i_sb));
+    if (info->flags & FILE_FLAG_OVERLAY)
+        upper = inode__upper(inode);
+    if (upper) {
+        info->flags |= FILE_FLAG_UPPER_LAYER;
+        /* What an overlay keeps of the times lags behind those of the file that has just been copied up. */
+        real = BPF_CORE_READ(upper, d_inode);
+    }
     info->inode = BPF_CORE_READ(inode, i_ino);
     info->size = BPF_CORE_READ(inode, i_size);
-    info->change_time_ns = inode__change_time_ns(inode);
-    info->modification_time_ns = inode__modification_time_ns(inode);
+    info->change_time_ns = inode__change_time_ns(real);
+    info->modification_time_ns = inode__modification_time_ns(real);
     info->mode = BPF_CORE_READ(inode, i_mode);
     info->uid = BPF_CORE_READ(inode, i_uid.val);
     info->gid = BPF_CORE_READ(inode, i_gid.val);
     info->links = BPF_CORE_READ(inode, i_nlink);
-    file_info__fill_filesystem(info, BPF_CORE_READ(inode, i_sb));
-    if (info->flags & FILE_FLAG_OVERLAY && inode__in_upper_layer(inode))
-        info->flags |= FILE_FLAG_UPPER_LAYER;
 }
 
 static __always_inline bool name__is_memfd(const __u8 *name)

@@ -107,6 +107,14 @@ static __always_inline bool file_event__wants_found(__u32 kind)
     return true;
 }
 
+/* The inode of what the walk has found, NULL if it has found nothing. */
+static __always_inline struct inode *walk__found_inode(void)
+{
+    struct walk *walk = walk__scratch();
+
+    return walk && walk->status == WALK_FOUND ? BPF_CORE_READ(walk__dentry(walk), d_inode) : NULL;
+}
+
 /* Fills `info` with what the walk has found and appends its path; notes `error` if there is nothing. */
 static __always_inline void file_info__fill_found(struct file_info *info, struct builder *builder,
                                                   struct task_struct *task, __u32 error)

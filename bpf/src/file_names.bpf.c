@@ -308,6 +308,7 @@ __noinline int link__report(__u64 task_address)
     struct link_arguments arguments;
     struct file_before *before;
     struct link_body *body;
+    struct inode *linked = NULL;
     bool wanted = false;
     __u32 kind;
 
@@ -331,6 +332,7 @@ __noinline int link__report(__u64 task_address)
                             arguments.dirfd, arguments.path,
                             arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
         wanted = file_event__wants_found(kind);
+        linked = walk__found_inode();
         file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
         if (body->file.flags & FILE_FLAG_VALID && !(body->file.flags & FILE_FLAG_LOOKED_UP))
             body->call.flags |= CALL_FLAG_BY_DESCRIPTOR;
@@ -345,6 +347,11 @@ __noinline int link__report(__u64 task_address)
     if (!wanted && !file_event__wants_found(kind))
         return 0;
     file_info__fill_found(&body->destination, &builder, task, ERROR_DESTINATION);
+    /* An overlay forgets the new name at once; what it names is known all the same. */
+    if (linked && call->ret >= 0 && body->destination.flags & FILE_FLAG_NO_INODE) {
+        body->destination.flags &= ~FILE_FLAG_NO_INODE;
+        file_info__fill_inode(&body->destination, linked);
+    }
     file_event__send(&builder, task, kind, call);
     return 0;
 }
