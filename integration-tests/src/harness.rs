@@ -1,7 +1,9 @@
 //! What the tests share: starting, stopping and observing the two processes, and making things happen.
 
 mod binaries;
+pub mod call;
 mod child;
+mod file_truth;
 mod live;
 mod pair;
 mod requirements;
@@ -13,6 +15,7 @@ pub mod truth;
 mod whole;
 
 pub use binaries::built;
+pub use file_truth::FileTruth;
 pub use live::Live;
 pub use pair::Pair;
 pub use requirements::can_run;

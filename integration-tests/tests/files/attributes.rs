@@ -1,0 +1,284 @@
+//! chmod, chown, utimes, setxattr, removexattr: with the values before and after.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown as set_owner, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use integration_tests::harness::FileTruth;
+use integration_tests::harness::call::{Arg, Calls, n, r, s, words, xattr_args};
+use integration_tests::harness::times::rfc3339;
+use libc::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_PATH, O_RDONLY, c_long};
+use serde_json::{Map, Value, json};
+
+use crate::watch::{Expected, Watch, text};
+
+/// A file, a link to it, and the directory of both.
+struct Place {
+    directory: PathBuf,
+    file: PathBuf,
+    link: PathBuf,
+}
+
+impl Place {
+    fn new(watch: &mut Watch) -> Result<Self> {
+        let directory = watch.place()?;
+        let (file, link) = (directory.join("file.conf"), directory.join("link"));
+        fs::write(&file, "contents")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+        symlink("file.conf", &link)?;
+        Ok(Self { directory, file, link })
+    }
+
+    /// The directory behind `r(0)`.
+    fn at(&self) -> Calls {
+        Calls::new().then(libc::SYS_openat, [n(AT_FDCWD), s(&self.directory), n(O_PATH | O_DIRECTORY)])
+    }
+
+    /// The file behind `r(0)`.
+    fn open(&self) -> Calls {
+        Calls::new().then(libc::SYS_openat, [n(AT_FDCWD), s(&self.file), n(O_RDONLY)])
+    }
+}
+
+/// A form of a call: the calls, the file that it is about, and its path as given (empty: none).
+struct Form<'a> {
+    calls: Calls,
+    path: &'a Path,
+    given: &'a str,
+}
+
+fn form<'a>(calls: Calls, path: &'a Path, given: &'a str) -> Form<'a> {
+    Form { calls, path, given }
+}
+
+/// Whether this kernel has a call.
+fn exists(call: &str) -> bool {
+    let events = Path::new("/sys/kernel/tracing/events/syscalls");
+    let found = events.join(format!("sys_exit_{call}")).exists();
+    if !found {
+        println!("skipped: this kernel has no {call}");
+    }
+    found
+}
+
+/// The arguments as reported; null where there is no path.
+fn given(path: &str, more: Value) -> Value {
+    if path.is_empty() {
+        return Value::Null;
+    }
+    let mut arguments = more;
+    arguments["path"] = path.into();
+    arguments
+}
+
+#[test]
+fn chmod() -> Result<()> {
+    const FCHMODAT2: c_long = 452;
+    let Some(mut watch) = Watch::of(&["chmod"])? else { return Ok(()) };
+    let place = Place::new(&mut watch)?;
+    let mode = 0o4711;
+    let mut forms = vec![
+        form(Calls::new().then(libc::SYS_chmod, [s(&place.file), n(mode)]), &place.file, text(&place.file)),
+        form(Calls::new().then(libc::SYS_chmod, [s(&place.link), n(mode)]), &place.file, text(&place.link)),
+        form(place.open().then(libc::SYS_fchmod, [r(0), n(mode)]), &place.file, ""),
+        form(place.at().then(libc::SYS_fchmodat, [r(0), s("link"), n(mode)]), &place.file, "link"),
+    ];
+    if exists("fchmodat2") {
+        let plain = [r(0), s("./file.conf"), n(mode), n(0)];
+        forms.push(form(place.at().then(FCHMODAT2, plain), &place.file, "./file.conf"));
+        let empty = [r(0), s(""), n(mode), n(AT_EMPTY_PATH)];
+        forms.push(form(place.open().then(FCHMODAT2, empty), &place.file, ""));
+    }
+    for Form { calls, path, given: name } in forms {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644))?;
+        let before = FileTruth::of(path)?;
+        let made = watch.make(&calls)?;
+        assert_eq!(FileTruth::of(path)?.mode & 0o7777, 0o4711, "it was changed");
+        let expected = Expected::of(before.file(path), given(name, json!({"mode": mode})));
+        watch.expect("chmod", &made, &expected.destination(json!({"mode": mode})))?;
+    }
+    Ok(())
+}
+
+/// New owner and group of a chown; -1: unchanged.
+fn owner(uid: i64, gid: i64) -> Map<String, Value> {
+    let mut owner = Map::new();
+    owner.insert("uid".into(), uid.into());
+    owner.insert("gid".into(), gid.into());
+    if uid == 65534 {
+        owner.insert("user".into(), "nobody".into());
+    }
+    if gid == 65534 {
+        owner.insert("group".into(), "nogroup".into());
+    }
+    owner
+}
+
+#[test]
+fn chown() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["chown"])? else { return Ok(()) };
+    let place = Place::new(&mut watch)?;
+    let to = |uid: i64, gid: i64| [n(uid), n(gid)];
+    let with = |name: [Arg; 1], [uid, gid]: [Arg; 2]| {
+        let [name] = name;
+        [name, uid, gid]
+    };
+    let at = |name: &str, [uid, gid]: [Arg; 2], flags: i32| [r(0), s(name), uid, gid, n(flags)];
+    for (form, uid, gid) in [
+        (
+            form(
+                Calls::new().then(libc::SYS_chown, with([s(&place.file)], to(65534, 65534))),
+                &place.file,
+                text(&place.file),
+            ),
+            65534,
+            65534,
+        ),
+        (
+            form(
+                Calls::new().then(libc::SYS_chown, with([s(&place.link)], to(65534, -1))),
+                &place.file,
+                text(&place.link),
+            ),
+            65534,
+            -1,
+        ),
+        (
+            form(
+                Calls::new().then(libc::SYS_lchown, with([s(&place.link)], to(-1, 65534))),
+                &place.link,
+                text(&place.link),
+            ),
+            -1,
+            65534,
+        ),
+        (
+            form(place.open().then(libc::SYS_fchown, with([r(0)], to(65534, 65534))), &place.file, ""),
+            65534,
+            65534,
+        ),
+        (
+            form(place.at().then(libc::SYS_fchownat, at("link", to(65534, -1), 0)), &place.file, "link"),
+            65534,
+            -1,
+        ),
+        (
+            form(
+                place.at().then(libc::SYS_fchownat, at("link", to(65534, 65534), AT_SYMLINK_NOFOLLOW)),
+                &place.link,
+                "link",
+            ),
+            65534,
+            65534,
+        ),
+        (
+            form(
+                place.open().then(libc::SYS_fchownat, at("", to(65534, 65534), AT_EMPTY_PATH)),
+                &place.file,
+                "",
+            ),
+            65534,
+            65534,
+        ),
+    ] {
+        let Form { calls, path, given: name } = form;
+        set_owner(&place.file, Some(0), Some(0))?;
+        std::os::unix::fs::lchown(&place.link, Some(0), Some(0))?;
+        let before = FileTruth::of(path)?;
+        let made = watch.make(&calls)?;
+        let after = FileTruth::of(path)?;
+        assert_eq!((after.uid == 65534, after.gid == 65534), (uid == 65534, gid == 65534), "it was changed");
+        let expected = Expected::of(before.file(path), given(name, json!({"uid": uid, "gid": gid})));
+        watch.expect("chown", &made, &expected.destination(owner(uid, gid)))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn utimes() -> Result<()> {
+    const UTIME_NOW: u64 = (1 << 30) - 1;
+    const UTIME_OMIT: u64 = (1 << 30) - 2;
+    let Some(mut watch) = Watch::of(&["utimes"])? else { return Ok(()) };
+    let place = Place::new(&mut watch)?;
+    let (file, link) = (&place.file, &place.link);
+    let (access, modification) = (1_600_000_000_u64, 1_500_000_000_u64);
+    let at = |seconds: u64, nanoseconds: u64| seconds * 1_000_000_000 + nanoseconds;
+    let seconds = words(&[1_600_000_000, 1_500_000_000]);
+    let micro = words(&[1_600_000_000, 123_456, 1_500_000_000, 654_321]);
+    let nano = words(&[1_600_000_000, 123_456_789, 1_500_000_000, 987_654_321]);
+    let in_seconds = [at(access, 0), at(modification, 0)];
+    let in_micro = [at(access, 123_456_000), at(modification, 654_321_000)];
+    let in_nano = [at(access, 123_456_789), at(modification, 987_654_321)];
+    let utimensat =
+        |times: Arg, flags: i32| place.at().then(libc::SYS_utimensat, [r(0), s("link"), times, n(flags)]);
+    for (form, times) in [
+        (form(Calls::new().then(libc::SYS_utime, [s(file), seconds.clone()]), file, text(file)), in_seconds),
+        (form(Calls::new().then(libc::SYS_utimes, [s(link), micro.clone()]), file, text(link)), in_micro),
+        (form(place.at().then(libc::SYS_futimesat, [r(0), s("link"), micro]), file, "link"), in_micro),
+        (form(utimensat(nano.clone(), 0), file, "link"), in_nano),
+        (form(utimensat(nano.clone(), AT_SYMLINK_NOFOLLOW), link, "link"), in_nano),
+        // futimens(3)
+        (form(place.open().then(libc::SYS_utimensat, [r(0), n(0), nano, n(0)]), file, ""), in_nano),
+        // The time of the call, and none: neither is a time that was given.
+        (form(Calls::new().then(libc::SYS_utime, [s(file), n(0)]), file, text(file)), [0, 0]),
+        (
+            form(utimensat(words(&[0, UTIME_NOW, 1_500_000_000, 5]), 0), file, "link"),
+            [0, at(modification, 5)],
+        ),
+        (form(utimensat(words(&[0, UTIME_OMIT, 0, UTIME_NOW]), 0), file, "link"), [0, 0]),
+    ] {
+        let Form { calls, path, given: name } = form;
+        let before = FileTruth::of(path)?;
+        let made = watch.make(&calls)?;
+        assert_ne!(FileTruth::of(path)?.change_time, before.change_time, "it was changed");
+        let mut destination = Map::new();
+        for (member, time) in ["access_time", "modification_time"].into_iter().zip(times) {
+            if time != 0 {
+                destination.insert(member.to_owned(), rfc3339(time).into());
+            }
+        }
+        let expected = Expected::of(before.file(path), given(name, json!({})));
+        watch.expect("utimes", &made, &expected.destination(destination))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn extended_attributes() -> Result<()> {
+    const SETXATTRAT: c_long = 463;
+    const REMOVEXATTRAT: c_long = 466;
+    let Some(mut watch) = Watch::of(&["setxattr", "removexattr"])? else { return Ok(()) };
+    let place = Place::new(&mut watch)?;
+    let (file, link) = (&place.file, &place.link);
+    let attribute = || s("trusted.color.of");
+    let set = |name: Arg| [name, attribute(), s("blue"), n(4), n(0)];
+    let set_by_path = |number, path: &Path| Calls::new().then(number, set(s(path)));
+    let remove_by_path = |number, path: &Path| Calls::new().then(number, [s(path), attribute()]);
+    // In pairs: what one sets the next removes.
+    let mut forms = vec![
+        (set_by_path(libc::SYS_setxattr, file), file),
+        (remove_by_path(libc::SYS_removexattr, link), file),
+        (set_by_path(libc::SYS_setxattr, link), file),
+        (remove_by_path(libc::SYS_lremovexattr, file), file),
+        (set_by_path(libc::SYS_lsetxattr, link), link),
+        (remove_by_path(libc::SYS_lremovexattr, link), link),
+        (place.open().then(libc::SYS_fsetxattr, set(r(0))), file),
+        (place.open().then(libc::SYS_fremovexattr, [r(0), attribute()]), file),
+    ];
+    if exists("setxattrat") {
+        let arguments = [r(0), s("link"), n(0), attribute(), xattr_args("blue"), n(16)];
+        forms.push((place.at().then(SETXATTRAT, arguments), file));
+        forms.push((place.at().then(REMOVEXATTRAT, [r(0), s("link"), n(0), attribute()]), file));
+    }
+    for (index, (calls, path)) in forms.into_iter().enumerate() {
+        let before = FileTruth::of(path)?;
+        let made = watch.make(&calls)?;
+        assert_ne!(FileTruth::of(path)?.change_time, before.change_time, "it was changed");
+        let event = if index % 2 == 0 { "setxattr" } else { "removexattr" };
+        let destination = json!({"attribute_name": "trusted.color.of", "attribute_namespace": "trusted"});
+        let expected = Expected::of(before.file(path), Value::Null).destination(destination);
+        watch.expect(event, &made, &expected)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! mount, umount, and the calls of the new mount interface, in a mount namespace that the trigger has to itself.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use integration_tests::harness::call::{Calls, Made, n, r, s};
+use integration_tests::harness::{FileTruth, Signal};
+use libc::{AT_FDCWD, CLONE_NEWNS, MNT_DETACH, MS_BIND, MS_MOVE, MS_PRIVATE, MS_REC};
+use serde_json::{Value, json};
+
+use crate::watch::{Expected, Watch};
+
+/// A private mount namespace; two calls, of which one is `mount` but no event.
+pub(crate) fn own_namespace() -> Calls {
+    Calls::new()
+        .then(libc::SYS_unshare, [n(CLONE_NEWNS)])
+        .then(libc::SYS_mount, [s("none"), s("/"), n(0), n(number(MS_REC | MS_PRIVATE)), n(0)])
+}
+
+pub(crate) fn number(flags: libc::c_ulong) -> i64 {
+    i64::try_from(flags).unwrap_or_default()
+}
+
+pub(crate) fn mount_tmpfs(calls: Calls, at: &Path) -> Calls {
+    calls.then(libc::SYS_mount, [s("none-such"), s(at), s("tmpfs"), n(0), n(0)])
+}
+
+/// The mount ids of a mount that the trigger could ask for.
+fn id(made: &Made, call: usize) -> Result<u64> {
+    Ok(made.stat(call, "")?.mount_id)
+}
+
+/// Fails unless `mount` and `file` of a mount event say the same, and what is expected.
+fn check(watch: &mut Watch, made: &Made, earlier: usize, expected: Value, syscall: Value) -> Result<Signal> {
+    let signals = watch.signals("mount", made)?;
+    assert_eq!(signals.len(), earlier + 1, "{signals:#?}");
+    let signal = signals.into_iter().next_back().context("a signal")?;
+    let file = json!({
+        "destination": {"path": &expected["mountpoint.path"]},
+        "new_mount_id": &expected["mount_id"],
+        "device": &expected["device"],
+        "fstype": &expected["fs_type"],
+        "path": &expected["root"],
+    });
+    let mut mount = expected;
+    mount.as_object_mut().context("an object")?.remove("root");
+    let mut file = file;
+    if mount.get("mountpoint.path").is_none() {
+        file["destination"] = json!({});
+    }
+    let differences = signal.differences(&[
+        ("evt.name", json!("mount")),
+        ("evt.category", json!("File Activity")),
+        ("evt.outcome", json!("Success")),
+        ("process.pid", made.pid().clone()),
+        ("mount", mount),
+        ("file", file),
+        ("syscall.mount", syscall),
+    ]);
+    assert_eq!(differences, "");
+    Ok(signal)
+}
+
+/// Device number of a file system as the kernel keeps it, from a `struct statx` at an argument of a call.
+fn device(made: &Made, call: usize) -> Result<u32> {
+    let statx = made.buffer(call, 4)?;
+    let word = |at: usize| u32::from_ne_bytes([statx[at], statx[at + 1], statx[at + 2], statx[at + 3]]);
+    Ok(word(136) << 20 | word(140))
+}
+
+#[test]
+fn a_file_system_a_bind_mount_and_a_move() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["mount"])? else { return Ok(()) };
+    let place = watch.place()?;
+    let (target, bind, moved) = (place.join("target"), place.join("bind"), place.join("moved"));
+    for directory in [&target, &bind, &moved] {
+        fs::create_dir(directory)?;
+    }
+    let outside = FileTruth::of(&place)?.mount_id;
+
+    let mounted = mount_tmpfs(own_namespace(), &target).then_stat(&place).then_stat(&target);
+    let made = watch.make(&mounted)?;
+    let expected = json!({
+        "mount_id": id(&made, 4)?, "parent_mount_id": id(&made, 3)?, "bind_src_mount_id": 0,
+        "device": device(&made, 4)?, "fs_type": "tmpfs", "mountpoint.path": &target,
+        "source.path": "none-such", "visible": true, "root": "/",
+    });
+    let syscall = json!({"path": "none-such", "destination_path": &target, "fs_type": "tmpfs"});
+    let signal = check(&mut watch, &made, 0, expected, syscall)?;
+    assert_ne!(signal.at("mount.parent_mount_id"), &json!(outside), "the namespace has mounts of its own");
+
+    let below = target.join("below");
+    let bound = mount_tmpfs(own_namespace(), &target)
+        .then(libc::SYS_mkdir, [s(&below), n(0o700)])
+        .then(libc::SYS_mount, [s(&below), s(&bind), n(0), n(number(MS_BIND)), n(0)])
+        .then_stat(&target)
+        .then_stat(&place)
+        .then_stat(&bind);
+    let made = watch.make(&bound)?;
+    let expected = json!({
+        "mount_id": id(&made, 7)?, "parent_mount_id": id(&made, 6)?, "bind_src_mount_id": id(&made, 5)?,
+        "device": device(&made, 7)?, "fs_type": "tmpfs", "mountpoint.path": &bind,
+        "source.path": &below, "visible": true, "root": "/below",
+    });
+    check(&mut watch, &made, 1, expected, json!({"path": &below, "destination_path": &bind}))?;
+
+    let then_moved = mount_tmpfs(own_namespace(), &target)
+        .then_stat(&target)
+        .then(libc::SYS_mount, [s(&target), s(&moved), n(0), n(number(MS_MOVE)), n(0)])
+        .then_stat(&place)
+        .then_stat(&moved);
+    let made = watch.make(&then_moved)?;
+    assert_eq!(id(&made, 3)?, id(&made, 6)?, "the same mount elsewhere");
+    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
+    let differences = signal.differences(&[
+        ("mount.mount_id", json!(id(&made, 6)?)),
+        ("mount.parent_mount_id", json!(id(&made, 5)?)),
+        ("mount.mountpoint\u{2e}path", Value::Null),
+        ("mount.fs_type", json!("tmpfs")),
+        ("file.destination.path", json!(&moved)),
+        ("syscall.mount", json!({"path": &target, "destination_path": &moved})),
+    ]);
+    assert_eq!(differences, "");
+    Ok(())
+}
+
+#[test]
+fn what_changes_no_mount_is_no_event() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["mount"])? else { return Ok(()) };
+    let made = watch.make(&own_namespace())?;
+    assert!(watch.signals("mount", &made)?.is_empty(), "a change of propagation");
+    Ok(())
+}
+
+#[test]
+fn the_new_interface() -> Result<()> {
+    const CREATE: i32 = 6;
+    const CLONE: i32 = 1;
+    const FROM_EMPTY_PATH: i32 = 4;
+    let Some(mut watch) = Watch::of(&["mount"])? else { return Ok(()) };
+    let place = watch.place()?;
+    let target = place.join("target");
+    fs::create_dir(&target)?;
+    let new = |calls: Calls| {
+        calls
+            .then(libc::SYS_fsopen, [s("tmpfs"), n(0)])
+            .then(libc::SYS_fsconfig, [r(2), n(CREATE), n(0), n(0), n(0)])
+            .then(libc::SYS_fsmount, [r(2), n(0), n(0)])
+            .then(
+                libc::SYS_statx,
+                [r(4), s(""), n(0x1000), n(0x17ff), integration_tests::harness::call::b(256)],
+            )
+    };
+    // A mount that is attached nowhere yet.
+    let made = watch.make(&new(own_namespace()))?;
+    let expected = json!({
+        "mount_id": id(&made, 5)?, "parent_mount_id": id(&made, 5)?, "bind_src_mount_id": 0,
+        "device": device(&made, 5)?, "fs_type": "tmpfs", "source.path": "none", "detached": true, "root": "/",
+    });
+    check(&mut watch, &made, 0, expected, Value::Null)?;
+
+    let attach = new(own_namespace())
+        .then(libc::SYS_move_mount, [r(4), s(""), n(AT_FDCWD), s(&target), n(FROM_EMPTY_PATH)])
+        .then_stat(&place);
+    let made = watch.make(&attach)?;
+    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
+    let differences = signal.differences(&[
+        ("mount.mount_id", json!(id(&made, 5)?)),
+        ("mount.parent_mount_id", json!(id(&made, 7)?)),
+        ("mount.fs_type", json!("tmpfs")),
+        ("mount.visible", json!(true)),
+        ("mount.detached", Value::Null),
+        ("file.destination.path", json!(&target)),
+    ]);
+    assert_eq!(differences, "");
+
+    let copy = own_namespace()
+        .then(libc::SYS_open_tree, [n(AT_FDCWD), s(&target), n(CLONE)])
+        .then(libc::SYS_statx, [r(2), s(""), n(0x1000), n(0x17ff), integration_tests::harness::call::b(256)])
+        .then_stat(&target);
+    let made = watch.make(&copy)?;
+    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
+    let differences = signal.differences(&[
+        ("mount.mount_id", json!(id(&made, 3)?)),
+        ("mount.bind_src_mount_id", json!(id(&made, 4)?)),
+        ("mount.detached", json!(true)),
+        ("mount.visible", Value::Null),
+    ]);
+    assert_eq!(differences, "");
+    assert_eq!(signal.0["mount"]["source.path"], json!(&target));
+    Ok(())
+}
+
+#[test]
+fn umount() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["umount", "mount"])? else { return Ok(()) };
+    let place = watch.place()?;
+    let target = place.join("target");
+    fs::create_dir(&target)?;
+    for (flags, names) in [(0, Value::Null), (MNT_DETACH, json!("MNT_DETACH"))] {
+        let calls = mount_tmpfs(own_namespace(), &target)
+            .then_stat(&target)
+            .then(libc::SYS_umount2, [s(&target), n(flags)]);
+        let made = watch.make(&calls)?;
+        let mut expected = Expected::of(serde_json::Map::new(), json!({"path": &target, "flags": flags}));
+        let mut umount = json!({
+            "mount_id": id(&made, 3)?, "device": device(&made, 3)?, "fs_type": "tmpfs", "mountpoint.path": &target,
+        });
+        if !names.is_null() {
+            umount["flags"] = names;
+        }
+        expected.more.push(("umount", umount));
+        watch.expect("umount", &made, &expected)?;
+    }
+    Ok(())
+}
