@@ -186,3 +186,13 @@ fn splice() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn status_says_that_operations_of_io_uring_are_not_seen() -> Result<()> {
+    let Some(watch) = Watch::of(&["open"])? else { return Ok(()) };
+    let made = Calls::new().then(libc::SYS_io_uring_setup, [n(1), b(120)]).make(&watch.trigger)?;
+    let status = watch.pair.status()?.to_string();
+    // Who asks here is privileged, as the probe is: if the kernel lets it, there is something to say.
+    assert_eq!(status.contains("not seen: operations of io_uring"), made.last() >= 0, "{status}");
+    Ok(())
+}
