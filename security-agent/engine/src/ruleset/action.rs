@@ -5,7 +5,7 @@ use secl::span::Span;
 use secl::{EventTypeId, Kind, Schema, Type, Value, ValueExpr, VariableId, VariableNames};
 
 use super::compile::{RuleCompiler, language_reports};
-use crate::diagnostic::{Report, codes};
+use crate::diagnostic::{Place, Report, Severity, codes};
 use crate::policy::action::{
     ActionDefinition, ActionKind, CoreDumpDefinition, HashDefinition, KillDefinition, LogDefinition,
     LogLevel, NetworkFilterDefinition, Scope, SetDefinition, SetSource,
@@ -68,31 +68,51 @@ pub(crate) enum SetValue {
     Computed(ValueExpr),
 }
 
-/// Compiles an action of a rule about events of type `event`.
+/// Compiles an action of a rule about events of type `event`; `None`: the type is unknown, as the rule's expression is wrong.
+///
+/// # Errors
+/// All that is wrong with it.
 pub(super) fn compile(
     rules: &RuleCompiler<'_>,
     definition: &ActionDefinition,
-    event: EventTypeId,
+    event: Option<EventTypeId>,
 ) -> Result<Action, Vec<Report>> {
-    let filter = definition.filter.as_ref().map(|text| filter(rules, text, event)).transpose()?;
     let support = rules.options.actions;
-    let (effect, supported) = match &definition.kind {
-        ActionKind::Set(set) => (ActionEffect::Set(Box::new(compile_set(rules, set, event)?)), true),
-        ActionKind::Log(log) => (compile_log(rules, log, event)?, true),
-        ActionKind::Kill(kill) => (compile_kill(rules, kill)?, support.kill),
-        ActionKind::Hash(hash) => (compile_hash(rules, hash, definition, event)?, support.hash),
-        ActionKind::CoreDump(dump) => (ActionEffect::Request(coredump(dump)), support.coredump),
+    let compiled = match &definition.kind {
+        ActionKind::Set(set) => {
+            compile_set(rules, set, event).map(|set| (ActionEffect::Set(Box::new(set)), true))
+        }
+        ActionKind::Log(log) => compile_log(rules, log, event).map(|effect| (effect, true)),
+        ActionKind::Kill(kill) => compile_kill(rules, kill).map(|effect| (effect, support.kill)),
+        ActionKind::Hash(hash) => {
+            compile_hash(rules, hash, definition, event).map(|effect| (effect, support.hash))
+        }
+        ActionKind::CoreDump(dump) => Ok((ActionEffect::Request(coredump(dump)), support.coredump)),
         ActionKind::NetworkFilter(filter) => {
-            (ActionEffect::Request(network_filter(filter)), support.network_filter)
+            Ok((ActionEffect::Request(network_filter(filter)), support.network_filter))
         }
     };
+    let filter = definition.filter.as_ref().map(|text| filter(rules, text, event)).transpose();
+    let (filter, (effect, supported)) = both(filter, compiled)?;
     Ok(Action { filter, effect, supported })
 }
 
-fn filter(rules: &RuleCompiler<'_>, text: &Text, event: EventTypeId) -> Result<secl::Rule, Vec<Report>> {
+/// Both values, or everything that is wrong with either.
+fn both<A, B>(a: Result<A, Vec<Report>>, b: Result<B, Vec<Report>>) -> Result<(A, B), Vec<Report>> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (a, b) => Err(a.err().into_iter().chain(b.err()).flatten().collect()),
+    }
+}
+
+fn filter(
+    rules: &RuleCompiler<'_>,
+    text: &Text,
+    event: Option<EventTypeId>,
+) -> Result<secl::Rule, Vec<Report>> {
     let rule = rules.compiler.condition(text.as_str()).map_err(|found| language_reports(&found, text))?;
-    match rule.event_type() {
-        Some(other) if other != event => {
+    match (rule.event_type(), event) {
+        (Some(other), Some(event)) if other != event => {
             let name = |id| rules.schema.event_type_name(id).to_owned();
             let message =
                 format!("the filter is about {} events, the rule about {} events", name(other), name(event));
@@ -105,7 +125,7 @@ fn filter(rules: &RuleCompiler<'_>, text: &Text, event: EventTypeId) -> Result<s
 fn compile_set(
     rules: &RuleCompiler<'_>,
     set: &SetDefinition,
-    event: EventTypeId,
+    event: Option<EventTypeId>,
 ) -> Result<SetAction, Vec<Report>> {
     let name = format!("{}{}", set.scope.prefix(), set.name.as_str());
     let Some(variable) = rules.variables.variable(&name) else {
@@ -113,13 +133,12 @@ fn compile_set(
         return Err(vec![Report::error(codes::BAD_SET, &set.name, message)]);
     };
     let computed = |text: &Text| value(rules, text, event);
-    let value = match &set.source {
-        SetSource::Value(literal) => SetValue::Literal(literal.value.clone()),
-        SetSource::Field(text) | SetSource::Expression(text) => {
-            let value = computed(text)?;
+    let written = match &set.source {
+        SetSource::Value(literal) => Ok(SetValue::Literal(literal.value.clone())),
+        SetSource::Field(text) | SetSource::Expression(text) => computed(text).and_then(|value| {
             check_type(text, value.ty(), variable.ty)?;
-            SetValue::Computed(value)
-        }
+            Ok(SetValue::Computed(value))
+        }),
     };
     let scope_field = set.scope_field.as_ref().map(|field| {
         let value = computed(field)?;
@@ -129,11 +148,12 @@ fn compile_set(
         let message = format!("`{}` is of type {}, a pid is needed", field.as_str(), value.ty());
         Err(vec![Report::error(codes::BAD_FIELD, field, message)])
     });
+    let (value, scope_field) = both(written, scope_field.transpose())?;
     Ok(SetAction {
         id: variable.id,
         scope: set.scope,
         value,
-        scope_field: scope_field.transpose()?,
+        scope_field,
         append: set.append,
         ttl: set.ttl,
         size: set.size,
@@ -149,25 +169,34 @@ fn check_type(text: &Text, given: Type, variable: Type) -> Result<(), Vec<Report
     Err(vec![Report::error(codes::VARIABLE_TYPE, text, message)])
 }
 
-fn value(rules: &RuleCompiler<'_>, text: &Text, event: EventTypeId) -> Result<ValueExpr, Vec<Report>> {
-    rules.compiler.value(text.as_str(), Some(event)).map_err(|found| language_reports(&found, text))
+fn value(
+    rules: &RuleCompiler<'_>,
+    text: &Text,
+    event: Option<EventTypeId>,
+) -> Result<ValueExpr, Vec<Report>> {
+    rules.compiler.value(text.as_str(), event).map_err(|found| language_reports(&found, text))
 }
 
 fn compile_log(
     rules: &RuleCompiler<'_>,
     log: &LogDefinition,
-    event: EventTypeId,
+    event: Option<EventTypeId>,
 ) -> Result<ActionEffect, Vec<Report>> {
     let written = log.message.as_ref().map_or("", Text::as_str);
     // A message is the inside of a string of the language.
     let literal = Expr { kind: ExprKind::Str(written.as_bytes().to_vec()), span: Span::default() };
-    let message = rules.compiler.value(&literal.to_string(), Some(event)).map_err(|found| {
+    let message = rules.compiler.value(&literal.to_string(), event).map_err(|found| {
+        let place = || match &log.message {
+            Some(text) => Place::from(text),
+            None => Place::File("".into()),
+        };
         let reports = found.into_iter().map(|found| {
-            let report = match &log.message {
-                Some(text) => Report::error(codes::BAD_LOG, text, found.message),
-                None => {
-                    Report::error(codes::BAD_LOG, crate::diagnostic::Place::File("".into()), found.message)
+            let report = match found.code {
+                // With its own code, as everywhere else.
+                secl::Code::UnknownVariable => {
+                    Report::language(Severity::Error, found.code.id(), place(), found.message)
                 }
+                _ => Report::error(codes::BAD_LOG, place(), found.message),
             };
             report.help(found.help)
         });
@@ -200,12 +229,14 @@ fn compile_hash(
     rules: &RuleCompiler<'_>,
     hash: &HashDefinition,
     action: &ActionDefinition,
-    event: EventTypeId,
+    event: Option<EventTypeId>,
 ) -> Result<ActionEffect, Vec<Report>> {
-    let event_name = rules.schema.event_type_name(event);
+    // Which file is meant cannot be told while the type of the event is unknown.
+    let event_name = event.map_or("unknown", |event| rules.schema.event_type_name(event));
     let prefix = match (&hash.field, event_name) {
         (Some(field), _) => field.as_str().to_owned(),
         (None, "exec" | "open") => format!("{event_name}.file"),
+        (None, _) if event.is_none() => return Err(Vec::new()),
         (None, _) => {
             let message = format!("a `hash` action of a rule about {event_name} events needs a `field`");
             return Err(vec![Report::error(codes::BAD_HASH, action.at, message)]);
@@ -222,7 +253,9 @@ fn compile_hash(
         (Some(path), Some(_)) if path.iterator.is_some() => {
             Err(wrong(format!("`{prefix}` is many files, name one")))
         }
-        (Some(path), Some(_)) if path.event.is_some_and(|other| other != event) => {
+        (Some(path), Some(_))
+            if path.event.is_some_and(|other| event.is_some_and(|event| other != event)) =>
+        {
             Err(wrong(format!("`{prefix}` is not a file of {event_name} events")))
         }
         (Some(_), Some(_)) => {

@@ -7,7 +7,7 @@ use secl::ast::{Expr, ExprKind};
 use secl::span::Span;
 use secl::{Compiler, EventTypeId, Limits, Macros, Schema};
 
-use super::action::{self, Action};
+use super::action;
 use super::{CompiledRule, LoadOptions, RuleInfo, fim};
 use crate::diagnostic::{Place, Report, Severity, codes};
 use crate::limiter::Rate;
@@ -150,7 +150,17 @@ pub(super) struct RuleCompiler<'a> {
     pub(super) options: &'a LoadOptions,
 }
 
-impl RuleCompiler<'_> {
+impl<'a> RuleCompiler<'a> {
+    pub(super) fn new(
+        schema: &'a model::Fields,
+        options: &'a LoadOptions,
+        variables: &'a VariableTable,
+        macros: &'a Macros,
+    ) -> Self {
+        let compiler = Compiler { variables, macros, ..Compiler::new(schema) };
+        Self { compiler, schema, variables, options }
+    }
+
     /// Compiles a rule, for each type of events that it is about. Warnings go to `reports`.
     pub(super) fn rule(
         &self,
@@ -163,10 +173,7 @@ impl RuleCompiler<'_> {
             let report = Report::error(codes::NO_EXPRESSION, &definition.id, "the rule has no `expression`");
             return Err(Refusal::Wrong(vec![report]));
         };
-        let conditions = match fim::variants(info.id.as_str(), text.as_str()) {
-            None => vec![(None, self.condition(text)?)],
-            Some(variants) => self.variants(text, &variants)?,
-        };
+        let conditions = self.conditions(definition, text).map_err(|_| self.refusal(definition))?;
         // Variants are warned about in words that their author did not write.
         let own = conditions.iter().filter(|(variant, _)| variant.is_none());
         let warnings = own.flat_map(|(_, condition)| language_reports(condition.warnings(), text));
@@ -182,14 +189,21 @@ impl RuleCompiler<'_> {
                 disabled = Some(event);
                 continue;
             }
+            let actions: Result<Vec<_>, _> =
+                definition.actions.iter().map(|action| action::compile(self, action, Some(event))).collect();
+            let limiter_token: Result<Vec<_>, _> =
+                definition.limiter_token.iter().map(|field| self.limiter_field(field, Some(event))).collect();
+            let (Ok(actions), Ok(limiter_token)) = (actions, limiter_token) else {
+                return Err(self.refusal(definition));
+            };
             rules.push(CompiledRule {
                 info: Arc::clone(info),
                 number,
                 event,
                 variant,
                 condition,
-                actions: self.actions(definition, event)?,
-                limiter_token: self.limiter_token(definition, event)?,
+                actions,
+                limiter_token,
                 rate: Rate::of_rule(definition.every, self.options.rate),
             });
         }
@@ -199,12 +213,69 @@ impl RuleCompiler<'_> {
         }
     }
 
-    fn condition(&self, text: &Text) -> Result<secl::Rule, Refusal> {
-        self.compiler.rule(text.as_str()).map_err(|found| Refusal::Wrong(language_reports(&found, text)))
+    /// What was found when its variables were declared, and everything else that is wrong with a rule.
+    pub(super) fn mistakes_besides(
+        &self,
+        definition: &RuleDefinition,
+        undeclared: Vec<(usize, Vec<Report>)>,
+    ) -> Vec<Report> {
+        let (told, reports): (Vec<usize>, Vec<_>) = undeclared.into_iter().unzip();
+        let mut reports: Vec<Report> = reports.into_iter().flatten().collect();
+        reports.extend(self.mistakes(definition, &told));
+        reports
+    }
+
+    fn refusal(&self, definition: &RuleDefinition) -> Refusal {
+        Refusal::Wrong(self.mistakes(definition, &[]))
+    }
+
+    /// Everything that is wrong with a rule: with its expression, each of its actions, and the fields that choose its rate limit.
+    /// `told`: positions of actions of which it has been said already.
+    fn mistakes(&self, definition: &RuleDefinition, told: &[usize]) -> Vec<Report> {
+        let conditions = definition.expression.as_ref().map(|text| self.conditions(definition, text));
+        let mut reports = Vec::new();
+        let mut events = Vec::new();
+        match conditions {
+            Some(Ok(conditions)) => {
+                events.extend(conditions.iter().map(|(_, condition)| condition.event_type()));
+                events.retain(|event| event.is_none_or(|event| self.is_enabled(event)));
+            }
+            Some(Err(found)) => reports.extend(found),
+            None => {}
+        }
+        if events.is_empty() {
+            // What is wrong whatever the type of the event is told all the same.
+            events.push(None);
+        }
+        for (position, action) in definition.actions.iter().enumerate() {
+            if told.contains(&position) {
+                continue;
+            }
+            // What is wrong with several variants of a rule is told once.
+            let found = events.iter().find_map(|event| action::compile(self, action, *event).err());
+            reports.extend(found.into_iter().flatten());
+        }
+        for field in &definition.limiter_token {
+            let found = events.iter().find_map(|event| self.limiter_field(field, *event).err());
+            reports.extend(found.into_iter().flatten());
+        }
+        reports
+    }
+
+    /// The conditions that a rule stands for.
+    fn conditions(&self, definition: &RuleDefinition, text: &Text) -> Result<Vec<Variant>, Vec<Report>> {
+        match fim::variants(definition.id.as_str(), text.as_str()) {
+            None => {
+                let found = self.compiler.rule(text.as_str());
+                let condition = found.map_err(|found| language_reports(&found, text))?;
+                Ok(vec![(None, condition)])
+            }
+            Some(variants) => self.variants(text, &variants),
+        }
     }
 
     /// The conditions that a rule about `fim.write` stands for. Mistakes are reported once.
-    fn variants(&self, text: &Text, variants: &[fim::Variant]) -> Result<Vec<Variant>, Refusal> {
+    fn variants(&self, text: &Text, variants: &[fim::Variant]) -> Result<Vec<Variant>, Vec<Report>> {
         let compiled = variants.iter().map(|variant| {
             let condition = self.compiler.rule(&variant.text).map_err(|mut found| {
                 for diagnostic in &mut found {
@@ -212,7 +283,7 @@ impl RuleCompiler<'_> {
                     diagnostic.span =
                         Span::new(original(diagnostic.span.start), original(diagnostic.span.end));
                 }
-                Refusal::Wrong(language_reports(&found, text))
+                language_reports(&found, text)
             })?;
             Ok((Some(variant.text.as_str().into()), condition))
         });
@@ -224,35 +295,18 @@ impl RuleCompiler<'_> {
         enabled.is_none_or(|enabled| enabled.contains(&event))
     }
 
-    fn actions(&self, definition: &RuleDefinition, event: EventTypeId) -> Result<Vec<Action>, Refusal> {
-        let mut actions = Vec::new();
-        let mut wrong = Vec::new();
-        for action in &definition.actions {
-            match action::compile(self, action, event) {
-                Ok(action) => actions.push(action),
-                Err(mut reports) => wrong.append(&mut reports),
-            }
-        }
-        if wrong.is_empty() { Ok(actions) } else { Err(Refusal::Wrong(wrong)) }
-    }
-
-    fn limiter_token(
+    /// A field that chooses the rate limit.
+    fn limiter_field(
         &self,
-        definition: &RuleDefinition,
-        event: EventTypeId,
-    ) -> Result<Vec<secl::ValueExpr>, Refusal> {
-        let mut fields = Vec::new();
-        for field in &definition.limiter_token {
-            let value = self
-                .compiler
-                .value(field.as_str(), Some(event))
-                .map_err(|found| Refusal::Wrong(language_reports(&found, field)))?;
-            if value.as_field().is_none() {
-                let message = format!("`{}` is not a field", field.as_str());
-                return Err(Refusal::Wrong(vec![Report::error(codes::BAD_LIMITER, field, message)]));
-            }
-            fields.push(value);
+        field: &Text,
+        event: Option<EventTypeId>,
+    ) -> Result<secl::ValueExpr, Vec<Report>> {
+        let value =
+            self.compiler.value(field.as_str(), event).map_err(|found| language_reports(&found, field))?;
+        if value.as_field().is_none() {
+            let message = format!("`{}` is not a field", field.as_str());
+            return Err(vec![Report::error(codes::BAD_LIMITER, field, message)]);
         }
-        Ok(fields)
+        Ok(value)
     }
 }

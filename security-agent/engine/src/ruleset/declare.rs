@@ -8,21 +8,21 @@ use crate::policy::action::{ActionKind, SetDefinition, SetSource};
 use crate::policy::{Literal, RuleDefinition};
 use crate::variables::{Declaration, DeclareError, VariableTable};
 
-/// Declares the variables of a rule. Returns what is wrong with its `set` actions.
+/// Declares the variables of a rule. Returns what is wrong with its `set` actions, by their position among the actions.
 pub(super) fn variables(
     schema: &impl Schema,
     table: &mut VariableTable,
     rule: &RuleDefinition,
-) -> Vec<Report> {
-    let mut reports = Vec::new();
-    for action in &rule.actions {
+) -> Vec<(usize, Vec<Report>)> {
+    let mut wrong = Vec::new();
+    for (position, action) in rule.actions.iter().enumerate() {
         if let ActionKind::Set(set) = &action.kind
-            && let Err(mut wrong) = variable(schema, table, set)
+            && let Err(reports) = variable(schema, table, set)
         {
-            reports.append(&mut wrong);
+            wrong.push((position, reports));
         }
     }
-    reports
+    wrong
 }
 
 fn variable(schema: &impl Schema, table: &mut VariableTable, set: &SetDefinition) -> Result<(), Vec<Report>> {

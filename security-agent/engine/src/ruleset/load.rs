@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use secl::{Compiler, Macros};
+use secl::Macros;
 
 use super::budget::Budget;
 use super::compile::{self, Refusal, RuleCompiler};
@@ -253,7 +253,7 @@ impl<'a> Loader<'a> {
         self.report_all(std::mem::take(&mut reports), "");
 
         let mut variables = VariableTable::new(self.schema);
-        let mut wrong: FxHashMap<Origin, Vec<Report>> = FxHashMap::default();
+        let mut wrong: FxHashMap<Origin, Vec<(usize, Vec<Report>)>> = FxHashMap::default();
         for rule in &merged.rules {
             let found = declare::variables(self.schema, &mut variables, &rule.definition);
             if !found.is_empty() {
@@ -266,6 +266,7 @@ impl<'a> Loader<'a> {
         self.broken += wrong_macros.len();
         self.report_all(std::mem::take(&mut reports), "");
 
+        let rule_compiler = RuleCompiler::new(self.schema, self.options, &variables, &compiled_macros);
         let mut infos: Vec<Arc<RuleInfo>> = Vec::new();
         let mut in_force: Vec<(i64, CompiledRule)> = Vec::new();
         let mut budget = Budget::new(&compiled_macros);
@@ -273,20 +274,13 @@ impl<'a> Loader<'a> {
             let mut rule_reports = Vec::new();
             let number = infos.len();
             let info = Arc::new(self.info(&rule));
-            let rule_compiler = RuleCompiler {
-                compiler: Compiler {
-                    variables: &variables,
-                    macros: &compiled_macros,
-                    ..Compiler::new(self.schema)
-                },
-                schema: self.schema,
-                variables: &variables,
-                options: self.options,
-            };
-            let wrong = wrong.remove(&rule.origin);
-            let compiled = match self.check(&rule, &mut budget, wrong) {
-                Some(reports) => Err(Refusal::Wrong(reports)),
-                None => rule_compiler.rule(&rule.definition, &info, number, &mut rule_reports),
+            let undeclared = wrong.remove(&rule.origin).unwrap_or_default();
+            let compiled = match self.check(&rule, &mut budget) {
+                Some(report) => Err(Refusal::Wrong(vec![report])),
+                None if undeclared.is_empty() => {
+                    rule_compiler.rule(&rule.definition, &info, number, &mut rule_reports)
+                }
+                None => Err(Refusal::Wrong(rule_compiler.mistakes_besides(&rule.definition, undeclared))),
             };
             let status = match compiled {
                 Ok(compiled) => {
@@ -316,9 +310,7 @@ impl<'a> Loader<'a> {
             self.report_all(rule_reports, rule.definition.id.as_str());
             self.set_status(rule.origin, status, rule.modified_by);
         }
-        let compiler =
-            Compiler { variables: &variables, macros: &compiled_macros, ..Compiler::new(self.schema) };
-        self.check_broken_rules(&compiler, &mut budget);
+        self.check_broken_rules(&variables, &compiled_macros, &mut budget);
         in_force.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
         let in_force = in_force.into_iter().map(|(_, rule)| rule).collect();
         let names = compiled_macros.names().map(str::to_owned).collect();
@@ -327,15 +319,21 @@ impl<'a> Loader<'a> {
     }
 
     /// Says what else is wrong with rules that do not load anyway, so that everything is told at once.
-    fn check_broken_rules(&mut self, compiler: &Compiler<'_>, budget: &mut Budget<'_>) {
-        for rule in std::mem::take(&mut self.broken_rules) {
-            let Some(text) = rule.expression.as_ref().filter(|text| budget.take(text.as_str())) else {
+    fn check_broken_rules(&mut self, variables: &VariableTable, macros: &Macros, budget: &mut Budget<'_>) {
+        let rules = std::mem::take(&mut self.broken_rules);
+        // What they set is not there for other rules, but it is for themselves.
+        let mut variables = variables.clone();
+        let undeclared: Vec<_> =
+            rules.iter().map(|rule| declare::variables(self.schema, &mut variables, rule)).collect();
+        for (rule, undeclared) in rules.iter().zip(undeclared) {
+            if !rule.expression.as_ref().is_none_or(|text| budget.take(text.as_str())) {
                 continue;
-            };
-            let Err(mut found) = compiler.rule(text.as_str()) else { continue };
-            // The variables that the rule itself sets are not declared.
-            found.retain(|found| found.code != secl::Code::UnknownVariable);
-            self.report_all(compile::language_reports(&found, text), rule.id.as_str());
+            }
+            let compiler = RuleCompiler::new(self.schema, self.options, &variables, macros);
+            let mut found = compiler.mistakes_besides(rule, undeclared);
+            // The variables of actions that could not be read are not declared.
+            found.retain(|report| report.code() != secl::Code::UnknownVariable.id());
+            self.report_all(found, rule.id.as_str());
         }
     }
 
@@ -358,23 +356,16 @@ impl<'a> Loader<'a> {
     }
 
     /// What forbids to compile a rule.
-    fn check(
-        &self,
-        rule: &MergedRule,
-        budget: &mut Budget<'_>,
-        wrong: Option<Vec<Report>>,
-    ) -> Option<Vec<Report>> {
+    fn check(&self, rule: &MergedRule, budget: &mut Budget<'_>) -> Option<Report> {
         let id = &rule.definition.id;
         if RESERVED_IDS.contains(&id.as_str()) {
             let message = format!("`{}` is the name of an event of the agent itself", id.as_str());
-            return Some(vec![Report::error(codes::RESERVED_ID, id, message)]);
+            return Some(Report::error(codes::RESERVED_ID, id, message));
         }
         let expression = rule.definition.expression.as_ref();
-        if let Some(text) = expression.filter(|text| wrong.is_none() && !budget.take(text.as_str())) {
-            let message = format!("the rules so far expand to more than {} bytes", limits::EXPANDED_BYTES);
-            return Some(vec![Report::error(codes::TOO_MANY, text, message)]);
-        }
-        wrong
+        let text = expression.filter(|text| !budget.take(text.as_str()))?;
+        let message = format!("the rules so far expand to more than {} bytes", limits::EXPANDED_BYTES);
+        Some(Report::error(codes::TOO_MANY, text, message))
     }
 
     fn warn_of_unsupported(&mut self, rule: &RuleDefinition) {

@@ -93,48 +93,41 @@ fn set(mut fields: Fields<'_, '_>, section: &Entry) -> Option<ActionKind> {
     let private = fields.flag("private");
     let inherited = fields.flag("inherited");
 
-    let Some(name) = name else {
+    if name.is_none() {
         fields.report(Report::error(codes::BAD_SET, &section.key, "the variable has no `name`"));
-        return None;
-    };
-    let bad = |message: &str| Report::error(codes::BAD_SET, &name, message.to_owned());
-    if !is_variable_name(name.as_str()) {
+    }
+    // What is wrong is told at the name or, without one, at the action.
+    let subject = name.as_ref().unwrap_or(&section.key);
+    let bad = |message: &str| Report::error(codes::BAD_SET, subject, message.to_owned());
+    if name.as_ref().is_some_and(|name| !is_variable_name(name.as_str())) {
         fields.report(bad("a variable's name may only hold letters, digits, `_` and `.`"));
     }
     let source = match (value, field, expression) {
-        (Given::Value(value), None, None) => SetSource::Value(value),
-        (Given::Nothing, Some(field), None) => SetSource::Field(field),
+        (Given::Value(value), None, None) => Some(SetSource::Value(value)),
+        (Given::Nothing, Some(field), None) => Some(SetSource::Field(field)),
         (Given::Nothing, None, Some(expression)) => {
             if matches!(default_value, Given::Nothing) {
                 let message = format!(
                     "the type of `{}` cannot be told from an `expression`, please set `default_value`",
-                    name.as_str()
+                    subject.as_str()
                 );
-                fields.report(Report::error(codes::VARIABLE_TYPE, &name, message));
-                return None;
+                fields.report(Report::error(codes::VARIABLE_TYPE, subject, message));
             }
-            SetSource::Expression(expression)
+            Some(SetSource::Expression(expression))
         }
-        (Given::Unusable, ..) => return None,
+        (Given::Unusable, ..) => None,
         _ => {
             fields.report(bad("exactly one of `value`, `field` and `expression` must be given"));
-            return None;
+            None
         }
     };
-    let default_value = match default_value {
-        Given::Nothing => None,
-        Given::Value(value) => Some(value),
-        Given::Unusable => return None,
-    };
-    let scope = scope?;
-    if inherited && scope != Scope::Process {
-        fields.report(Report::error(
-            codes::BAD_SCOPE,
-            &name,
-            "only variables of scope `process` can be inherited",
-        ));
+    if inherited && scope.is_some_and(|scope| scope != Scope::Process) {
+        let message = "only variables of scope `process` can be inherited";
+        fields.report(Report::error(codes::BAD_SCOPE, subject, message));
     }
-    if let Some(field) = scope_field.as_ref().filter(|_| scope != Scope::Process) {
+    if let Some(field) = &scope_field
+        && scope.is_some_and(|scope| scope != Scope::Process)
+    {
         let message = "only variables of scope `process` can have a `scope_field`";
         fields.report(Report::error(codes::BAD_SCOPE, field, message));
     }
@@ -149,12 +142,18 @@ fn set(mut fields: Fields<'_, '_>, section: &Entry) -> Option<ActionKind> {
         },
     };
     fields.finish(SET_KEYS);
+    let has_type = !matches!((&source, &default_value), (Some(SetSource::Expression(_)), Given::Nothing));
+    let default_value = match default_value {
+        Given::Nothing => None,
+        Given::Value(value) => Some(value),
+        Given::Unusable => return None,
+    };
     Some(ActionKind::Set(SetDefinition {
-        name,
-        source,
+        name: name?,
+        source: source.filter(|_| has_type)?,
         default_value,
         append,
-        scope,
+        scope: scope?,
         scope_field,
         ttl,
         size,
@@ -290,10 +289,9 @@ fn coredump(mut fields: Fields<'_, '_>, section: &Entry) -> Option<ActionKind> {
     if !(definition.process || definition.mount || definition.dentry) {
         let message = "a `coredump` action needs one of `process`, `mount`, `dentry`";
         fields.report(Report::error(codes::BAD_COREDUMP, &section.key, message));
-        return None;
     }
     fields.finish(&["process", "mount", "dentry", "no_compression"]);
-    Some(ActionKind::CoreDump(definition))
+    (definition.process || definition.mount || definition.dentry).then_some(ActionKind::CoreDump(definition))
 }
 
 fn network_filter(mut fields: Fields<'_, '_>, section: &Entry) -> Option<ActionKind> {
