@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use engine::loader::{PolicyFile, PolicyFiles};
+use engine::variables::WrittenProcesses;
 use engine::{Engine, LoadOptions, load};
 use model::{Context, Event, EventKind, Fields, File, Image, Lineage, Payload, Process};
 
@@ -82,7 +83,7 @@ fn evaluating(c: &mut Criterion) {
         b.iter(|| {
             for event in &events {
                 now += 1;
-                engine.evaluate(black_box(event), now, &mut matches);
+                engine.evaluate(black_box(event), &WrittenProcesses, now, &mut matches);
             }
             matches.clear();
         });

@@ -14,7 +14,7 @@ use crate::limiter::{Limiter, Verdict};
 use crate::limits;
 use crate::request::{ActionRequest, RequestKind};
 use crate::ruleset::{Action, ActionEffect, CompiledRule, RuleInfo, RuleSet, SetAction, SetValue};
-use crate::variables::{ProcessKey, Scopes, StoreStats, Target, VariableStore, View, Write};
+use crate::variables::{self, ProcessKey, Processes, Scopes, StoreStats, Target, VariableStore, View, Write};
 
 /// Elements of a list that is read for an action.
 const READ_ELEMENTS: usize = limits::LIST_ELEMENTS;
@@ -58,6 +58,22 @@ pub struct Engine {
     action_scratch: Scratch,
 }
 
+/// What is evaluated: an event, who lives meanwhile, and when.
+#[derive(Debug)]
+struct Occasion<'a, E, P> {
+    event: &'a E,
+    processes: &'a P,
+    now: u64,
+}
+
+impl<E, P> Clone for Occasion<'_, E, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E, P> Copy for Occasion<'_, E, P> {}
+
 impl Engine {
     /// An engine for these rules.
     pub fn new(rules: Arc<RuleSet>) -> Self {
@@ -84,7 +100,14 @@ impl Engine {
     ///
     /// `now`: nanoseconds on a clock that does not go back; lives of variables and rate limits are measured with it. Nothing
     /// is allocated for an event that no rule matches.
-    pub fn evaluate<E: secl::Event + Scopes>(&mut self, event: &E, now: u64, matches: &mut Vec<Match>) {
+    /// `processes`: who lives, for actions on other processes than the event's own.
+    pub fn evaluate<E: secl::Event + Scopes>(
+        &mut self,
+        event: &E,
+        processes: &impl Processes,
+        now: u64,
+        matches: &mut Vec<Match>,
+    ) {
         let rules = Arc::clone(&self.rules);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut found = rules.index().start(event, &mut scratch);
@@ -93,19 +116,19 @@ impl Engine {
             let view = View::new(rules.variables(), &self.store, event, now);
             let Some(position) = found.next(event, &view) else { break };
             if let Some(rule) = rules.compiled().get(position) {
-                matches.push(self.matched(&rules, rule, event, now));
+                matches.push(self.matched(&rules, rule, Occasion { event, processes, now }));
             }
         }
         self.scratch = scratch;
     }
 
-    fn matched<E: secl::Event + Scopes>(
+    fn matched<E: secl::Event + Scopes, P: Processes>(
         &mut self,
         rules: &RuleSet,
         rule: &CompiledRule,
-        event: &E,
-        now: u64,
+        occasion: Occasion<'_, E, P>,
     ) -> Match {
+        let Occasion { event, now, .. } = occasion;
         let token = self.limiter_token(rules, rule, event, now);
         let verdict = self.limiters.get_mut(rule.number).map(|limiter| limiter.check(token, now));
         let (passes, suppressed) = match verdict {
@@ -118,7 +141,7 @@ impl Engine {
         let reasons = if reported { self.explain(rules, rule, event, now) } else { Vec::new() };
         let mut requests = Vec::new();
         for action in &rule.actions {
-            self.carry_out(rules, action, event, now, passes, &mut requests);
+            self.carry_out(rules, action, occasion, passes, &mut requests);
         }
         Match { rule: Arc::clone(&rule.info), reported, suppressed, reasons, actions: requests }
     }
@@ -165,15 +188,15 @@ impl Engine {
         Some(hasher.finish())
     }
 
-    fn carry_out<E: secl::Event + Scopes>(
+    fn carry_out<E: secl::Event + Scopes, P: Processes>(
         &mut self,
         rules: &RuleSet,
         action: &Action,
-        event: &E,
-        now: u64,
+        occasion: Occasion<'_, E, P>,
         passes: bool,
         requests: &mut Vec<ActionRequest>,
     ) {
+        let Occasion { event, now, .. } = occasion;
         let view = View::new(rules.variables(), &self.store, event, now);
         if let Some(filter) = &action.filter
             && !filter.matches(event, &view, &mut self.action_scratch)
@@ -181,7 +204,7 @@ impl Engine {
             return;
         }
         let kind = match &action.effect {
-            ActionEffect::Set(set) => return self.set(rules, set, event, now),
+            ActionEffect::Set(set) => return self.set(rules, set, occasion),
             ActionEffect::Log { level, message } => {
                 let message = match message.eval(event, &view, &mut self.action_scratch, READ_ELEMENTS) {
                     Value::Str(message) => message,
@@ -196,7 +219,13 @@ impl Engine {
         }
     }
 
-    fn set<E: secl::Event + Scopes>(&mut self, rules: &RuleSet, set: &SetAction, event: &E, now: u64) {
+    fn set<E: secl::Event + Scopes, P: Processes>(
+        &mut self,
+        rules: &RuleSet,
+        set: &SetAction,
+        occasion: Occasion<'_, E, P>,
+    ) {
+        let Occasion { event, processes, now } = occasion;
         let view = View::new(rules.variables(), &self.store, event, now);
         let computed;
         let value = match &set.value {
@@ -209,17 +238,18 @@ impl Engine {
         let target = match &set.scope_field {
             None => View::target(event, set.scope),
             Some(field) => match field.eval(event, &view, &mut self.action_scratch, 1) {
-                // The start time of the other process is not known: its variables end when it does, see `process_ended`.
                 Value::Int(pid) => u32::try_from(pid)
                     .ok()
-                    .filter(|&pid| pid != 0)
-                    .map(|pid| Target::Process(ProcessKey { pid, start_time: 0 })),
+                    .and_then(|pid| variables::named(event, processes, pid))
+                    .map(Target::Process),
                 _ => None,
             },
         };
         if let Some(target) = target {
             let write = Write { id: set.id, value, append: set.append, ttl: set.ttl, size: set.size };
             self.store.write(rules.variables(), target, write, now);
+        } else if set.scope_field.is_some() {
+            self.store.refuse();
         }
     }
 

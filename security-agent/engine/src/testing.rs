@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::engine::Engine;
 use crate::policy::TestDefinition;
 use crate::ruleset::{Load, RuleSet, RuleStatus};
+use crate::variables::WrittenProcesses;
 use crate::variables::{VariableStore, View};
 
 /// A test that was run, or not.
@@ -68,7 +69,7 @@ impl Runner<'_> {
         let mut now = self.now;
         for (number, event) in test.after.iter().enumerate() {
             match self.event(event, now) {
-                Ok(event) => engine.evaluate(&event, now, &mut Vec::new()),
+                Ok(event) => engine.evaluate(&event, &WrittenProcesses, now, &mut Vec::new()),
                 Err(error) => return TestResult::Failed(format!("event {} of `after`: {error}", number + 1)),
             }
             now = now.saturating_add(STEP);
@@ -81,7 +82,7 @@ impl Runner<'_> {
             event.set_event_type(rule.event);
         }
         let mut matches = Vec::new();
-        engine.evaluate(&event, now, &mut matches);
+        engine.evaluate(&event, &WrittenProcesses, now, &mut matches);
         let matched = matches.iter().any(|found| found.rule.id == id);
         if matched == test.matches {
             return TestResult::Passed;

@@ -14,7 +14,8 @@ use secl::{Schema, Type, Value, Variable, VariableId, VariableNames};
 use crate::limits;
 use crate::policy::action::Scope;
 
-pub use scopes::{ProcessKey, Scopes};
+pub(crate) use scopes::named;
+pub use scopes::{ProcessKey, Processes, Scopes, WrittenProcesses};
 pub use store::{StoreStats, Target, VariableStore, Write};
 pub use view::View;
 

@@ -6,6 +6,7 @@ mod shared;
 use std::sync::Arc;
 
 use engine::loader::{PolicyFile, PolicyFiles, read_directory};
+use engine::variables::WrittenProcesses;
 use engine::{Engine, LoadOptions, load};
 use model::{Context, Credentials, Event, EventKind, Fields, File, Image, Lineage, Payload, Process};
 
@@ -39,14 +40,14 @@ fn allocations_of(files: PolicyFiles) {
         let event = Event::new(Context::default(), Arc::clone(&process), Payload::zero(*kind));
         let mut matches = Vec::new();
         // The first event of a type makes the scratch memory as large as it has to be.
-        engine.evaluate(&event, 1, &mut matches);
+        engine.evaluate(&event, &WrittenProcesses, 1, &mut matches);
         if !matches.is_empty() {
             continue;
         }
         unmatched += 1;
         let info = allocation_counter::measure(|| {
             for now in 2..100 {
-                engine.evaluate(&event, now, &mut matches);
+                engine.evaluate(&event, &WrittenProcesses, now, &mut matches);
             }
         });
         assert_eq!((info.count_total, matches.len()), (0, 0), "{}", kind.name());

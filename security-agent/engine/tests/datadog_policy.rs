@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use engine::loader::{PolicyFile, PolicyFiles};
+use engine::variables::WrittenProcesses;
 use engine::variables::{VariableStore, View};
 use engine::{Engine, HostFacts, KernelVersion, Load, LoadOptions, load};
 use model::{Fields, FlatEvent};
@@ -65,7 +66,7 @@ fn matches(load: &Load, rule: &str, before: &[Value], event: &Value) -> bool {
             .unwrap_or_else(|errors| panic!("{rule}: {errors:?} in {event}"))
     };
     for event in before {
-        engine.evaluate(&read(event, now), now, &mut Vec::new());
+        engine.evaluate(&read(event, now), &WrittenProcesses, now, &mut Vec::new());
         now += 1_000_000;
     }
     let mut event = read(event, now);
@@ -75,7 +76,7 @@ fn matches(load: &Load, rule: &str, before: &[Value], event: &Value) -> bool {
     }
     let by_oracle = if before.is_empty() { Some(interpreted(load, rule, &event)) } else { None };
     let mut found = Vec::new();
-    engine.evaluate(&event, now, &mut found);
+    engine.evaluate(&event, &WrittenProcesses, now, &mut found);
     let of_rule = found.iter().find(|found| found.rule.id == rule);
     if let Some(found) = of_rule.filter(|found| found.reported) {
         assert!(!found.reasons.is_empty(), "{rule} matches without a reason");

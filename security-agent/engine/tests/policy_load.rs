@@ -4,6 +4,7 @@
 mod shared;
 
 use engine::loader::{PolicyFile, PolicyFiles};
+use engine::variables::WrittenProcesses;
 use engine::{Engine, LoadOptions, load};
 use model::{Fields, FlatEvent};
 use serde_json::{Map, Value};
@@ -126,7 +127,7 @@ fn check_steps(case: &Value, options: &LoadOptions) -> Result<(), String> {
             .collect();
         let event = FlatEvent::from_json(&event.into(), i64::try_from(now).expect("time")).expect("event");
         let mut matches = Vec::new();
-        engine.evaluate(&event, now, &mut matches);
+        engine.evaluate(&event, &WrittenProcesses, now, &mut matches);
         now += 1_000_000;
         let matched: BTreeSet<String> = matches.iter().map(|found| found.rule.id.clone()).collect();
         let reported: BTreeSet<String> =

@@ -311,7 +311,7 @@ impl Pipeline {
         self.counters.evaluated += 1;
         let now = self.rule_now();
         let mut matches = std::mem::take(&mut self.matches);
-        self.engine.evaluate(&event, now, &mut matches);
+        self.engine.evaluate(&event, &self.tree, now, &mut matches);
         for matched in matches.drain(..) {
             self.matched(&event, &matched, now);
         }

@@ -296,3 +296,72 @@ fn rate_limits_hold_back_and_count() {
     assert_eq!(fed.reports().len(), 40, "the burst");
     assert_eq!(fed.pipeline.status()["suppressed_by_rule"], json!({ "fails": 60 }));
 }
+
+/// A rule marks the parent of the process that matches it.
+const MARK_PARENT: &str = r#"
+rules:
+  - id: mark
+    expression: exec.file.path == "/bin/mark"
+    actions:
+      - set: {name: marked, value: 1, scope: process, scope_field: process.ppid}
+  - id: marked
+    expression: exec.file.path == "/bin/see" && ${process.marked} == 1
+"#;
+
+impl Fed {
+    /// The rules that match what happened on `machine` since the last call.
+    fn matched(&mut self, machine: &mut Machine) -> Vec<String> {
+        self.feed(machine, false, Vec::new());
+        let mut ids = self.rule_ids();
+        // Other reports are about the agent.
+        ids.retain(|id| id.starts_with("mark"));
+        ids
+    }
+}
+
+#[test]
+fn a_variable_goes_to_the_process_that_a_field_names() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(MARK_PARENT);
+    fed.begin(&mut machine, "boot");
+    let shell = machine.fork(1);
+    let child = machine.fork(shell);
+    machine.exec(child, "/bin/mark", &["mark"]);
+    machine.exec(child, "/bin/see", &["see"]);
+    assert_eq!(fed.matched(&mut machine), ["mark"], "not the process that matched");
+    machine.exec(shell, "/bin/see", &["see"]);
+    assert_eq!(fed.matched(&mut machine), ["marked"]);
+    machine.exit(shell, 0);
+    assert!(fed.matched(&mut machine).is_empty());
+    assert_eq!(fed.pipeline.engine.variable_stats().instances, 0, "it ends with the process");
+}
+
+#[test]
+fn the_next_process_of_a_pid_has_no_variables_of_the_one_before() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(MARK_PARENT);
+    fed.begin(&mut machine, "boot");
+    let shell = machine.fork(1);
+    let child = machine.fork(shell);
+    machine.exec(child, "/bin/mark", &["mark"]);
+    fed.matched(&mut machine);
+    // The end of the shell is not seen.
+    machine.exit(shell, 0);
+    machine.take();
+    machine.fork_as(1, shell);
+    machine.exec(shell, "/bin/see", &["see"]);
+    assert!(fed.matched(&mut machine).is_empty());
+}
+
+#[test]
+fn a_variable_of_a_process_that_is_not_known_is_counted_as_dropped() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(&MARK_PARENT.replace("process.ppid", "process.uid"));
+    fed.begin(&mut machine, "boot");
+    let child = machine.fork(1);
+    machine.setuid(child, 999);
+    machine.exec(child, "/bin/mark", &["mark"]);
+    assert_eq!(fed.matched(&mut machine), ["mark"]);
+    let stats = fed.pipeline.engine.variable_stats();
+    assert_eq!((stats.instances, stats.dropped), (0, 1));
+}

@@ -6,6 +6,7 @@
 
 use engine::check::CheckReport;
 use engine::loader::{PolicyFile, PolicyFiles};
+use engine::variables::WrittenProcesses;
 use engine::{Engine, LoadOptions, load, testing};
 use libfuzzer_sys::fuzz_target;
 use model::{EventKind, Fields, FlatEvent};
@@ -37,6 +38,6 @@ fuzz_target!(|data: &[u8]| {
     for kind in EventKind::ALL {
         let mut event = FlatEvent::new(1);
         event.set_kind(*kind);
-        engine.evaluate(&event, 1, &mut matches);
+        engine.evaluate(&event, &WrittenProcesses, 1, &mut matches);
     }
 });

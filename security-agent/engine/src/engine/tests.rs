@@ -10,7 +10,7 @@ use crate::loader::{PolicyFile, PolicyFiles};
 use crate::policy::action::{KillScope, LogLevel};
 use crate::request::RequestKind;
 use crate::ruleset::{Load, LoadOptions, load};
-use crate::variables::ProcessKey;
+use crate::variables::{ProcessKey, WrittenProcesses};
 
 const SECOND: u64 = 1_000_000_000;
 /// When tests begin, in nanoseconds since 1970.
@@ -38,7 +38,7 @@ impl Bench {
     fn matches(&mut self, event: &serde_json::Value) -> Vec<Match> {
         let event = FlatEvent::from_json(event, i64::try_from(self.now).expect("a time")).expect("an event");
         let mut matches = Vec::new();
-        self.engine.evaluate(&event, self.now, &mut matches);
+        self.engine.evaluate(&event, &WrittenProcesses, self.now, &mut matches);
         matches
     }
 
@@ -293,7 +293,7 @@ rules:
 fn rules_of_other_events_and_empty_sets_match_nothing() {
     let mut engine = Engine::new(Arc::default());
     let mut matches = Vec::new();
-    engine.evaluate(&FlatEvent::new(0), 0, &mut matches);
+    engine.evaluate(&FlatEvent::new(0), &WrittenProcesses, 0, &mut matches);
     assert!(matches.is_empty());
     assert!(engine.rules().event_types().is_empty());
 }

@@ -2,6 +2,7 @@
 
 use crate::loader::{PolicyFile, PolicyFiles};
 use crate::ruleset::{Load, LoadOptions, RuleStatus, load};
+use crate::variables::WrittenProcesses;
 
 /// Loads policies: the first one is the default policy.
 fn loaded(policies: &[&str]) -> Load {
@@ -106,7 +107,7 @@ fn macros_merge_and_give_way() {
         let event =
             model::FlatEvent::from_json(&serde_json::json!({ "exec.comm": comm }), 0).expect("an event");
         let mut found = Vec::new();
-        engine.evaluate(&event, 0, &mut found);
+        engine.evaluate(&event, &WrittenProcesses, 0, &mut found);
         !found.is_empty()
     };
     let merge = "macros: [{id: M, values: [b, '~\"c*\"'], combine: merge}]";

@@ -29,6 +29,46 @@ pub trait Scopes {
     fn cgroup(&self) -> &[u8];
 }
 
+/// Who lives: for variables of a process that an event only names by its pid (`scope_field`).
+pub trait Processes {
+    /// The living process of that pid; `None` if there is none, as far as is known.
+    fn living(&self, pid: u32) -> Option<ProcessKey>;
+}
+
+/// The processes of events that are written down: a pid is all that is known of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WrittenProcesses;
+
+impl Processes for WrittenProcesses {
+    fn living(&self, pid: u32) -> Option<ProcessKey> {
+        key(pid.into())
+    }
+}
+
+/// The process that an event means by a pid; `None` if it has ended, or was never seen.
+pub(crate) fn named<E: Scopes>(event: &E, processes: &impl Processes, pid: u32) -> Option<ProcessKey> {
+    // The end of a process is an event of that process, though it does not live any more.
+    if let Some(own) = event.process().filter(|own| own.pid == pid) {
+        return Some(own);
+    }
+    let living = processes.living(pid)?;
+    let mut meant = None;
+    event.any_ancestor(|ancestor| {
+        meant = Some(ancestor).filter(|ancestor| ancestor.pid == pid);
+        meant.is_some()
+    });
+    // An ancestor may have ended, and its pid belong to a stranger.
+    meant.is_none_or(|meant| meant.is_same(living)).then_some(living)
+}
+
+impl ProcessKey {
+    /// Whether both are the same process, as far as is known.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        let unknown = self.start_time == 0 || other.start_time == 0;
+        self.pid == other.pid && (unknown || self.start_time == other.start_time)
+    }
+}
+
 impl From<&Process> for ProcessKey {
     fn from(process: &Process) -> Self {
         ProcessKey { pid: process.pid, start_time: process.start_time }

@@ -53,7 +53,7 @@ pub struct StoreStats {
     pub bytes: usize,
     /// Instances whose values were dropped to make room.
     pub evicted: u64,
-    /// Elements of lists that were dropped to make room, and values that found none.
+    /// Elements of lists that were dropped to make room, values that found none, and those for processes that are not known.
     pub dropped: u64,
 }
 
@@ -288,6 +288,11 @@ impl VariableStore {
             Target::Container(id) => self.containers.entry(id.into()).or_default(),
             Target::Cgroup(id) => self.cgroups.entry(id.into()).or_default(),
         }
+    }
+
+    /// Takes note of a value that could not be written, as the process that it is for is not known.
+    pub fn refuse(&mut self) {
+        self.dropped += 1;
     }
 
     /// Drops the values of a process that has ended.

@@ -146,6 +146,12 @@ pub struct ProcessTree {
     counters: Counters,
 }
 
+impl engine::variables::Processes for ProcessTree {
+    fn living(&self, pid: u32) -> Option<engine::variables::ProcessKey> {
+        self.entries.get(&pid).map(|entry| (&*entry.process).into())
+    }
+}
+
 impl ProcessTree {
     /// An empty tree.
     #[must_use]
