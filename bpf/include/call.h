@@ -13,6 +13,7 @@ struct call {
     __u32 form;
     /* RECORD_FLAG_* */
     __u32 record_flags;
+    struct judgement judgement;
 };
 
 struct {

@@ -13,10 +13,12 @@ struct {
     __uint(max_entries, 8 * 1024 * 1024);
 } events SEC(".maps");
 
-/* Records that found the ring full, by kind. */
+/* Records that found the ring full, by kind. Mapped by user space: a look through bpf(2) would make the
+ * kernel skip programs on that CPU. */
 struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, KIND_MAX + 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
     __type(value, __u64);
 } losses SEC(".maps");
@@ -94,7 +96,7 @@ static __always_inline void losses__count(__u32 kind)
     __u64 *count = bpf_map_lookup_elem(&losses, &kind);
 
     if (count)
-        *count += 1;
+        __sync_fetch_and_add(count, 1);
 }
 
 static __always_inline void header__fill(struct record_header *header, __u16 kind, __u32 size)

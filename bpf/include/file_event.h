@@ -91,20 +91,35 @@ static __always_inline int file_event__look_up(struct builder *builder, struct s
     return walk__path(given->offset, given->length, dirfd, how);
 }
 
-/* Whether what the walk has found may be wanted for `kind`, by its name. */
-static __always_inline bool file_event__wants_found(__u32 kind)
+/* Whether what the walk has found may be wanted, by its name. */
+static __always_inline bool file_event__wants_found(struct call *call, const __u32 side)
 {
+    struct filter *filter = judgement__filter(&call->judgement);
     struct walk *walk = walk__scratch();
+    __u64 allowed;
 
-    if (filter__keeps(kind) != FILTER_KEEP_MATCHING || !walk)
+    if (!filter || !walk)
         return true;
+    /* Otherwise its name is not known. */
+    allowed = filter->all;
     if (walk->status == WALK_FOUND)
-        return filter__wants_dentry(kind, walk__dentry(walk));
-    if (walk->status == WALK_NAMED && walk->position < WALK_TEXT_SIZE)
-        return filter__wants_name(kind, &walk->text[walk->position & (WALK_TEXT_SIZE - 1)],
-                                  walk->name_length);
-    /* Its name is not known. */
-    return true;
+        allowed = filter__by_dentry(filter, &call->judgement, side, walk__dentry(walk),
+                                    BPF_CORE_READ(walk__mount(walk), mnt.mnt_root));
+    else if (walk->status == WALK_NAMED && walk->position < WALK_TEXT_SIZE)
+        allowed = filter__by_name(filter, &call->judgement, side,
+                                  &walk->text[walk->position & (WALK_TEXT_SIZE - 1)], walk->name_length);
+    return judgement__narrow(&call->judgement, allowed);
+}
+
+/* Begins to judge the current call as an event of `kind`. False if it is not wanted, whatever its file. */
+static __always_inline bool file_event__may_be_wanted(struct call *call, __u32 kind, struct task_struct *task)
+{
+    struct filter *filter;
+
+    if (!judgement__begin(&call->judgement, kind))
+        return false;
+    filter = judgement__filter(&call->judgement);
+    return !filter || judgement__narrow(&call->judgement, filter__by_auid(filter, task));
 }
 
 /* The inode of what the walk has found, NULL if it has found nothing. */

@@ -1,104 +1,308 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What is not worth telling, decided before any path is resolved. The stage that is here judges by kind, name
- * and way of opening; it may let through what no rule needs and never holds back what one does. Empty maps
- * keep everything.
+ * What is not worth telling, decided before any path is resolved, and once more before the record is sent.
+ *
+ * User space has split the rules about a kind of events into alternatives, of which an event must satisfy one
+ * for any rule to match. An alternative is a bit. Each thing that can be seen here (name, flags, ...) has a
+ * table that gives, for its value, the alternatives that it allows; the event is dropped as soon as the
+ * intersection is empty. So the cost does not grow with the number of rules. It may let through what no rule
+ * matches and never drops what one does: what can't be told here allows every alternative.
+ *
+ * There are two generations of all tables. User space fills the one that is not in use and then switches with
+ * one write; an event is judged by one generation from its beginning to its end.
+ *
+ * The limits are those of proto/src/filter/limits.rs. Empty maps keep everything.
  */
 #ifndef FILTER_H
 #define FILTER_H
 
 /* Bytes of a name that are compared; longer names with the same beginning and length are let through. */
 #define FILTER_NAME_START 28
-#define FILTER_NAMES_MAX  16384
+/* Of both generations. */
+#define FILTER_NAMES_MAX 8192
+/* Bytes of a path that are compared. */
+#define FILTER_PATH_START 122
+#define FILTER_PATHS_MAX  8192
+#define FILTER_MASKS_MAX  8
+#define FILTER_RANGES_MAX 8
 
 /* Everything. */
 #define FILTER_KEEP_ALL 0
-/* What has one of the names, or was opened in one of the ways. */
+/* What may satisfy an alternative. */
 #define FILTER_KEEP_MATCHING 1
 /* Nothing. */
 #define FILTER_KEEP_NONE 2
 
-/* In filter.open_flags: opened for reading alone, which no flag tells. */
+/* Among flags of an open: for reading alone, which no flag tells. */
 #define FILTER_OPEN_READ_ONLY 0x80000000
+
+/* Of the files of an event: the one that it is about, and for rename and link where it goes. */
+#define FILTER_SIDES 2
+
+struct filter_mask {
+    /* Ends the list if 0. */
+    __u32 mask;
+    __u32 _pad;
+    /* Allowed by any of these flags. */
+    __u64 alternatives;
+};
+
+struct filter_range {
+    __u32 from;
+    /* Inclusive. */
+    __u32 to;
+    /* Ends the list if 0. */
+    __u64 alternatives;
+};
 
 struct filter {
     /* FILTER_KEEP_* */
     __u32 keep;
-    /* For KIND_OPEN: O_* flags of which one suffices; FILTER_OPEN_READ_ONLY. */
-    __u32 open_flags;
+    __u32 _pad;
+    /* All alternatives there are, and those that don't care for something. */
+    __u64 all;
+    __u64 any_name[FILTER_SIDES];
+    __u64 any_path[FILTER_SIDES];
+    __u64 any_flags;
+    __u64 any_auid;
+    /* Allowed outside and inside of the upper layer of an overlay file system. */
+    __u64 lower_layer;
+    __u64 upper_layer;
     /* Bit n: none of the wanted names has n bytes. Saves most names the look at the map. */
-    __u64 absent_lengths[4];
+    __u64 absent_lengths[FILTER_SIDES][4];
+    struct filter_mask flags[FILTER_MASKS_MAX];
+    struct filter_range auids[FILTER_RANGES_MAX];
 };
 
-/* By kind. */
+/* By generation and kind. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, KIND_MAX + 1);
+    __uint(max_entries, 2 * (KIND_MAX + 1));
     __type(key, __u32);
     __type(value, struct filter);
 } filters SEC(".maps");
 
+/* The generation that is in use: 0 or 1. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} filter_generation SEC(".maps");
+
 struct filter_name {
-    __u32 length;
+    __u16 length;
+    __u8 kind;
+    /* Generation * FILTER_SIDES + side. */
+    __u8 table;
     /* Padded with NULs. */
     __u8 start[FILTER_NAME_START];
 };
 
-/* The kinds for which a name is wanted: bit kind % 64 of word kind / 64. */
-struct filter_name_kinds {
-    __u64 kinds[2];
-};
-
+/* The alternatives that want a name. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, FILTER_NAMES_MAX);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, struct filter_name);
-    __type(value, struct filter_name_kinds);
+    __type(value, __u64);
 } filter_names SEC(".maps");
+
+struct filter_path {
+    /* For the map: bits that follow. */
+    __u32 prefix_bits;
+    __u8 kind;
+    /* As in filter_name. */
+    __u8 table;
+    /* Of a whole path with its NUL, if it fits. */
+    __u8 start[FILTER_PATH_START];
+};
+
+/* The alternatives that want paths with a beginning; includes those of shorter beginnings. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(max_entries, FILTER_PATHS_MAX);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, struct filter_path);
+    __type(value, __u64);
+} filter_paths SEC(".maps");
+
+/* Events that were dropped here, by kind. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, KIND_MAX + 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} filtered SEC(".maps");
+
+/* How far an event has been judged. */
+struct judgement {
+    /* Alternatives that it may still satisfy. */
+    __u64 possible;
+    __u32 kind;
+    __u32 generation;
+    /* FILTER_KEEP_* */
+    __u32 keep;
+    __u32 _pad;
+};
+
+static __always_inline struct filter *filter__find(__u32 kind, __u32 generation)
+{
+    __u32 key = generation * (KIND_MAX + 1) + kind;
+
+    return bpf_map_lookup_elem(&filters, &key);
+}
+
+static __always_inline __u32 filter__generation(void)
+{
+    __u32 zero = 0;
+    __u32 *generation = bpf_map_lookup_elem(&filter_generation, &zero);
+
+    return generation ? *generation & 1 : 0;
+}
 
 static __always_inline __u32 filter__keeps(__u32 kind)
 {
-    struct filter *filter = bpf_map_lookup_elem(&filters, &kind);
+    struct filter *filter = filter__find(kind, filter__generation());
 
     return filter ? filter->keep : FILTER_KEEP_ALL;
 }
 
-/* True if the name of `length` bytes at `name` (of kernel memory) is wanted for `kind`. */
-static __always_inline bool filter__wants_name(__u32 kind, const void *name, __u64 length)
+/* False if nothing of this kind is wanted. */
+static __always_inline bool judgement__begin(struct judgement *judgement, __u32 kind)
 {
-    struct filter *filter = bpf_map_lookup_elem(&filters, &kind);
-    struct filter_name key = {.length = length};
-    struct filter_name_kinds *wanted;
-    __u64 size = length > FILTER_NAME_START ? FILTER_NAME_START : length;
+    struct filter *filter;
 
-    if (filter && filter->absent_lengths[(length / 64) & 3] & (1ULL << (length % 64)))
-        return false;
+    judgement->kind = kind;
+    judgement->generation = filter__generation();
+    filter = filter__find(kind, judgement->generation);
+    judgement->keep = filter ? filter->keep : FILTER_KEEP_ALL;
+    judgement->possible = filter ? filter->all : 0;
+    return judgement->keep != FILTER_KEEP_NONE;
+}
+
+/* The tables for an event that is judged; NULL if it is let through whatever it is. */
+static __always_inline struct filter *judgement__filter(const struct judgement *judgement)
+{
+    if (judgement->keep != FILTER_KEEP_MATCHING)
+        return NULL;
+    return filter__find(judgement->kind, judgement->generation);
+}
+
+/* Goes on with what something allows. False, and counted, if nothing is left. */
+static __always_inline bool judgement__narrow(struct judgement *judgement, __u64 allowed)
+{
+    __u32 kind = judgement->kind;
+    __u64 *count;
+
+    judgement->possible &= allowed;
+    if (judgement->possible)
+        return true;
+    count = bpf_map_lookup_elem(&filtered, &kind);
+    if (count)
+        *count += 1;
+    return false;
+}
+
+static __always_inline __u64 filter__by_flags(const struct filter *filter, __u32 flags)
+{
+    __u64 allowed = filter->any_flags;
+
+    flags &= ~FILTER_OPEN_READ_ONLY;
+    if (!(flags & O_ACCMODE))
+        flags |= FILTER_OPEN_READ_ONLY;
+    for (int i = 0; i < FILTER_MASKS_MAX && filter->flags[i].mask; i++)
+        if (filter->flags[i].mask & flags)
+            allowed |= filter->flags[i].alternatives;
+    return allowed;
+}
+
+static __always_inline __u64 filter__by_auid(const struct filter *filter, struct task_struct *task)
+{
+    __u64 allowed = filter->any_auid;
+    __u32 auid;
+
+    if (allowed == filter->all)
+        return allowed;
+    auid = BPF_CORE_READ(task, loginuid.val);
+    for (int i = 0; i < FILTER_RANGES_MAX && filter->auids[i].alternatives; i++)
+        if (filter->auids[i].from <= auid && auid <= filter->auids[i].to)
+            allowed |= filter->auids[i].alternatives;
+    return allowed;
+}
+
+/* What the name of `length` bytes at `name` (of kernel memory) allows. */
+static __always_inline __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement,
+                                             const __u32 side, const void *name, __u64 length)
+{
+    struct filter_name key = {
+        .length = length, .kind = judgement->kind, .table = judgement->generation * FILTER_SIDES + side};
+    __u64 size = length > FILTER_NAME_START ? FILTER_NAME_START : length;
+    __u64 *wanted;
+
+    if (filter->absent_lengths[side][(length / 64) & 3] & (1ULL << (length % 64)))
+        return filter->any_name[side];
     barrier_var(size);
     if (size > FILTER_NAME_START)
-        return true;
+        return filter->all;
     bpf_probe_read_kernel(key.start, size, name);
     wanted = bpf_map_lookup_elem(&filter_names, &key);
-    return wanted && wanted->kinds[(kind / 64) & 1] & (1ULL << (kind % 64));
+    return filter->any_name[side] | (wanted ? *wanted : 0);
 }
 
-static __always_inline bool filter__wants_dentry(__u32 kind, struct dentry *dentry)
+/* What the name allows under which a path ends. */
+static __always_inline __u64 filter__by_dentry(const struct filter *filter, const struct judgement *judgement,
+                                               const __u32 side, struct dentry *dentry,
+                                               struct dentry *mount_root)
 {
-    struct qstr name = BPF_CORE_READ(dentry, d_name);
+    struct qstr name;
 
-    return filter__wants_name(kind, name.name, name.len);
+    /* Its name is that of the mount point. */
+    if (dentry == mount_root)
+        return filter->all;
+    name = BPF_CORE_READ(dentry, d_name);
+    return filter__by_name(filter, judgement, side, name.name, name.len);
 }
 
-static __always_inline bool filter__wants_open_flags(__u32 flags)
+/* What the path of `length` bytes at `offset` of the record scratch allows, besides what does not care. A
+ * function of its own for the sake of its stack. */
+__noinline __u64 filter__by_path(__u64 offset, __u64 length, __u32 kind, __u32 table)
 {
-    __u32 kind = KIND_OPEN;
-    struct filter *filter = bpf_map_lookup_elem(&filters, &kind);
+    struct filter_path key = {.kind = kind, .table = table};
+    struct record *record = record__scratch();
+    __u64 size = length > FILTER_PATH_START ? FILTER_PATH_START : length;
+    __u64 *wanted;
 
-    if (!filter)
+    if (!record || offset > RECORD_SIZE_MAX - FILTER_PATH_START)
+        return 0;
+    barrier_var(size);
+    if (size > FILTER_PATH_START)
+        return 0;
+    bpf_probe_read_kernel(key.start, size, record->bytes + offset);
+    key.prefix_bits = (2 + (size < FILTER_PATH_START ? size + 1 : size)) * 8;
+    wanted = bpf_map_lookup_elem(&filter_paths, &key);
+    return wanted ? *wanted : 0;
+}
+
+/* Judges a file of which everything is known by now. */
+static __always_inline bool judgement__by_file(struct judgement *judgement, const __u32 side,
+                                               const struct file_info *info)
+{
+    struct filter *filter = judgement__filter(judgement);
+    __u64 allowed;
+
+    if (!filter || !(info->flags & FILE_FLAG_VALID))
         return true;
-    if (filter->open_flags & FILTER_OPEN_READ_ONLY && !(flags & O_ACCMODE))
-        return true;
-    return filter->open_flags & flags & ~FILTER_OPEN_READ_ONLY;
+    allowed = filter->all;
+    /* Where the entry of the call remembers its file, that has the last word. */
+    if (judgement->kind == KIND_OPEN && !(info->flags & FILE_FLAG_NO_INODE))
+        allowed = info->flags & FILE_FLAG_UPPER_LAYER ? filter->upper_layer : filter->lower_layer;
+    /* A path that has no beginning, or is still to be normalised, or is compared in two ways. */
+    if (judgement->possible & ~filter->any_path[side] && info->path.length && !info->overlay_prefix &&
+        !(info->flags & (FILE_FLAG_PATH_TRUNCATED | FILE_FLAG_PATH_USER)))
+        allowed &=
+            filter->any_path[side] | filter__by_path(info->path.offset, info->path.length, judgement->kind,
+                                                     judgement->generation * FILTER_SIDES + side);
+    return judgement__narrow(judgement, allowed);
 }
 
 #endif /* FILTER_H */

@@ -31,7 +31,24 @@ struct path_scratch {
     __u32 flags;
     /* Where the part inside the first mount starts, 0 if it never left it. */
     __u32 mount_start;
+    __u32 _pad;
+    /* Addresses: where the climb stands, and the root of the process, where it ends. */
+    __u64 dentry;
+    __u64 mount;
+    __u64 root_dentry;
+    __u64 root_mount;
 };
+
+/* Long loops are made of calls of a function that does so many turns: the verifier checks a global function
+ * but every turn of a loop. It must divide the number of turns. */
+#define TURNS_PER_CALL 16
+
+/* Results of these functions: go on, ... */
+#define CLIMB_GOES_ON 0
+/* ... at the top, ... */
+#define CLIMB_DONE 1
+/* ... or no room for the next component. */
+#define CLIMB_FULL 2
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -83,40 +100,26 @@ static __always_inline void path__reset(struct path_scratch *scratch)
     scratch->mount_start = 0;
 }
 
-/*
- * Writes the path of (`dentry_address`, `vfsmount_address`) as seen from the root of task `task_address`
- * in front of what the path scratch holds. Returns the length of all; 0 when there is none.
- */
-__noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
+/* The next components of the climb that the path scratch describes. Returns CLIMB_*. */
+__noinline int path__climb_some(void)
 {
-    struct dentry *dentry = (void *)dentry_address;
-    struct mount *mount = vfsmount__mount((void *)vfsmount_address);
-    struct task_struct *task = (void *)task_address;
-    struct dentry *root_dentry = BPF_CORE_READ(task, fs, root.dentry);
-    struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
     struct path_scratch *scratch = path__scratch();
-    struct dentry *mount_root, *parent;
-    bool done = false;
+    struct mount *mount, *root_mount;
+    struct dentry *dentry, *root_dentry, *mount_root;
+    int result = CLIMB_GOES_ON;
 
-    if (!scratch || !dentry_address || !vfsmount_address)
-        return 0;
+    if (!scratch)
+        return CLIMB_FULL;
+    dentry = (void *)scratch->dentry;
+    mount = (void *)scratch->mount;
+    root_dentry = (void *)scratch->root_dentry;
+    root_mount = (void *)scratch->root_mount;
     mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
-    parent = BPF_CORE_READ(dentry, d_parent);
-    /* memfd, pipes, sockets: a dentry of its own under no root; its bare name is the path. */
-    if (parent == dentry && dentry != mount_root) {
-        if (path__prepend_dentry(scratch, dentry))
-            scratch->start = (scratch->start + 1) & (2 * PATH_SIZE_MAX - 1);
-        return scratch->start <= PATH_SIZE_MAX ? PATH_SIZE_MAX - scratch->start : 0;
-    }
-    /* A removed name is unhashed; so is the root of a file system, which has none. */
-    if (parent != dentry && !BPF_CORE_READ(dentry, d_hash.pprev))
-        scratch->flags |= FILE_FLAG_DELETED;
+    for (int i = 0; i < TURNS_PER_CALL; i++) {
+        struct dentry *parent;
 
-    for (int i = 0; i < PATH_COMPONENTS_MAX; i++) {
-        struct vfsmount *mnt = (void *)mount + bpf_core_field_offset(struct mount, mnt);
-
-        if (dentry == root_dentry && mnt == root_mnt) {
-            done = true;
+        if (dentry == root_dentry && mount == root_mount) {
+            result = CLIMB_DONE;
             break;
         }
         parent = BPF_CORE_READ(dentry, d_parent);
@@ -127,7 +130,7 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
                 /* The top of this mount namespace, or of a mount that is in none, without having met the
                  * process's root. */
                 scratch->flags |= FILE_FLAG_UNREACHABLE;
-                done = true;
+                result = CLIMB_DONE;
                 break;
             }
             if (!scratch->mount_start)
@@ -137,18 +140,61 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
             mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
             continue;
         }
-        if (!path__prepend_dentry(scratch, dentry))
+        if (!path__prepend_dentry(scratch, dentry)) {
+            result = CLIMB_FULL;
             break;
+        }
         dentry = parent;
     }
-    if (!done)
-        scratch->flags |= FILE_FLAG_PATH_TRUNCATED;
+    scratch->dentry = (__u64)dentry;
+    scratch->mount = (__u64)mount;
+    return result;
+}
+
+/* An empty path is that of the root itself. Returns the length. */
+static __always_inline int path__close(struct path_scratch *scratch)
+{
     if (scratch->start == PATH_SIZE_MAX) {
-        /* The root itself. */
         scratch->start = PATH_SIZE_MAX - 1;
         scratch->bytes[PATH_SIZE_MAX - 1] = '/';
     }
     return PATH_SIZE_MAX - scratch->start;
+}
+
+/*
+ * Writes the path of (`dentry_address`, `vfsmount_address`) as seen from the root of task `task_address`
+ * in front of what the path scratch holds. Returns the length of all; 0 when there is none.
+ */
+__noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
+{
+    struct dentry *dentry = (void *)dentry_address;
+    struct mount *mount = vfsmount__mount((void *)vfsmount_address);
+    struct task_struct *task = (void *)task_address;
+    struct path_scratch *scratch = path__scratch();
+    struct dentry *parent;
+    int result = CLIMB_GOES_ON;
+
+    if (!scratch || !dentry_address || !vfsmount_address)
+        return 0;
+    parent = BPF_CORE_READ(dentry, d_parent);
+    /* memfd, pipes, sockets: a dentry of its own under no root; its bare name is the path. */
+    if (parent == dentry && dentry != BPF_CORE_READ(mount, mnt.mnt_root)) {
+        if (path__prepend_dentry(scratch, dentry))
+            scratch->start = (scratch->start + 1) & (2 * PATH_SIZE_MAX - 1);
+        return scratch->start <= PATH_SIZE_MAX ? PATH_SIZE_MAX - scratch->start : 0;
+    }
+    /* A removed name is unhashed; so is the root of a file system, which has none. */
+    if (parent != dentry && !BPF_CORE_READ(dentry, d_hash.pprev))
+        scratch->flags |= FILE_FLAG_DELETED;
+    scratch->dentry = dentry_address;
+    scratch->mount = (__u64)mount;
+    scratch->root_dentry = (__u64)BPF_CORE_READ(task, fs, root.dentry);
+    scratch->root_mount = (__u64)vfsmount__mount(BPF_CORE_READ(task, fs, root.mnt));
+    for (int i = 0; i < PATH_COMPONENTS_MAX / TURNS_PER_CALL && result == CLIMB_GOES_ON; i++)
+        result = path__climb_some();
+    if (result != CLIMB_DONE)
+        scratch->flags |= FILE_FLAG_PATH_TRUNCATED;
+    return path__close(scratch);
 }
 
 /* Writes the path of (`dentry_address`, `vfsmount_address`) as task `task_address` sees it to the path
@@ -163,29 +209,46 @@ static __always_inline int path__resolve(__u64 dentry_address, __u64 vfsmount_ad
     return path__climb(dentry_address, vfsmount_address, task_address);
 }
 
+/* As path__climb_some(), to the root of the file system. */
+__noinline int path__climb_some_in_filesystem(void)
+{
+    struct path_scratch *scratch = path__scratch();
+    struct dentry *dentry;
+    int result = CLIMB_GOES_ON;
+
+    if (!scratch)
+        return CLIMB_FULL;
+    dentry = (void *)scratch->dentry;
+    for (int i = 0; i < TURNS_PER_CALL; i++) {
+        struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+
+        if (parent == dentry) {
+            result = CLIMB_DONE;
+            break;
+        }
+        if (!path__prepend_dentry(scratch, dentry)) {
+            result = CLIMB_FULL;
+            break;
+        }
+        dentry = parent;
+    }
+    scratch->dentry = (__u64)dentry;
+    return result;
+}
+
 /* Writes the path of a dentry below the root of its file system to the path scratch. Returns its length. */
 __noinline int path__resolve_in_filesystem(__u64 dentry_address)
 {
-    struct dentry *dentry = (void *)dentry_address;
     struct path_scratch *scratch = path__scratch();
+    int result = CLIMB_GOES_ON;
 
     if (!scratch || !dentry_address)
         return 0;
     path__reset(scratch);
-    for (int i = 0; i < PATH_COMPONENTS_MAX; i++) {
-        struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-
-        if (parent == dentry)
-            break;
-        if (!path__prepend_dentry(scratch, dentry))
-            break;
-        dentry = parent;
-    }
-    if (scratch->start == PATH_SIZE_MAX) {
-        scratch->start = PATH_SIZE_MAX - 1;
-        scratch->bytes[PATH_SIZE_MAX - 1] = '/';
-    }
-    return PATH_SIZE_MAX - scratch->start;
+    scratch->dentry = dentry_address;
+    for (int i = 0; i < PATH_COMPONENTS_MAX / TURNS_PER_CALL && result == CLIMB_GOES_ON; i++)
+        result = path__climb_some_in_filesystem();
+    return path__close(scratch);
 }
 
 /* Writes the path of a cgroup, below its hierarchy's root, to the path scratch. Returns its length. */
@@ -212,11 +275,7 @@ __noinline int path__resolve_cgroup(__u64 kernfs_node_address)
             break;
         node = parent;
     }
-    if (scratch->start == PATH_SIZE_MAX) {
-        scratch->start = PATH_SIZE_MAX - 1;
-        scratch->bytes[PATH_SIZE_MAX - 1] = '/';
-    }
-    return PATH_SIZE_MAX - scratch->start;
+    return path__close(scratch);
 }
 
 #endif /* PATH_H */

@@ -19,26 +19,63 @@
 /* Address of the kernel's ____fput, from /proc/kallsyms; 0 if it can't be told. */
 const volatile __u64 fput_callback = 0;
 
-/* Address of the file that stands for the script, 0 if it can't be found. */
-__noinline __u64 script__find(__u64 task_address)
-{
-    struct task_struct *task = (void *)task_address;
-    struct callback_head *work = BPF_CORE_READ(task, task_works);
-    __u64 oldest = 0;
+struct script_search {
+    /* Addresses: of the next entry, and of the oldest file so far. */
+    __u64 work;
+    __u64 oldest;
+};
 
-    if (!fput_callback)
-        return 0;
-    /* The newest comes first. */
-    for (int i = 0; i < DEFERRED_RELEASES_MAX && work; i++) {
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct script_search);
+} script_scratch SEC(".maps");
+
+static __always_inline struct script_search *script__scratch(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&script_scratch, &zero);
+}
+
+/* Looks at the next entries. True if there may be more. */
+__noinline int script__find_some(void)
+{
+    struct script_search *search = script__scratch();
+    struct callback_head *work;
+
+    if (!search)
+        return false;
+    work = (void *)search->work;
+    for (int i = 0; i < TURNS_PER_CALL && work; i++) {
         if ((__u64)BPF_CORE_READ(work, func) == fput_callback) {
             struct file *file = file__of_deferred_release(work);
 
             if (file && (BPF_CORE_READ(file, f_flags) | BPF_CORE_READ(file, f_mode)) & FMODE_EXEC)
-                oldest = (__u64)file;
+                search->oldest = (__u64)file;
         }
         work = BPF_CORE_READ(work, next);
     }
-    return oldest;
+    search->work = (__u64)work;
+    return work != NULL;
+}
+
+/* Address of the file that stands for the script, 0 if it can't be found. */
+__noinline __u64 script__find(__u64 task_address)
+{
+    struct task_struct *task = (void *)task_address;
+    struct script_search *search = script__scratch();
+
+    if (!search || !fput_callback)
+        return 0;
+    /* The newest comes first. */
+    search->work = (__u64)BPF_CORE_READ(task, task_works);
+    search->oldest = 0;
+    for (int i = 0; i < DEFERRED_RELEASES_MAX / TURNS_PER_CALL; i++)
+        if (!script__find_some())
+            break;
+    return search->oldest;
 }
 
 #endif /* SCRIPT_H */

@@ -61,6 +61,8 @@ struct walk {
     __u32 status;
     /* No string was looked up: a descriptor names the object. */
     bool exact;
+    /* Of a search that goes on: addresses of the next child, or of the next link of a list of mounts. */
+    __u64 next;
 };
 
 struct {
@@ -180,8 +182,8 @@ __noinline int walk__names_equal(__u64 position, __u64 length)
     return true;
 }
 
-/* The cached child of dentry `parent_address` with the name at `position`; 0 if there is none. */
-__noinline __u64 walk__find_child(__u64 parent_address, __u64 position, __u64 length)
+/* As walk__find_child(), among the next children; walk->next is where to go on. */
+__noinline __u64 walk__find_child_some(__u64 parent_address, __u64 position, __u64 length)
 {
     struct walk *walk = walk__scratch();
     struct dentry *parent = (void *)parent_address;
@@ -189,8 +191,9 @@ __noinline __u64 walk__find_child(__u64 parent_address, __u64 position, __u64 le
 
     if (!walk || length > NAME_SIZE_MAX)
         return 0;
-    child = dentry__first_child(parent);
-    for (int i = 0; i < WALK_CHILDREN_MAX && child; i++) {
+    child = (void *)walk->next;
+    walk->next = 0;
+    for (int i = 0; i < TURNS_PER_CALL && child; i++) {
         if (BPF_CORE_READ(child, d_name.len) == length) {
             barrier_var(length);
             if (length <= NAME_SIZE_MAX &&
@@ -200,22 +203,62 @@ __noinline __u64 walk__find_child(__u64 parent_address, __u64 position, __u64 le
         }
         child = dentry__next_child(parent, child);
     }
+    walk->next = (__u64)child;
+    return 0;
+}
+
+/* The cached child of dentry `parent_address` with the name at `position`; 0 if there is none. */
+__noinline __u64 walk__find_child(__u64 parent_address, __u64 position, __u64 length)
+{
+    struct walk *walk = walk__scratch();
+
+    if (!walk)
+        return 0;
+    walk->next = (__u64)dentry__first_child((void *)parent_address);
+    for (int i = 0; i < WALK_CHILDREN_MAX / TURNS_PER_CALL; i++) {
+        __u64 child = walk__find_child_some(parent_address, position, length);
+
+        if (child || !walk->next)
+            return child;
+    }
+    return 0;
+}
+
+/* As walk__find_mount(), among the next mounts; walk->next is where to go on. */
+__noinline __u64 walk__find_mount_some(__u64 mount_address, __u64 dentry_address)
+{
+    struct walk *walk = walk__scratch();
+    void *head = (void *)mount_address + bpf_core_field_offset(struct mount, mnt_mounts);
+    void *link;
+
+    if (!walk)
+        return 0;
+    link = (void *)walk->next;
+    for (int i = 0; i < TURNS_PER_CALL && link && link != head; i++) {
+        struct mount *child = link - bpf_core_field_offset(struct mount, mnt_child);
+
+        if ((__u64)BPF_CORE_READ(child, mnt_mountpoint) == dentry_address)
+            return (__u64)child;
+        link = BPF_CORE_READ(child, mnt_child.prev);
+    }
+    walk->next = link == head ? 0 : (__u64)link;
     return 0;
 }
 
 /* The mount upon dentry `dentry_address` of mount `mount_address`; 0 if there is none. */
 __noinline __u64 walk__find_mount(__u64 mount_address, __u64 dentry_address)
 {
+    struct walk *walk = walk__scratch();
     struct mount *mount = (void *)mount_address;
-    void *head = (void *)mount + bpf_core_field_offset(struct mount, mnt_mounts);
-    void *link = BPF_CORE_READ(mount, mnt_mounts.prev);
 
-    for (int i = 0; i < WALK_MOUNTS_MAX && link && link != head; i++) {
-        struct mount *child = link - bpf_core_field_offset(struct mount, mnt_child);
+    if (!walk)
+        return 0;
+    walk->next = (__u64)BPF_CORE_READ(mount, mnt_mounts.prev);
+    for (int i = 0; i < WALK_MOUNTS_MAX / TURNS_PER_CALL; i++) {
+        __u64 child = walk__find_mount_some(mount_address, dentry_address);
 
-        if ((__u64)BPF_CORE_READ(child, mnt_mountpoint) == dentry_address)
-            return (__u64)child;
-        link = BPF_CORE_READ(child, mnt_child.prev);
+        if (child || !walk->next)
+            return child;
     }
     return 0;
 }

@@ -143,19 +143,23 @@ __noinline int attributes__remember(__u64 task_address)
 
 /* Finds the file and fills `info` with its values before the call. False if the event is not wanted. */
 static __always_inline bool attributes__fill(struct file_call *common, struct file_info *info,
-                                             struct builder *builder, const struct call *call,
+                                             struct builder *builder, struct call *call,
                                              struct task_struct *task)
 {
     struct walk *walk = walk__scratch();
     struct file_before *before;
 
+    if (!file_event__may_be_wanted(call, attributes__kind(call->form), task))
+        return false;
     attributes__find(common, builder, call, task);
     /* Daemons that change the owner of their standard streams, which are pipes, say nothing about a file. */
     if (!walk || (walk->status == WALK_FOUND && mount__is_nameless(walk__mount(walk))))
         return false;
-    if (!file_event__wants_found(attributes__kind(call->form)))
+    if (!file_event__wants_found(call, 0))
         return false;
     file_info__fill_found(info, builder, task, ERROR_FILE);
+    if (!judgement__by_file(&call->judgement, 0, info))
+        return false;
     if (call->ret < 0)
         return true;
     before = file_before__find(call->form);

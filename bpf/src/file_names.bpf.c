@@ -17,7 +17,7 @@ __noinline int mkdir__report(__u64 task_address)
     struct path_body *body;
     __u64 path, mode;
 
-    if (!call || !record)
+    if (!call || !record || !file_event__may_be_wanted(call, KIND_MKDIR, task))
         return 0;
     body = &record->path;
     body->call.dirfd = AT_FDCWD;
@@ -33,10 +33,11 @@ __noinline int mkdir__report(__u64 task_address)
     body->mode = mode & 0xffff;
     file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         body->call.dirfd, path, 0);
-    if (!file_event__wants_found(KIND_MKDIR))
+    if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
-    file_event__send(&builder, task, KIND_MKDIR, call);
+    if (judgement__by_file(&call->judgement, 0, &body->file))
+        file_event__send(&builder, task, KIND_MKDIR, call);
     return 0;
 }
 
@@ -107,12 +108,16 @@ __noinline int remove__report(__u64 task_address)
     if (!call || !record)
         return 0;
     kind = remove__kind(call);
+    if (!file_event__may_be_wanted(call, kind, task))
+        return 0;
     body = &record->path;
     /* A refused call has removed nothing. */
     remove__find(body, &builder, call, call->ret < 0 ? 0 : WALK_PARENT);
-    if (filter__keeps(kind) == FILTER_KEEP_NONE || !file_event__wants_found(kind))
+    if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
+    if (!judgement__by_file(&call->judgement, 0, &body->file))
+        return 0;
     before = file_before__find(call->form);
     if (before && call->ret >= 0)
         file_info__take_before(&body->file, &before->info);
@@ -189,9 +194,8 @@ __noinline int rename__report(__u64 task_address)
     struct rename_arguments arguments;
     struct file_before *before;
     struct link_body *body;
-    bool wanted;
 
-    if (!call || !record)
+    if (!call || !record || !file_event__may_be_wanted(call, KIND_RENAME, task))
         return 0;
     body = &record->link;
     arguments = rename__arguments(call);
@@ -203,13 +207,18 @@ __noinline int rename__report(__u64 task_address)
     /* Under the old name there is nothing now, or with RENAME_EXCHANGE the other file. */
     file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         arguments.dirfd, arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
-    wanted = file_event__wants_found(KIND_RENAME);
+    if (!file_event__wants_found(call, 0))
+        return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
+    if (!judgement__by_file(&call->judgement, 0, &body->file))
+        return 0;
     file_event__look_up(&builder, &body->destination_path, &body->call.flags, CALL_FLAG_DESTINATION_TRUNCATED,
                         arguments.destination_dirfd, arguments.destination, 0);
-    if (!wanted && !file_event__wants_found(KIND_RENAME))
+    if (!file_event__wants_found(call, 1))
         return 0;
     file_info__fill_found(&body->destination, &builder, task, ERROR_DESTINATION);
+    if (!judgement__by_file(&call->judgement, 1, &body->destination))
+        return 0;
 
     before = file_before__find(call->form);
     if (call->ret >= 0) {
@@ -309,13 +318,12 @@ __noinline int link__report(__u64 task_address)
     struct file_before *before;
     struct link_body *body;
     struct inode *linked = NULL;
-    bool wanted = false;
     __u32 kind;
 
     if (!call || !record)
         return 0;
     kind = link__kind(call);
-    if (filter__keeps(kind) == FILTER_KEEP_NONE)
+    if (!file_event__may_be_wanted(call, kind, task))
         return 0;
     body = &record->link;
     arguments = link__arguments(call);
@@ -331,9 +339,12 @@ __noinline int link__report(__u64 task_address)
         file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                             arguments.dirfd, arguments.path,
                             arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
-        wanted = file_event__wants_found(kind);
+        if (!file_event__wants_found(call, 0))
+            return 0;
         linked = walk__found_inode();
         file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
+        if (!judgement__by_file(&call->judgement, 0, &body->file))
+            return 0;
         if (body->file.flags & FILE_FLAG_VALID && !(body->file.flags & FILE_FLAG_LOOKED_UP))
             body->call.flags |= CALL_FLAG_BY_DESCRIPTOR;
         before = file_before__find(call->form);
@@ -344,9 +355,11 @@ __noinline int link__report(__u64 task_address)
     }
     file_event__look_up(&builder, &body->destination_path, &body->call.flags, CALL_FLAG_DESTINATION_TRUNCATED,
                         arguments.destination_dirfd, arguments.destination, 0);
-    if (!wanted && !file_event__wants_found(kind))
+    if (!file_event__wants_found(call, 1))
         return 0;
     file_info__fill_found(&body->destination, &builder, task, ERROR_DESTINATION);
+    if (!judgement__by_file(&call->judgement, 1, &body->destination))
+        return 0;
     /* An overlay forgets the new name at once; what it names is known all the same. */
     if (linked && call->ret >= 0 && body->destination.flags & FILE_FLAG_NO_INODE) {
         body->destination.flags &= ~FILE_FLAG_NO_INODE;
@@ -388,7 +401,7 @@ __noinline int chdir__report(__u64 task_address)
     struct record *record = file_event__begin(&builder, sizeof(struct path_body));
     struct path_body *body;
 
-    if (!call || !record)
+    if (!call || !record || !file_event__may_be_wanted(call, KIND_CHDIR, task))
         return 0;
     body = &record->path;
     body->call.flags = CALL_FLAG_NO_DIRFD;
@@ -404,10 +417,11 @@ __noinline int chdir__report(__u64 task_address)
     /* Where it stands now is the truth. */
     if (call->ret >= 0)
         file_event__take_path(BPF_CORE_READ(task, fs, pwd));
-    if (!file_event__wants_found(KIND_CHDIR))
+    if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
-    file_event__send(&builder, task, KIND_CHDIR, call);
+    if (judgement__by_file(&call->judgement, 0, &body->file))
+        file_event__send(&builder, task, KIND_CHDIR, call);
     return 0;
 }
 

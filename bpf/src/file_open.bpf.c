@@ -98,7 +98,14 @@ static __always_inline int open__find(struct open_body *body, struct builder *bu
                                common->dirfd, path, WALK_FOLLOW);
 }
 
-/* Reports the call in the call scratch. */
+static __always_inline bool open__wants_flags(struct judgement *judgement, __u32 flags)
+{
+    struct filter *filter = judgement__filter(judgement);
+
+    return !filter || judgement__narrow(judgement, filter__by_flags(filter, flags));
+}
+
+/* Reports the call in the call scratch, of which judgement has begun. */
 __noinline int open__report(__u64 task_address)
 {
     struct task_struct *task = (void *)task_address;
@@ -142,36 +149,71 @@ __noinline int open__report(__u64 task_address)
         break;
     }
     open__find(body, &builder, call, task);
-    if (!file_event__wants_found(KIND_OPEN) && !filter__wants_open_flags(body->flags))
+    if (!open__wants_flags(&call->judgement, body->flags) || !file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
-    file_event__send(&builder, task, KIND_OPEN, call);
+    if (judgement__by_file(&call->judgement, 0, &body->file))
+        file_event__send(&builder, task, KIND_OPEN, call);
     return 0;
 }
 
-/* What most opens end with, where a filter is set: a look at the name and no more. */
-static __always_inline bool open__may_be_wanted(__u32 form, __s64 ret)
+/* What the flags of the current call allow; everything if they are not at hand yet. */
+static __always_inline __u64 open__by_early_flags(const struct filter *filter, __u32 form)
 {
-    __u32 kind = KIND_OPEN;
-    struct filter *filter = bpf_map_lookup_elem(&filters, &kind);
+    struct pt_regs *registers = task__entry_registers();
+
+    switch (form) {
+    case FORM_OPENAT:
+        return filter__by_flags(filter, registers__argument(registers, 2));
+    case FORM_OPEN:
+        return filter__by_flags(filter, registers__argument(registers, 1));
+    default:
+        return filter->all;
+    }
+}
+
+/* What most opens end with, where a filter is set: a look at flags and name and no more. */
+static __always_inline bool open__may_be_wanted(struct judgement *judgement, __u32 form, __s64 ret,
+                                                __u32 record_flags)
+{
+    struct filter *filter;
+    struct dentry *dentry;
     struct file *file;
 
-    if (!filter || filter->keep == FILTER_KEEP_ALL)
-        return true;
-    if (filter->keep == FILTER_KEEP_NONE)
+    if (!judgement__begin(judgement, KIND_OPEN))
         return false;
-    if (filter->open_flags || ret < 0 || !form__opens(form))
+    filter = judgement__filter(judgement);
+    if (!filter)
+        return true;
+    if (!(record_flags & RECORD_FLAG_COMPAT) && filter->any_flags != filter->all &&
+        !judgement__narrow(judgement, open__by_early_flags(filter, form)))
+        return false;
+    if (!judgement__narrow(judgement, filter__by_auid(filter, (void *)bpf_get_current_task())))
+        return false;
+    if (ret < 0 || !form__opens(form) || filter->any_name[0] == filter->all)
         return true;
     file = current__opened_file(ret);
-    return file && filter__wants_dentry(KIND_OPEN, BPF_CORE_READ(file, f_path.dentry));
+    if (!file)
+        return true;
+    dentry = BPF_CORE_READ(file, f_path.dentry);
+    return judgement__narrow(judgement, filter__by_dentry(filter, judgement, 0, dentry,
+                                                          BPF_CORE_READ(file, f_path.mnt, mnt_root)));
 }
 
 static __always_inline int open__exit(__u32 form, __s64 ret, __u32 record_flags)
 {
-    if (form == FORM_NONE || !call__is_reported(ret) || !open__may_be_wanted(form, ret))
+    struct judgement judgement = {};
+    struct call *call;
+
+    if (form == FORM_NONE || !call__is_reported(ret) ||
+        !open__may_be_wanted(&judgement, form, ret, record_flags))
         return 0;
     if (!call__load(form, ret, record_flags))
         return 0;
+    call = call__scratch();
+    if (!call)
+        return 0;
+    call->judgement = judgement;
     return open__report(bpf_get_current_task());
 }
 

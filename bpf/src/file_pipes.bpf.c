@@ -71,7 +71,7 @@ __noinline int splice__report(__u64 task_address)
     struct splice_body *body;
     struct splice_ends ends;
 
-    if (!call || !record)
+    if (!call || !record || !file_event__may_be_wanted(call, KIND_SPLICE, task))
         return 0;
     ends = splice__ends(call, task);
     body = &record->splice;
@@ -86,9 +86,11 @@ __noinline int splice__report(__u64 task_address)
         body->pipe_exit_flag = pipe__last_buffer_flags(ends.pipe);
     if (!ends.only_pipes) {
         file_event__take_descriptor(task, ends.file);
-        if (!file_event__wants_found(KIND_SPLICE))
+        if (!file_event__wants_found(call, 0))
             return 0;
         file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
+        if (!judgement__by_file(&call->judgement, 0, &body->file))
+            return 0;
     }
     file_event__send(&builder, task, KIND_SPLICE, call);
     return 0;

@@ -46,37 +46,47 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 /* ---- exec ------------------------------------------------------------------------------------------- */
 
-/*
- * Sends `size` bytes at `address` of the new image as chunk records. The context is already in the record
- * scratch. Returns ERROR_* bits.
- */
-__noinline int exec__send_chunks(__u64 address, __u64 size, __u32 what)
+/* Sends a piece of at most CHUNK_SIZE_MAX bytes at `address` of the new image, which begins at `offset` of
+ * the whole. Returns ERROR_* bits. */
+__noinline int exec__send_chunk(__u64 address, __u64 size, __u32 offset, __u32 what)
 {
     struct record *record = record__scratch();
+    struct builder builder = {.record = record, .used = BODY_OFFSET + sizeof(struct exec_chunk_body)};
     struct exec_chunk_body *body;
     __u32 error = what == CHUNK_ARGS ? ERROR_ARGS : ERROR_ENVS;
 
     if (!record)
         return error;
     body = &record->exec_chunk;
+    header__fill(&record->header, KIND_EXEC_CHUNK, 0);
+    body->what = what;
+    body->offset = offset;
+    body->_pad = 0;
+    body->data = tail__append_user(&builder, address, size, CHUNK_SIZE_MAX, error);
+    if (builder.errors)
+        return builder.errors;
+    record__send(record, builder.used);
+    return 0;
+}
+
+/*
+ * Sends `size` bytes at `address` of the new image as chunk records. The context is already in the record
+ * scratch. Returns ERROR_* bits.
+ */
+__noinline int exec__send_chunks(__u64 address, __u64 size, __u32 what)
+{
     for (__u32 i = 0; i < ARGS_SIZE_MAX / CHUNK_SIZE_MAX; i++) {
-        struct builder builder = {.record = record, .used = BODY_OFFSET + sizeof(*body)};
         __u32 offset = i * CHUNK_SIZE_MAX;
         __u64 left;
+        int errors;
 
         if (offset >= size)
             return 0;
         left = size - offset;
-        if (left > CHUNK_SIZE_MAX)
-            left = CHUNK_SIZE_MAX;
-        header__fill(&record->header, KIND_EXEC_CHUNK, 0);
-        body->what = what;
-        body->offset = offset;
-        body->_pad = 0;
-        body->data = tail__append_user(&builder, address + offset, left, CHUNK_SIZE_MAX, error);
-        if (builder.errors)
-            return builder.errors;
-        record__send(record, builder.used);
+        errors =
+            exec__send_chunk(address + offset, left > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : left, offset, what);
+        if (errors)
+            return errors;
     }
     return 0;
 }

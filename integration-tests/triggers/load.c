@@ -1,4 +1,5 @@
-/* Repeats one small operation and prints the time that it takes: `load getppid|open|spawn COUNT`. */
+/* Repeats one small operation and prints the time that it takes: `load getppid|open|spawn COUNT [CPU]`. On
+ * one CPU, if that is given. */
 #include "trigger.h"
 #include <spawn.h>
 #include <time.h>
@@ -12,7 +13,13 @@ static double now_ns(void)
 
 int main(int argc, char **argv, char **envp)
 {
-    REQUIRE(argc == 3, "load getppid|open|spawn COUNT");
+    REQUIRE(argc == 3 || argc == 4, "load getppid|open|spawn COUNT [CPU]");
+    if (argc == 4) {
+        cpu_set_t cpus;
+        CPU_ZERO(&cpus);
+        CPU_SET(atoi(argv[3]), &cpus);
+        CHECK(sched_setaffinity(0, sizeof(cpus), &cpus));
+    }
     const char *what = argv[1];
     long count = atol(argv[2]);
     double start = now_ns();
@@ -20,7 +27,7 @@ int main(int argc, char **argv, char **envp)
         if (*what == 'g') {
             syscall(SYS_getppid);
         } else if (*what == 'o') {
-            close((int)CHECK(open("/etc/passwd", O_RDONLY | O_CLOEXEC)));
+            close((int)CHECK(open("/etc/hostname", O_RDONLY | O_CLOEXEC)));
         } else {
             pid_t child;
             char *args[] = {"/bin/true", NULL};

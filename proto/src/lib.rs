@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod filter;
 pub mod wire;
 
 /// The gRPC service and its messages, generated from `probe.proto`.

@@ -61,6 +61,7 @@ fn pipeline(policies: Option<&Path>) -> Pipeline {
         agent: model::report::AgentInfo::default(),
         hostname: "bench".into(),
         own_events: false,
+        kernel_filters: true,
         losses_interval_ns: u64::MAX,
     };
     let mut pipeline = Pipeline::new(config, users());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use engine::limiter::Rate;
 use engine::{HostFacts, LoadOptions};
-use proto::v1::{Degraded, HelloReply};
+use proto::v1::{ConfigureReply, Degraded, HelloReply};
 use serde_json::{Value as Json, json};
 use settings::{AgentSettings, Enablement};
 use tokio::signal::unix::{SignalKind, signal};
@@ -138,7 +138,10 @@ impl Agent {
                 self.parts.pipeline.connected(&hello);
                 self.connection = Connection { probe: Some(hello), ..Connection::default() };
             }
-            Incoming::Degraded(degraded) => {
+            Incoming::Configured(ConfigureReply { degraded, unfiltered }) => {
+                for part in &unfiltered {
+                    tracing::warn!(kind = part.kind, "not filtered in the kernel: {}", part.reason);
+                }
                 // Told when it changes, not at each reconnection.
                 for part in degraded.iter().filter(|part| !self.degraded_told.contains(part)) {
                     tracing::warn!(
@@ -221,9 +224,10 @@ impl Agent {
         let answer = json!({ "rules": load.counts, "diagnostics": load.diagnostics });
         pipeline.replace_rules(load, wall_now());
         let kinds = pipeline.wanted_kinds();
+        let filters = pipeline.wanted_filters();
         self.wanted.send_if_modified(|wanted| {
-            let is_other = wanted.kinds != kinds;
-            wanted.kinds = kinds;
+            let is_other = wanted.kinds != kinds || wanted.filters != filters;
+            (wanted.kinds, wanted.filters) = (kinds, filters);
             is_other
         });
         answer

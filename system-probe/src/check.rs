@@ -52,7 +52,8 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let all = Kind::ALL.iter().copied().collect();
     let watcher = run::watcher(&settings, &host, &all)?;
     watcher.attach();
-    watcher.configure(&all.iter().map(|kind| kind.number()).collect::<Vec<_>>());
+    let kinds = all.iter().map(|kind| kind.number()).collect();
+    watcher.configure(&v1::ConfigureRequest { kinds, ..v1::ConfigureRequest::default() });
     let events = args.events.map(|duration| count_events(&watcher, duration)).transpose()?;
     let report = Report {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),

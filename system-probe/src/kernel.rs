@@ -15,9 +15,15 @@ pub(crate) trait Kernel: std::fmt::Debug + Send + Sync {
     /// Detaches all programs: nobody is there to tell.
     fn detach(&self);
 
-    /// Which kinds rules need, beyond process lifecycle; loads, attaches and detaches as needed, and returns when that is
-    /// done. Gives those that can't be watched, or only in part.
-    fn configure(&self, kinds: &[u32]) -> Vec<v1::Degraded>;
+    /// Which kinds rules need, beyond process lifecycle, and what of them; loads, attaches, detaches and filters as needed,
+    /// and returns when that is done. Gives those that can't be watched, or only in part, or not filtered.
+    fn configure(&self, request: &v1::ConfigureRequest) -> v1::ConfigureReply;
+
+    /// Events that filters have dropped, by kind.
+    fn filtered(&self) -> Vec<v1::KindCount>;
+
+    /// Kinds that have a filter, with the number of its alternatives.
+    fn filters(&self) -> Vec<v1::KindCount>;
 
     /// What was found out about this kernel.
     fn facts(&self) -> Vec<v1::Fact>;

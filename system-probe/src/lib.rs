@@ -14,6 +14,7 @@ pub mod check;
 pub mod cli;
 mod clock;
 mod facts;
+mod filters;
 mod host;
 mod identity;
 mod kernel;

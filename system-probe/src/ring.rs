@@ -36,6 +36,9 @@ pub(crate) trait Source: Send {
 
     /// Records of this kind (0: kind unknown) that did not fit in the buffer, since the start.
     fn lost(&mut self, kind: u32) -> u64;
+
+    /// Kinds (0: unknown) with the number of events for which the kernel did not run the program, since the last call.
+    fn skipped(&mut self) -> Vec<(u32, u64)>;
 }
 
 /// The running thread.
@@ -110,7 +113,7 @@ pub(crate) fn accept(queue: &Queue, bytes: &[u8]) {
     }
 }
 
-/// Carries the kernel's counters of records that did not fit over to the queue's.
+/// Carries the kernel's counters of records that did not fit, or were never made, over to the queue's.
 struct KernelLosses {
     /// Kind and count at the last look.
     seen: Vec<(u32, u64)>,
@@ -138,6 +141,10 @@ impl KernelLosses {
                 *seen = total;
                 found = true;
             }
+        }
+        for (kind, new) in source.skipped() {
+            queue.lose(LossReason::ProgramSkipped, kind, new);
+            found = true;
         }
         found
     }

@@ -277,7 +277,12 @@ async fn kinds_are_watched_while_they_are_needed() {
     assert!(!kinds_of(child, &live).contains(&Kind::Setuid), "not asked for");
 
     let kinds = vec![Kind::Setuid.number(), 9999];
-    let degraded = client.configure(v1::ConfigureRequest { kinds }).await.unwrap().into_inner().degraded;
+    let degraded = client
+        .configure(v1::ConfigureRequest { kinds, ..Default::default() })
+        .await
+        .unwrap()
+        .into_inner()
+        .degraded;
     assert!(degraded.iter().any(|it| it.kind == 9999), "{degraded:?}");
     let setuid = |status: &v1::StatusReply| {
         let found = status.observations.iter().find(|it| it.name == "process.setuid").unwrap();
@@ -293,7 +298,7 @@ async fn kinds_are_watched_while_they_are_needed() {
     let body: setuid_body = record.body();
     assert_eq!((body.old_uid, body.uid, body.euid, body.fsuid), (0, 12_345, 12_345, 12_345));
 
-    client.configure(v1::ConfigureRequest { kinds: Vec::new() }).await.unwrap();
+    client.configure(v1::ConfigureRequest::default()).await.unwrap();
     // The kernel takes some time to let go.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let child = change();
@@ -316,7 +321,7 @@ async fn kinds_that_are_asked_for_later_arrive_in_the_same_stream() {
     let place = directory.path().display();
     for wanted in [&[Kind::Mkdir][..], &[Kind::Mkdir, Kind::Rename], &[Kind::Setuid], &[Kind::Mkdir]] {
         let kinds = wanted.iter().map(|kind| kind.number()).collect();
-        client.configure(v1::ConfigureRequest { kinds }).await.unwrap();
+        client.configure(v1::ConfigureRequest { kinds, ..Default::default() }).await.unwrap();
         let status = client.status(v1::StatusRequest {}).await.unwrap().into_inner();
         for observation in &status.observations {
             let needed = wanted.iter().any(|kind| observation.kinds.contains(&kind.number()));

@@ -14,24 +14,58 @@ use crate::check::text;
 use crate::records::{Seen, while_watching};
 
 /// FILTER_KEEP_* and FILTER_OPEN_READ_ONLY of filter.h.
-const KEEP_MATCHING: u32 = 1;
-const KEEP_NONE: u32 = 2;
+const KEEP_MATCHING: u64 = 1;
+const KEEP_NONE: u64 = 2;
 const OPEN_READ_ONLY: u32 = 1 << 31;
 
-pub(crate) fn set_filter(skeleton: &CwsSkel<'_>, kind: Kind, keep: u32, open_flags: u32) {
-    let value = [&keep.to_ne_bytes()[..], &open_flags.to_ne_bytes(), &[0; 32]].concat();
-    skeleton.maps.filters.update(&kind.number().to_ne_bytes(), &value, MapFlags::ANY).unwrap();
+/// `struct filter` as words, of alternatives that look at nothing yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Filter([u64; 50]);
+
+impl Filter {
+    const ALL: usize = 1;
+    const ANY_NAME: usize = 2;
+    const ANY_FLAGS: usize = 6;
+    const ABSENT_LENGTHS: usize = 10;
+    const FLAGS: usize = 18;
+
+    /// Of so many alternatives.
+    pub(crate) fn of(alternatives: u32) -> Self {
+        let mut words = [0; 50];
+        words[0] = KEEP_MATCHING;
+        words[Self::ALL..Self::ABSENT_LENGTHS].fill((1 << alternatives) - 1);
+        Self(words)
+    }
+
+    /// Alternative 0 wants names of this side.
+    pub(crate) fn wants_names(mut self, side: usize) -> Self {
+        self.0[Self::ANY_NAME + side] &= !1;
+        self
+    }
+
+    /// The last alternative wants one of these flags.
+    fn wants_flags(mut self, flags: u32) -> Self {
+        let last = self.0[Self::ALL].div_ceil(2);
+        self.0[Self::ANY_FLAGS] &= !last;
+        self.0[Self::FLAGS] = u64::from(flags);
+        self.0[Self::FLAGS + 1] = last;
+        self
+    }
+
+    pub(crate) fn set(self, skeleton: &CwsSkel<'_>, kind: Kind) {
+        let value = self.0.map(u64::to_ne_bytes).concat();
+        skeleton.maps.filters.update(&kind.number().to_ne_bytes(), &value, MapFlags::ANY).unwrap();
+    }
 }
 
-pub(crate) fn want_name(skeleton: &CwsSkel<'_>, kind: Kind, name: &str) {
+/// Alternatives (bits) that want a name of a side.
+pub(crate) fn want_name(skeleton: &CwsSkel<'_>, kind: Kind, side: u8, name: &str, alternatives: u64) {
     let mut key = [0; 32];
-    key[..4].copy_from_slice(&(name.len() as u32).to_ne_bytes());
+    key[..2].copy_from_slice(&(name.len() as u16).to_ne_bytes());
+    key[2..4].copy_from_slice(&[kind.number() as u8, side]);
     let start = &name.as_bytes()[..name.len().min(28)];
     key[4..4 + start.len()].copy_from_slice(start);
-    let mut kinds = [0_u64; 2];
-    kinds[kind.number() as usize / 64] |= 1 << (kind.number() % 64);
-    let value = kinds.map(u64::to_ne_bytes).concat();
-    skeleton.maps.filter_names.update(&key, &value, MapFlags::ANY).unwrap();
+    skeleton.maps.filter_names.update(&key, &alternatives.to_ne_bytes(), MapFlags::ANY).unwrap();
 }
 
 fn watch(family: &Family, prepare: impl FnOnce(&CwsSkel<'_>), provoke: impl FnOnce()) -> Vec<Seen> {
@@ -71,11 +105,13 @@ fn opens_are_kept_by_name_or_by_flags() {
     let by_name = watch(
         &OPEN,
         |skeleton| {
-            set_filter(skeleton, Kind::Open, KEEP_MATCHING, 0);
-            want_name(skeleton, Kind::Open, "wanted");
-            want_name(skeleton, Kind::Open, long);
-            // For another kind.
-            want_name(skeleton, Kind::Chmod, "unwanted");
+            Filter::of(1).wants_names(0).set(skeleton, Kind::Open);
+            want_name(skeleton, Kind::Open, 0, "wanted", 1);
+            want_name(skeleton, Kind::Open, 0, long, 1);
+            // Another kind, another side, another alternative.
+            want_name(skeleton, Kind::Chmod, 0, "unwanted", 1);
+            want_name(skeleton, Kind::Open, 1, "unwanted", 1);
+            want_name(skeleton, Kind::Open, 0, "wante", 2);
         },
         || opens(O_RDONLY),
     );
@@ -83,7 +119,7 @@ fn opens_are_kept_by_name_or_by_flags() {
 
     let by_flags = watch(
         &OPEN,
-        |skeleton| set_filter(skeleton, Kind::Open, KEEP_MATCHING, O_WRONLY as u32),
+        |skeleton| Filter::of(1).wants_flags(O_WRONLY as u32).set(skeleton, Kind::Open),
         || {
             open(&directory.path().join("unwanted"), O_RDONLY);
             open(&directory.path().join("wanted"), O_WRONLY);
@@ -93,7 +129,7 @@ fn opens_are_kept_by_name_or_by_flags() {
 
     let reading = watch(
         &OPEN,
-        |skeleton| set_filter(skeleton, Kind::Open, KEEP_MATCHING, OPEN_READ_ONLY),
+        |skeleton| Filter::of(1).wants_flags(OPEN_READ_ONLY).set(skeleton, Kind::Open),
         || {
             open(&directory.path().join("wanted"), O_RDONLY);
             open(&directory.path().join("unwanted"), O_WRONLY);
@@ -101,7 +137,28 @@ fn opens_are_kept_by_name_or_by_flags() {
     );
     assert_eq!(names(&reading), ["wanted"]);
 
-    let nothing = |skeleton: &CwsSkel<'_>| set_filter(skeleton, Kind::Open, KEEP_NONE, 0);
+    // One alternative with a name and flags, another with flags alone.
+    let both = watch(
+        &OPEN,
+        |skeleton| {
+            let mut filter = Filter::of(1).wants_names(0);
+            filter.0[Filter::ANY_FLAGS] = 0;
+            filter.0[Filter::FLAGS..Filter::FLAGS + 2].copy_from_slice(&[O_WRONLY as u64, 1]);
+            filter.set(skeleton, Kind::Open);
+            want_name(skeleton, Kind::Open, 0, "wanted", 1);
+        },
+        || {
+            opens(O_RDONLY);
+            opens(O_WRONLY);
+        },
+    );
+    assert_eq!(names(&both), ["wanted"], "name and flags must hold");
+
+    let nothing = |skeleton: &CwsSkel<'_>| {
+        let mut filter = Filter::of(0);
+        filter.0[0] = KEEP_NONE;
+        filter.set(skeleton, Kind::Open);
+    };
     assert!(watch(&OPEN, nothing, || opens(O_RDONLY)).is_empty());
 }
 
@@ -117,11 +174,11 @@ fn lengths_that_no_wanted_name_has_are_held_back_at_once() {
     let seen = watch(
         &OPEN,
         |skeleton| {
-            want_name(skeleton, Kind::Open, "six666");
-            want_name(skeleton, Kind::Open, "seven77");
-            let absent = [1_u64 << 7, 0, 0, 0].map(u64::to_ne_bytes).concat();
-            let value = [&KEEP_MATCHING.to_ne_bytes()[..], &0_u32.to_ne_bytes(), &absent].concat();
-            skeleton.maps.filters.update(&Kind::Open.number().to_ne_bytes(), &value, MapFlags::ANY).unwrap();
+            want_name(skeleton, Kind::Open, 0, "six666", 1);
+            want_name(skeleton, Kind::Open, 0, "seven77", 1);
+            let mut filter = Filter::of(1).wants_names(0);
+            filter.0[Filter::ABSENT_LENGTHS] = 1 << 7;
+            filter.set(skeleton, Kind::Open);
         },
         || {
             for name in ["six666", "seven77"] {
@@ -146,8 +203,8 @@ fn names_are_judged_after_links_are_followed() {
     let seen = watch(
         &CHMOD,
         |skeleton| {
-            set_filter(skeleton, Kind::Chmod, KEEP_MATCHING, 0);
-            want_name(skeleton, Kind::Chmod, "wanted");
+            Filter::of(1).wants_names(0).set(skeleton, Kind::Chmod);
+            want_name(skeleton, Kind::Chmod, 0, "wanted", 1);
         },
         || {
             for name in ["innocent", "unwanted"] {
@@ -170,8 +227,12 @@ fn either_name_of_a_rename_is_enough() {
     let seen = watch(
         &RENAME,
         |skeleton| {
-            set_filter(skeleton, Kind::Rename, KEEP_MATCHING, 0);
-            want_name(skeleton, Kind::Rename, "wanted");
+            // The first alternative wants the old name, the second the new one.
+            let mut filter = Filter::of(2).wants_names(0);
+            filter.0[Filter::ANY_NAME + 1] = 1;
+            filter.set(skeleton, Kind::Rename);
+            want_name(skeleton, Kind::Rename, 0, "wanted", 1);
+            want_name(skeleton, Kind::Rename, 1, "wanted", 2);
         },
         || {
             for (old, new) in [("wanted", "one"), ("one", "two"), ("two", "wanted")] {

@@ -12,7 +12,7 @@ use proto::wire::layout::*;
 
 use crate::calls::{OPEN, c, call, mine, ready};
 use crate::check::text;
-use crate::filter::{set_filter, want_name};
+use crate::filter::{Filter, want_name};
 use crate::records::{Seen, while_watching};
 
 const TRIES: usize = 10_000;
@@ -37,9 +37,9 @@ fn race(
     let records = while_watching(
         &OPEN.watched(),
         |skeleton| {
-            set_filter(skeleton, Kind::Open, 1, 0);
+            Filter::of(1).wants_names(0).set(skeleton, Kind::Open);
             for name in names {
-                want_name(skeleton, Kind::Open, name);
+                want_name(skeleton, Kind::Open, 0, name, 1);
             }
         },
         || {

@@ -7,7 +7,9 @@ use crate::environment::Environment;
 use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
-use crate::table::{AgentLog, Host, Link, Module, Outputs, Policies, Privileges, ProcessTree, Signals};
+use crate::table::{
+    AgentLog, Host, KernelFilters, Link, Module, Outputs, Policies, Privileges, ProcessTree, Signals,
+};
 
 /// The files that security-agent reads when the command line names none.
 pub const DEFAULT_FILES: [&str; 2] =
@@ -31,6 +33,8 @@ process! {
     host: Host;
     /// Where the rules are.
     policies: Policies;
+    /// Whether the kernel filters for them.
+    kernel_filters: KernelFilters;
     /// How much is remembered about processes.
     process_tree: ProcessTree;
     /// What signals hold and how many there may be.

@@ -218,6 +218,21 @@ group! {
 }
 
 group! {
+    /// Filtering in the kernel
+    KernelFilters, Files::Either;
+
+    /// Lets the kernel drop events of files that no loaded rule can match.
+    enabled: bool = true, "event_monitoring_config.enable_kernel_filters", since(v("7.45")),
+        also["runtime_security_config.enable_kernel_filters"];
+
+    /// Whether the values that rules want (names, paths, flags, login users) are what is let through. The only kind of
+    /// filter there is: what the reference learns from events that no rule matched (discarders) is not needed
+    /// beside it. So off is the same as `enable_kernel_filters` off.
+    approvers: bool = true, "event_monitoring_config.enable_approvers", since(v("7.45")),
+        also["runtime_security_config.enable_approvers"];
+}
+
+group! {
     /// Memory of processes
     ProcessTree, Files::Either;
 

@@ -87,6 +87,8 @@ pub mod loss {
         QueueFull = 3,
         /// Nobody was connected.
         NoSubscriber = 4,
+        /// The kernel did not run the program, because the task that it interrupted on that CPU held a lock of a BPF map.
+        ProgramSkipped = 5,
     }
     impl Reason {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -100,6 +102,7 @@ pub mod loss {
                 Self::BadRecord => "BAD_RECORD",
                 Self::QueueFull => "QUEUE_FULL",
                 Self::NoSubscriber => "NO_SUBSCRIBER",
+                Self::ProgramSkipped => "PROGRAM_SKIPPED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -110,22 +113,83 @@ pub mod loss {
                 "BAD_RECORD" => Some(Self::BadRecord),
                 "QUEUE_FULL" => Some(Self::QueueFull),
                 "NO_SUBSCRIBER" => Some(Self::NoSubscriber),
+                "PROGRAM_SKIPPED" => Some(Self::ProgramSkipped),
                 _ => None,
             }
         }
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConfigureRequest {
     /// KIND_* that rules need beyond process lifecycle, which is always on.
     #[prost(uint32, repeated, tag = "1")]
     pub kinds: ::prost::alloc::vec::Vec<u32>,
+    /// What of these is worth sending. A kind without a filter is sent whole.
+    #[prost(message, repeated, tag = "2")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+/// An event of this kind is worth sending if it satisfies one of the alternatives. See proto/src/filter/.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Filter {
+    #[prost(uint32, tag = "1")]
+    pub kind: u32,
+    #[prost(message, repeated, tag = "2")]
+    pub alternatives: ::prost::alloc::vec::Vec<Alternative>,
+}
+/// All that is present must hold.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Alternative {
+    #[prost(message, optional, tag = "1")]
+    pub file: ::core::option::Option<FileCondition>,
+    /// Where a rename or link leads to.
+    #[prost(message, optional, tag = "2")]
+    pub destination: ::core::option::Option<FileCondition>,
+    /// open: the flags have one of these.
+    #[prost(message, optional, tag = "3")]
+    pub flags: ::core::option::Option<OpenFlags>,
+    /// The login user id lies in one of these; empty: any.
+    #[prost(message, repeated, tag = "4")]
+    pub auids: ::prost::alloc::vec::Vec<IdRange>,
+    /// open: whether the file lies in the upper layer of an overlay file system.
+    #[prost(bool, optional, tag = "5")]
+    pub in_upper_layer: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileCondition {
+    /// The path ends with one of these as its last component; empty: any.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// The path is one of `paths` or begins with one of `path_prefixes`; both empty: any.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub paths: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub path_prefixes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenFlags {
+    /// O_*
+    #[prost(uint32, tag = "1")]
+    pub any_of: u32,
+    /// Or it is opened for reading alone, which no flag tells.
+    #[prost(bool, tag = "2")]
+    pub read_only: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IdRange {
+    #[prost(uint32, tag = "1")]
+    pub from: u32,
+    /// Inclusive.
+    #[prost(uint32, tag = "2")]
+    pub to: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConfigureReply {
     /// Kinds that this kernel can't watch, or only in part, with the reason.
     #[prost(message, repeated, tag = "1")]
     pub degraded: ::prost::alloc::vec::Vec<Degraded>,
+    /// Kinds that are sent whole although there is a filter, with the reason.
+    #[prost(message, repeated, tag = "2")]
+    pub unfiltered: ::prost::alloc::vec::Vec<Degraded>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Degraded {
@@ -165,6 +229,12 @@ pub struct StatusReply {
     pub queue_capacity: u64,
     #[prost(uint64, tag = "11")]
     pub ring_bytes: u64,
+    /// Events that no rule needs, dropped in the kernel.
+    #[prost(message, repeated, tag = "12")]
+    pub filtered: ::prost::alloc::vec::Vec<KindCount>,
+    /// Kinds that have a filter, with the number of its alternatives.
+    #[prost(message, repeated, tag = "13")]
+    pub filters: ::prost::alloc::vec::Vec<KindCount>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fact {

@@ -194,9 +194,10 @@ impl RuleSet {
         &self.index
     }
 
-    /// The compiled conditions of the rules that are about one type of events: what kernel filters are derived from.
-    pub fn conditions(&self, event: EventTypeId) -> impl Iterator<Item = &secl::Rule> {
-        self.compiled.iter().filter(move |rule| rule.event == event).map(|rule| &rule.condition)
+    /// The rules that are about one type of events, with their compiled conditions: what kernel filters are derived from.
+    pub fn rules_about(&self, event: EventTypeId) -> impl Iterator<Item = (&str, &secl::Rule)> {
+        let about = self.compiled.iter().filter(move |rule| rule.event == event);
+        about.map(|rule| (rule.info.id.as_str(), &rule.condition))
     }
 
     /// All rules, in loading order.

@@ -31,6 +31,7 @@ fn pipeline() -> Pipeline {
         agent: model::report::AgentInfo::default(),
         hostname: String::new(),
         own_events: true,
+        kernel_filters: true,
         losses_interval_ns: 1,
     };
     let mut pipeline = Pipeline::new(config, Users::fixed(Names::default(), Names::default()));

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use proptest::prelude::*;
 use secl::ast::Expr;
-use secl::partial::{Approver, Filterable, Kinds, approvers, cannot_match};
+use secl::partial::{Approver, Filterable, Kinds, alternatives, approvers, cannot_match};
 use secl::{Compiler, Event, FieldId, IpNet, Limits, Macros, Rule, RuleSet, Scratch, interpret, parse};
 use support::event::FlatEvent;
 use support::random;
@@ -130,6 +130,37 @@ proptest! {
                     found.values.iter().any(|(field, values)| approved(&schema, event, *field, values));
                 prop_assert!(through || !matches, "{:?} {:?}", texts, found);
             }
+        }
+    }
+
+    #[test]
+    fn every_match_satisfies_an_alternative(
+        text in random::rule(),
+        variables in random::variables(),
+        events in prop::collection::vec(random::event(&random::schema()), 1..6),
+        chosen in prop::collection::vec((0..18u16, any::<[bool; 5]>()), 1..8),
+        limit in 1..9usize,
+    ) {
+        let schema = random::schema();
+        let (_, rule) = compiled(&schema, &variables, &text);
+        let filterable: Vec<_> = chosen
+            .iter()
+            .map(|(field, [scalar, pattern, glob, bitmask, range])| Filterable {
+                field: FieldId(*field),
+                kinds: Kinds { scalar: *scalar, pattern: *pattern, glob: *glob, bitmask: *bitmask, range: *range },
+                weight: 0,
+                bounds: (i64::MIN, i64::MAX),
+                accepts: &|_| true,
+            })
+            .collect();
+        let found = alternatives(&rule, &filterable, limit);
+        prop_assert!(found.len() <= limit, "{} {:?}", text, found);
+        for event in &events {
+            let matches = rule.matches(event, &variables, &mut Scratch::default());
+            let through = found.iter().any(|alternative| {
+                alternative.iter().all(|(field, values)| approved(&schema, event, *field, values))
+            });
+            prop_assert!(through || !matches, "{} {:?}", text, found);
         }
     }
 

@@ -116,7 +116,7 @@ async fn subscribe(settings: &AgentSettings, file: &mut File) -> anyhow::Result<
     let events = load_directory(&settings.policies.dir, &options).rules.event_types();
     let kinds =
         crate::pipeline::wire_kinds(events.iter().filter_map(|id| model::EventKind::from_number(id.0)));
-    let (_wanted, receiver) = watch::channel(Wanted { kinds, resync: 0 });
+    let (_wanted, receiver) = watch::channel(Wanted { kinds, ..Wanted::default() });
     let mut incoming = client::spawn(&settings.link.socket, receiver)?;
     eprintln!("no agent runs: subscribing to system-probe at {}", settings.link.socket.display());
     while let Some(message) = incoming.recv().await {
@@ -126,7 +126,7 @@ async fn subscribe(settings: &AgentSettings, file: &mut File) -> anyhow::Result<
             Incoming::Connected(hello) => writer.write(Content::Connected(hello)),
             Incoming::Batch(batch) => writer.write(Content::Batch(batch)),
             Incoming::Disconnected(reason) => writer.write(Content::Disconnected(reason)),
-            Incoming::Degraded(_) => {}
+            Incoming::Configured(_) => {}
         }
         file.write_all(&writer.take()).context("cannot write the capture")?;
     }

@@ -105,6 +105,7 @@ pub(super) fn pipeline_config(
         agent,
         hostname: settings.host.hostname.clone(),
         own_events: settings.signals.monitoring_events,
+        kernel_filters: settings.kernel_filters.enabled && settings.kernel_filters.approvers,
         losses_interval_ns: u64::try_from(interval).unwrap_or(u64::MAX),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use proto::v1::{StatusReply, observation::State};
+use proto::v1::{KindCount, StatusReply, observation::State};
 use serde_json::{Value as Json, json};
 
 use super::{ConfigArgs, runtime};
@@ -13,6 +13,9 @@ use crate::control::{self, Command};
 use crate::report::terminal::printable;
 use crate::stream::client;
 use crate::stream::losses::{Counts, LossReason, kind_name};
+
+/// Rules that are named in a line for people.
+const RULES_SHOWN: usize = 5;
 
 /// Options of `status`.
 #[derive(Debug, Args)]
@@ -67,8 +70,9 @@ fn probe_status(status: &StatusReply) -> Json {
     for loss in &status.losses {
         losses.add(LossReason::of_probe(loss), loss.kind, loss.count);
     }
-    let sent: serde_json::Map<String, Json> =
-        status.sent.iter().map(|sent| (kind_name(sent.kind).to_owned(), sent.count.into())).collect();
+    let by_kind = |counts: &[KindCount]| -> serde_json::Map<String, Json> {
+        counts.iter().map(|count| (kind_name(count.kind).to_owned(), count.count.into())).collect()
+    };
     json!({
         "version": status.version,
         "uptime_seconds": status.uptime_seconds,
@@ -80,7 +84,9 @@ fn probe_status(status: &StatusReply) -> Json {
         "facts": facts.collect::<Vec<_>>(),
         "observations": observations.collect::<Vec<_>>(),
         "losses": losses.to_json(),
-        "sent": sent,
+        "sent": by_kind(&status.sent),
+        "filtered": by_kind(&status.filtered),
+        "filters": by_kind(&status.filters),
     })
 }
 
@@ -143,6 +149,13 @@ fn agent_lines(agent: &Json, line: &mut impl FnMut(String)) {
         pipeline["processes"]["living"],
         mebibytes(&pipeline["processes"]["argument_bytes"])
     ));
+    for (kind, how) in pipeline["kernel_filters"].as_object().into_iter().flatten() {
+        if let Some(rules) = how["prevented_by"].as_array() {
+            let names: Vec<&str> = rules.iter().map(word).take(RULES_SHOWN).collect();
+            let more = if rules.len() > RULES_SHOWN { ", ..." } else { "" };
+            line(format!("  all {kind} events come from the kernel because of {}{more}", names.join(", ")));
+        }
+    }
     loss_lines(&pipeline["losses"], line);
     for sink in list(&agent["sinks"]) {
         line(format!(
@@ -176,6 +189,9 @@ fn probe_lines(probe: &Json, line: &mut impl FnMut(String)) {
     }
     for fact in list(&probe["facts"]).filter(|fact| fact["available"] == false) {
         line(format!("  this kernel has no {}: {}", word(&fact["name"]), word(&fact["detail"])));
+    }
+    for (kind, count) in probe["filtered"].as_object().into_iter().flatten() {
+        line(format!("  {count} {kind} dropped in the kernel, as no rule can match them"));
     }
     loss_lines(&probe["losses"], line);
 }

@@ -44,6 +44,13 @@ pub fn observable(files_only: bool) -> BTreeSet<EventTypeId> {
     kinds.filter(|event| !files_only || event.category() == Category::File).map(event_type).collect()
 }
 
+/// Those of the events that are made from records of their own, with these.
+pub(super) fn with_records(
+    events: impl IntoIterator<Item = EventKind>,
+) -> impl Iterator<Item = (EventKind, Kind)> {
+    events.into_iter().filter_map(|event| TABLE.iter().find(|(of, _)| *of == event)).copied()
+}
+
 /// The numbers of the records that these events need, without those that the probe always sends.
 #[must_use]
 pub fn wire_kinds(events: impl IntoIterator<Item = EventKind>) -> Vec<u32> {

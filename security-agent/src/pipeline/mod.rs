@@ -17,7 +17,7 @@ use engine::{Engine, Load, Match};
 use model::environment::ShownWithValue;
 use model::report::AgentInfo;
 use model::{Event, EventKind, Payload as ModelPayload, Text};
-use proto::v1::{Batch, HelloReply};
+use proto::v1::{Batch, Filter, HelloReply};
 use proto::wire::Records;
 use rustc_hash::FxHashSet;
 use secl::EventTypeId;
@@ -25,6 +25,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::cache::process_tree::{Applied, Limits, ProcessTree, Resolve};
 use crate::decode::{Clock, Decoded, Decoder, Payload};
+use crate::filters::{self, Outcome};
 use crate::report::own::RULESET_LOADED;
 use crate::report::scrub::Scrubber;
 use crate::report::terminal::Style;
@@ -55,6 +56,8 @@ pub struct Config {
     pub hostname: String,
     /// Whether events about the agent itself are reported.
     pub own_events: bool,
+    /// Whether the kernel is to drop what no rule can match.
+    pub kernel_filters: bool,
     /// Shortest time between two `lost_events`, nanoseconds.
     pub losses_interval_ns: u64,
 }
@@ -95,6 +98,8 @@ pub struct Pipeline {
     evaluated_types: BTreeSet<EventTypeId>,
     policies: Vec<engine::ruleset::PolicyOutcome>,
     counts: RuleCounts,
+    /// How the events of the rules in force are filtered in the kernel.
+    filters: BTreeMap<EventKind, Outcome>,
     losses: LossTracker,
     counters: Counters,
     reports: Vec<Report>,
@@ -126,6 +131,7 @@ impl Pipeline {
             evaluated_types: BTreeSet::new(),
             policies: Vec::new(),
             counts: RuleCounts::default(),
+            filters: BTreeMap::new(),
             losses: LossTracker::default(),
             counters: Counters::default(),
             reports: Vec::new(),
@@ -145,6 +151,12 @@ impl Pipeline {
         let Load { rules, policies, counts, .. } = load;
         let macros: Vec<Json> = rules.macros().iter().map(|name| name.as_str().into()).collect();
         self.evaluated_types = rules.event_types();
+        let evaluated = self.evaluated_types.iter().filter_map(|id| EventKind::from_number(id.0));
+        self.filters = if self.config.kernel_filters {
+            filters::derive(&rules, kinds::with_records(evaluated))
+        } else {
+            BTreeMap::new()
+        };
         self.engine.replace_rules(rules);
         (self.policies, self.counts) = (policies, counts);
         let mut members = Map::new();
@@ -163,6 +175,16 @@ impl Pipeline {
         wire_kinds(
             self.engine.rules().event_types().into_iter().filter_map(|id| EventKind::from_number(id.0)),
         )
+    }
+
+    /// What of these events the rules in force can match, as far as the kernel sees them.
+    #[must_use]
+    pub fn wanted_filters(&self) -> Vec<Filter> {
+        let filters = self.filters.values().filter_map(|outcome| match outcome {
+            Outcome::Filter(filter) => Some(filter.clone()),
+            Outcome::Whole(_) => None,
+        });
+        filters.collect()
     }
 
     /// A stream begins.

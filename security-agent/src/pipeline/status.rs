@@ -21,6 +21,7 @@ impl Pipeline {
             "rules": self.counts,
             "policies": policies,
             "suppressed_by_rule": suppressed,
+            "kernel_filters": crate::filters::status(&self.filters),
             "losses": self.losses.total().to_json(),
             "dropped_argument_chunks": self.decoder.dropped_chunks(),
             "processes": {

@@ -40,6 +40,7 @@ fn config() -> Config {
         agent: AgentInfo { version: "0.1.0".into(), ..AgentInfo::default() },
         hostname: String::new(),
         own_events: true,
+        kernel_filters: true,
         losses_interval_ns: 20 * SECOND,
     }
 }

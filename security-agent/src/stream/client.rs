@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use proto::v1::probe_client::ProbeClient;
 use proto::v1::{
-    Batch, ConfigureRequest, Degraded, HelloReply, HelloRequest, StatusReply, StatusRequest, StreamRequest,
+    Batch, ConfigureReply, ConfigureRequest, Filter, HelloReply, HelloRequest, StatusReply, StatusRequest,
+    StreamRequest,
 };
 use proto::wire::RECORD_LAYOUT_HASH;
 use tokio::sync::{mpsc, watch};
@@ -28,8 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Pause after a refusal that lasts until somebody installs the right version.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
-/// Longest that the probe may take to answer. Attaching programs takes seconds on slow kernels.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest that the probe may take to answer. Loading and attaching programs takes seconds on slow or busy machines.
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// A message has at most 256 KiB of records, or one record, and a little more.
 const MESSAGE_SIZE_MAX: usize = 4 << 20;
 /// What the probe may send ahead of the agent's reading, bytes.
@@ -73,8 +74,8 @@ pub enum ConnectError {
 pub enum Incoming {
     /// A stream begins: its snapshot comes next.
     Connected(HelloReply),
-    /// What the probe cannot watch for the kinds that are wanted.
-    Degraded(Vec<Degraded>),
+    /// What the probe cannot watch for the kinds that are wanted, and which it cannot filter.
+    Configured(ConfigureReply),
     /// Records.
     Batch(Batch),
     /// The stream has ended; another attempt follows by itself.
@@ -82,10 +83,12 @@ pub enum Incoming {
 }
 
 /// What the agent wants from the probe.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
     /// `KIND_*` that rules need.
     pub kinds: Vec<u32>,
+    /// What of these rules may match.
+    pub filters: Vec<Filter>,
     /// A change of this number asks for a new stream, whose snapshot repairs what losses have broken.
     pub resync: u64,
 }
@@ -211,14 +214,14 @@ impl Client {
         if hello.layout_hash != RECORD_LAYOUT_HASH {
             return Err(ConnectError::Layout { probe: hello.version, theirs: hello.layout_hash });
         }
-        let kinds = self.wanted.borrow_and_update().kinds.clone();
-        let degraded = configure(&mut probe, kinds).await?;
+        let wanted = self.wanted.borrow_and_update().clone();
+        let configured = configure(&mut probe, wanted).await?;
         let request = StreamRequest { layout_hash: RECORD_LAYOUT_HASH };
         let records = tokio::time::timeout(CALL_TIMEOUT, probe.stream(request)).await??.into_inner();
         tracing::info!(version = hello.version, kernel = hello.kernel_release, "connected to system-probe");
         // A closed channel is noticed when the first batch is handed on.
         let _closed = self.sender.send(Incoming::Connected(hello)).await;
-        let _closed = self.sender.send(Incoming::Degraded(degraded)).await;
+        let _closed = self.sender.send(Incoming::Configured(configured)).await;
         Ok((probe, records))
     }
 
@@ -244,9 +247,9 @@ impl Client {
                     if wanted.resync != resync {
                         return End::Resync;
                     }
-                    match configure(&mut probe, wanted.kinds).await {
-                        Ok(degraded) => {
-                            if self.sender.send(Incoming::Degraded(degraded)).await.is_err() {
+                    match configure(&mut probe, wanted).await {
+                        Ok(configured) => {
+                            if self.sender.send(Incoming::Configured(configured)).await.is_err() {
                                 return End::Closed;
                             }
                         }
@@ -258,10 +261,10 @@ impl Client {
     }
 }
 
-async fn configure(probe: &mut ProbeClient<Channel>, kinds: Vec<u32>) -> Result<Vec<Degraded>, ConnectError> {
-    let request = ConfigureRequest { kinds };
+async fn configure(probe: &mut ProbeClient<Channel>, wanted: Wanted) -> Result<ConfigureReply, ConnectError> {
+    let request = ConfigureRequest { kinds: wanted.kinds, filters: wanted.filters };
     let reply = tokio::time::timeout(CALL_TIMEOUT, probe.configure(request)).await??;
-    Ok(reply.into_inner().degraded)
+    Ok(reply.into_inner())
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub enum LossReason {
     QueueFull,
     /// The agent was not connected.
     NoSubscriber,
+    /// The kernel did not run the program that makes the record.
+    ProgramSkipped,
     /// The numbers of records have a gap that the probe does not explain.
     Unexplained,
     /// The agent could not decode what it received.
@@ -30,11 +32,12 @@ pub enum LossReason {
 
 impl LossReason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RingFull,
         Self::BadRecord,
         Self::QueueFull,
         Self::NoSubscriber,
+        Self::ProgramSkipped,
         Self::Unexplained,
         Self::Undecodable,
         Self::Output,
@@ -48,6 +51,7 @@ impl LossReason {
             Self::BadRecord => "bad_record",
             Self::QueueFull => "queue_full",
             Self::NoSubscriber => "no_subscriber",
+            Self::ProgramSkipped => "program_skipped",
             Self::Unexplained => "unexplained",
             Self::Undecodable => "undecodable",
             Self::Output => "output",
@@ -60,6 +64,7 @@ impl LossReason {
             Reason::BadRecord => Self::BadRecord,
             Reason::QueueFull => Self::QueueFull,
             Reason::NoSubscriber => Self::NoSubscriber,
+            Reason::ProgramSkipped => Self::ProgramSkipped,
             Reason::Unspecified => Self::Unexplained,
         }
     }

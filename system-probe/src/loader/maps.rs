@@ -1,5 +1,7 @@
 //! The maps that this process reads and writes; all instances of the object use the same ones.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use bpf::CwsSkel;
 use libbpf_rs::MapCore as _;
@@ -7,9 +9,8 @@ use libbpf_rs::MapFlags;
 use libbpf_rs::MapHandle;
 use proto::wire::Kind;
 
-/// `FILTER_KEEP_ALL` and `FILTER_KEEP_NONE` of bpf/include/filter.h.
-const FILTER_KEEP_ALL: u32 = 0;
-const FILTER_KEEP_NONE: u32 = 2;
+use super::skips::Skips;
+use crate::filters::Store;
 
 /// Descriptors of their own, independent of the instance that made the maps.
 #[derive(Debug)]
@@ -18,8 +19,11 @@ pub(crate) struct Maps {
     events: MapHandle,
     /// Records that found the ring full, by kind.
     losses: MapHandle,
-    /// What is sent, by kind.
-    filters: MapHandle,
+    /// `filters`, `filter_generation`, `filter_names`, `filter_paths`.
+    filters: [MapHandle; 4],
+    /// Events that filters have dropped, by kind.
+    filtered: MapHandle,
+    skips: Arc<Skips>,
 }
 
 impl Maps {
@@ -27,7 +31,17 @@ impl Maps {
         Ok(Self {
             events: MapHandle::try_from(&skeleton.maps.events).context("cannot use the map events")?,
             losses: MapHandle::try_from(&skeleton.maps.losses).context("cannot use the map losses")?,
-            filters: MapHandle::try_from(&skeleton.maps.filters).context("cannot use the map filters")?,
+            filters: [
+                MapHandle::try_from(&skeleton.maps.filters).context("cannot use the map filters")?,
+                MapHandle::try_from(&skeleton.maps.filter_generation)
+                    .context("cannot use the map filter_generation")?,
+                MapHandle::try_from(&skeleton.maps.filter_names)
+                    .context("cannot use the map filter_names")?,
+                MapHandle::try_from(&skeleton.maps.filter_paths)
+                    .context("cannot use the map filter_paths")?,
+            ],
+            filtered: MapHandle::try_from(&skeleton.maps.filtered).context("cannot use the map filtered")?,
+            skips: Arc::default(),
         })
     }
 
@@ -46,14 +60,22 @@ impl Maps {
         u64::from(self.events.max_entries())
     }
 
-    /// Whether the programs send records of a kind that is watched on demand.
-    pub(super) fn keep_kind(&self, kind: Kind, keep: bool) -> libbpf_rs::Result<()> {
-        let keep: u32 = if keep { FILTER_KEEP_ALL } else { FILTER_KEEP_NONE };
-        // struct filter: what is kept comes first; the rest says what matters when not all is.
-        let mut value = vec![0; usize::try_from(self.filters.value_size()).unwrap_or_default()];
-        if let Some(first) = value.first_chunk_mut() {
-            *first = keep.to_ne_bytes();
-        }
-        self.filters.update(&kind.number().to_ne_bytes(), &value, MapFlags::ANY)
+    /// The programs that are passed over now and then.
+    pub(super) fn skips(&self) -> &Arc<Skips> {
+        &self.skips
+    }
+
+    /// The filters, with descriptors of their own. They are empty: everything is sent.
+    pub(super) fn filters(&self) -> anyhow::Result<Store> {
+        let handle = |map| MapHandle::try_from(map).context("cannot use a map of the filters");
+        let [filters, generation, names, paths] = &self.filters;
+        Ok(Store::new(handle(filters)?, handle(generation)?, handle(names)?, handle(paths)?))
+    }
+
+    /// Events of a kind that filters have dropped.
+    pub(super) fn filtered(&self, kind: Kind) -> u64 {
+        let counts = self.filtered.lookup_percpu(&kind.number().to_ne_bytes(), MapFlags::ANY).ok().flatten();
+        let count = |bytes: &Vec<u8>| bytes.first_chunk::<8>().map(|bytes| u64::from_ne_bytes(*bytes));
+        counts.unwrap_or_default().iter().filter_map(count).sum()
     }
 }

@@ -6,11 +6,13 @@
 //!
 //! A program that the kernel refuses fails alone: it is left out, and the rest is loaded.
 
+mod counters;
 mod detacher;
 mod instance;
 mod maps;
 mod programs;
 mod ring_source;
+mod skips;
 mod watcher;
 
 pub(crate) use self::instance::Options;

@@ -1,6 +1,8 @@
 //! The programs that are in the kernel.
 
 use std::collections::BTreeSet;
+use std::os::fd::AsFd as _;
+use std::os::fd::OwnedFd;
 
 use anyhow::Context;
 use anyhow::anyhow;
@@ -84,6 +86,12 @@ impl Programs {
         }
         let found = self.find(program).and_then(|instance| instance.program(program));
         attach(&found.with_context(|| format!("the program {program} is not loaded"))?)
+    }
+
+    /// A descriptor of a loaded program.
+    pub(super) fn descriptor(&self, program: &str) -> Option<OwnedFd> {
+        let program = self.find(program)?.program(program)?;
+        program.as_fd().try_clone_to_owned().ok()
     }
 
     /// The maps of all instances.

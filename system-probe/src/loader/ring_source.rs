@@ -1,22 +1,24 @@
 //! The kernel's ring buffer as a source of records.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use libbpf_rs::MapCore as _;
-use libbpf_rs::MapFlags;
 use libbpf_rs::MapHandle;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
 
 use super::Maps;
+use super::counters::Counters;
+use super::skips::Skips;
 use crate::ring::Source;
 
 /// The maps `events` and `losses`.
 #[derive(Debug)]
 pub(crate) struct RingSource {
     ring: RingBuffer<'static>,
-    losses: MapHandle,
+    losses: Counters,
+    skips: Arc<Skips>,
     /// Keeps the descriptor open that `ring` uses.
     _events: MapHandle,
 }
@@ -31,7 +33,12 @@ impl RingSource {
             0
         })?;
         let ring = builder.build()?;
-        Ok(Self { ring, losses: maps.losses()?, _events: events })
+        Ok(Self {
+            ring,
+            losses: Counters::of(maps.losses()?)?,
+            skips: Arc::clone(maps.skips()),
+            _events: events,
+        })
     }
 }
 
@@ -42,8 +49,10 @@ impl Source for RingSource {
     }
 
     fn lost(&mut self, kind: u32) -> u64 {
-        let counts = self.losses.lookup_percpu(&kind.to_ne_bytes(), MapFlags::ANY).ok().flatten();
-        let count = |bytes: &Vec<u8>| bytes.first_chunk::<8>().map(|bytes| u64::from_ne_bytes(*bytes));
-        counts.unwrap_or_default().iter().filter_map(count).sum()
+        self.losses.get(kind)
+    }
+
+    fn skipped(&mut self) -> Vec<(u32, u64)> {
+        self.skips.take()
     }
 }

@@ -21,6 +21,8 @@ use super::Maps;
 use super::Programs;
 use super::detacher::Detacher;
 use crate::facts::Facts;
+use crate::filters::Store;
+use crate::filters::Tables;
 use crate::kernel::Kernel;
 use crate::memory;
 use crate::plan::Attached;
@@ -52,6 +54,10 @@ pub(crate) struct Watcher {
 struct Attachments {
     /// Loaded so far.
     programs: Programs,
+    /// What is sent.
+    filters: Store,
+    /// Those whose skipped runs are counted.
+    counted: BTreeSet<&'static str>,
     /// There is a subscriber.
     active: bool,
     /// Kinds that its rules need.
@@ -80,6 +86,8 @@ impl Watcher {
         let snapshot = snapshot(&plan, &programs, proc, &mut failures);
         let attachments = Attachments {
             programs,
+            filters: maps.filters()?,
+            counted: BTreeSet::new(),
             active: false,
             wanted: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -117,7 +125,6 @@ impl Watcher {
         } else {
             BTreeSet::new()
         };
-        self.choose_kinds(&attachments.wanted);
         let unneeded: Vec<_> =
             attachments.links.keys().copied().filter(|program| !needed.contains(program)).collect();
         let unneeded = unneeded.into_iter();
@@ -136,6 +143,7 @@ impl Watcher {
             match attached {
                 Ok(link) => {
                     attachments.failures.remove(&program);
+                    self.count_skips(attachments, &program);
                     attachments.links.insert(program, link);
                 }
                 Err(error) if is_absent(&error) => {
@@ -152,18 +160,45 @@ impl Watcher {
         }
     }
 
-    /// Tells the programs, of which one may serve several kinds, which of these are wanted.
-    fn choose_kinds(&self, wanted: &BTreeSet<Kind>) {
-        let on_demand = self
-            .plan
-            .observations
-            .iter()
-            .filter(|planned| planned.observation.attached == Attached::OnDemand);
-        for kind in on_demand.flat_map(|planned| planned.observation.kinds) {
-            if let Err(error) = self.maps.keep_kind(*kind, wanted.contains(kind)) {
-                // They are then sent, and nobody needs them.
-                tracing::warn!(kind = kind.name(), %error, "cannot filter in the kernel");
-            }
+    /// Tells the programs, of which one may serve several kinds, which of these are wanted and what of them.
+    fn filter(&self, attachments: &mut Attachments, filters: &[v1::Filter]) -> Vec<v1::Degraded> {
+        let observations = self.plan.observations.iter();
+        let on_demand = observations.filter(|planned| planned.observation.attached == Attached::OnDemand);
+        let kinds = on_demand.flat_map(|planned| planned.observation.kinds).copied();
+        let tables = Tables::new(kinds, &attachments.wanted, filters);
+        if let Err(error) = attachments.filters.apply(tables) {
+            // More is sent than anybody needs, or what was asked for before.
+            tracing::warn!(%error, "cannot change the filters in the kernel");
+        }
+        let unfiltered = attachments.filters.tables().unfiltered.iter().map(|(kind, reason)| v1::Degraded {
+            kind: *kind,
+            observation: String::new(),
+            reason: reason.clone(),
+        });
+        unfiltered.collect()
+    }
+
+    /// Counts the runs of a program that the kernel skips. One at the entry of a call is not counted: without it the event
+    /// is told all the same, and it says that earlier values are unknown.
+    fn count_skips(&self, attachments: &mut Attachments, program: &Program) {
+        let reports = match program.hook {
+            Hook::TpBtf(_) => true,
+            Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
+            Hook::Iter(_) => false,
+        };
+        if !reports || !attachments.counted.insert(program.name) {
+            return;
+        }
+        let observations = self.plan.observations.iter();
+        let reporting =
+            observations.filter(|planned| planned.programs.iter().any(|other| other.name == program.name));
+        let kinds: BTreeSet<_> = reporting.flat_map(|planned| planned.observation.kinds).collect();
+        let kind = match kinds.first() {
+            Some(kind) if kinds.iter().all(|other| other == kind || other.is_lifecycle()) => kind.number(),
+            _ => 0,
+        };
+        if let Some(descriptor) = attachments.programs.descriptor(program.name) {
+            self.maps.skips().add(descriptor, kind);
         }
     }
 
@@ -211,6 +246,10 @@ impl Watcher {
             reason: reasons.chain(failures.into_values()).collect::<Vec<_>>().join("; "),
         }
     }
+}
+
+fn to_wire(counts: impl Iterator<Item = (Kind, u64)>) -> Vec<v1::KindCount> {
+    counts.map(|(kind, count)| v1::KindCount { kind: kind.number(), count }).collect()
 }
 
 /// Whether an error says that this kernel does not have a tracepoint.
@@ -278,12 +317,15 @@ impl Kernel for Watcher {
         self.apply(&mut attachments);
     }
 
-    fn configure(&self, kinds: &[u32]) -> Vec<v1::Degraded> {
+    fn configure(&self, request: &v1::ConfigureRequest) -> v1::ConfigureReply {
+        let kinds = &request.kinds;
         let mut attachments = self.lock();
         let known = |number: &u32| Kind::from_number(*number);
         attachments.wanted = kinds.iter().filter_map(known).collect();
         // Whether or not somebody subscribed: the reply is to tell what the kernel refuses.
         self.load(&mut attachments);
+        // Before programs are attached that might send what nobody wants; a new filter holds before the reply.
+        let unfiltered = self.filter(&mut attachments, &request.filters);
         self.apply(&mut attachments);
         let unknown = kinds.iter().filter(|number| known(number).is_none()).map(|number| v1::Degraded {
             kind: *number,
@@ -312,7 +354,16 @@ impl Kernel for Watcher {
                 reason: reason.clone(),
             })
         });
-        unknown.chain(rowless).chain(degraded).collect()
+        v1::ConfigureReply { degraded: unknown.chain(rowless).chain(degraded).collect(), unfiltered }
+    }
+
+    fn filtered(&self) -> Vec<v1::KindCount> {
+        let counts = Kind::ALL.iter().map(|kind| (*kind, self.maps.filtered(*kind)));
+        to_wire(counts.filter(|(_, count)| *count > 0))
+    }
+
+    fn filters(&self) -> Vec<v1::KindCount> {
+        to_wire(self.lock().filters.tables().filtered())
     }
 
     fn facts(&self) -> Vec<v1::Fact> {
@@ -333,5 +384,7 @@ impl Kernel for Watcher {
     }
 }
 
+#[cfg(test)]
+mod filter_tests;
 #[cfg(test)]
 mod tests;

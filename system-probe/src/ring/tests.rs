@@ -17,6 +17,7 @@ struct Lists {
     queue: Option<Arc<Queue>>,
     passes: VecDeque<Vec<Vec<u8>>>,
     lost: Vec<(u32, u64)>,
+    skipped: Vec<(u32, u64)>,
 }
 
 impl Source for Lists {
@@ -29,6 +30,10 @@ impl Source for Lists {
 
     fn lost(&mut self, kind: u32) -> u64 {
         self.lost.iter().filter(|(lost, _)| *lost == kind).map(|(_, count)| count).sum()
+    }
+
+    fn skipped(&mut self) -> Vec<(u32, u64)> {
+        std::mem::take(&mut self.skipped)
     }
 }
 

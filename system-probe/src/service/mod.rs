@@ -137,16 +137,16 @@ impl Probe for Service {
         &self,
         request: Request<v1::ConfigureRequest>,
     ) -> Result<Response<v1::ConfigureReply>, Status> {
-        let kinds = request.into_inner().kinds;
+        let request = request.into_inner();
         let _attaching = self.0.attaching.lock().await;
-        let degraded = self.blocking(move |kernel| kernel.configure(&kinds)).await?;
-        Ok(Response::new(v1::ConfigureReply { degraded }))
+        Ok(Response::new(self.blocking(move |kernel| kernel.configure(&request)).await?))
     }
 
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
         let Shared { kernel, queue, started, .. } = &*self.0;
         // While programs are loaded, this waits for them; the stream must not.
-        let observations = self.blocking(|kernel| kernel.observations()).await?;
+        let (observations, filtered, filters) =
+            self.blocking(|kernel| (kernel.observations(), kernel.filtered(), kernel.filters())).await?;
         let counters = queue.counters();
         Ok(Response::new(v1::StatusReply {
             version: VERSION.to_owned(),
@@ -160,6 +160,8 @@ impl Probe for Service {
             queued_records: counters.queued_records as u64,
             queue_capacity: queue.limits().records as u64,
             ring_bytes: kernel.ring_bytes(),
+            filtered,
+            filters,
         }))
     }
 }

@@ -68,9 +68,18 @@ impl Kernel for FakeKernel {
         self.detached.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn configure(&self, kinds: &[u32]) -> Vec<v1::Degraded> {
-        let degraded = |kind: &u32| v1::Degraded { kind: *kind, ..Default::default() };
-        kinds.iter().map(degraded).collect()
+    fn configure(&self, request: &v1::ConfigureRequest) -> v1::ConfigureReply {
+        let of_kind = |kind: &u32| v1::Degraded { kind: *kind, ..Default::default() };
+        let unfiltered = request.filters.iter().map(|filter| of_kind(&filter.kind)).collect();
+        v1::ConfigureReply { degraded: request.kinds.iter().map(of_kind).collect(), unfiltered }
+    }
+
+    fn filtered(&self) -> Vec<v1::KindCount> {
+        vec![v1::KindCount { kind: 32, count: 7 }]
+    }
+
+    fn filters(&self) -> Vec<v1::KindCount> {
+        Vec::new()
     }
 
     fn facts(&self) -> Vec<v1::Fact> {
@@ -261,7 +270,11 @@ async fn at_the_end_the_subscriber_gets_what_is_left() {
 async fn status_and_configuration_are_answered() {
     let fixture = Fixture::start();
     let mut client = fixture.client().await;
-    let reply = client.configure(v1::ConfigureRequest { kinds: vec![5, 6] }).await.unwrap().into_inner();
+    let reply = client
+        .configure(v1::ConfigureRequest { kinds: vec![5, 6], ..Default::default() })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(reply.degraded.len(), 2);
     fixture.live(1);
     let status = client.status(v1::StatusRequest {}).await.unwrap().into_inner();

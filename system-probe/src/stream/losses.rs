@@ -15,10 +15,13 @@ pub(crate) enum LossReason {
     QueueFull,
     /// Nobody was connected.
     NoSubscriber,
+    /// The kernel did not run the program.
+    ProgramSkipped,
 }
 
 impl LossReason {
-    const ALL: [Self; 4] = [Self::RingFull, Self::BadRecord, Self::QueueFull, Self::NoSubscriber];
+    const ALL: [Self; 5] =
+        [Self::RingFull, Self::BadRecord, Self::QueueFull, Self::NoSubscriber, Self::ProgramSkipped];
 
     const fn index(self) -> usize {
         match self {
@@ -26,6 +29,7 @@ impl LossReason {
             Self::BadRecord => 1,
             Self::QueueFull => 2,
             Self::NoSubscriber => 3,
+            Self::ProgramSkipped => 4,
         }
     }
 
@@ -35,6 +39,7 @@ impl LossReason {
             Self::BadRecord => v1::loss::Reason::BadRecord,
             Self::QueueFull => v1::loss::Reason::QueueFull,
             Self::NoSubscriber => v1::loss::Reason::NoSubscriber,
+            Self::ProgramSkipped => v1::loss::Reason::ProgramSkipped,
         }
     }
 }

@@ -101,7 +101,7 @@ pub fn approvers<'r>(
 }
 
 /// What a condition needs to be true.
-enum Needs {
+pub(super) enum Needs {
     /// Nothing that a filter could judge.
     Nothing,
     /// One of these values.
@@ -110,8 +110,8 @@ enum Needs {
     Never,
 }
 
-struct Finder<'a> {
-    filterable: &'a [Filterable<'a>],
+pub(super) struct Finder<'a> {
+    pub(super) filterable: &'a [Filterable<'a>],
 }
 
 impl Finder<'_> {
@@ -179,7 +179,7 @@ impl Finder<'_> {
         self.filterable.iter().find(|filter| filter.field == field)
     }
 
-    fn test(&self, test: &Test, wanted: bool) -> Needs {
+    pub(super) fn test(&self, test: &Test, wanted: bool) -> Needs {
         let Some((field, approvers)) = self.approvers(test, wanted) else { return Needs::Nothing };
         if approvers.is_empty() {
             return Needs::Never;

@@ -13,7 +13,7 @@ struct Session {
 fn connect_to_nobody() -> Session {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("probe.sock");
-    let (wanted, receiver) = watch::channel(Wanted { kinds: vec![5], resync: 0 });
+    let (wanted, receiver) = watch::channel(Wanted { kinds: vec![5], ..Wanted::default() });
     let incoming = spawn(&socket, receiver).unwrap();
     Session { _directory: directory, socket, wanted, incoming }
 }
@@ -23,7 +23,7 @@ impl Session {
     async fn next(&mut self) -> String {
         match tokio::time::timeout(Duration::from_secs(20), self.incoming.recv()).await.unwrap().unwrap() {
             Incoming::Connected(hello) => format!("connected {}", hello.boot_id),
-            Incoming::Degraded(_) => "degraded".to_owned(),
+            Incoming::Configured(_) => "degraded".to_owned(),
             Incoming::Batch(batch) => format!("batch {}", batch.first_sequence),
             Incoming::Disconnected(_) => "disconnected".to_owned(),
         }

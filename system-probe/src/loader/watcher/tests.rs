@@ -39,6 +39,10 @@ fn open_only_once(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resul
 
 /// A watcher with nothing but what is always watched; none where that is not possible.
 fn watcher(open: Open) -> Option<Watcher> {
+    watcher_with(open, OPTIONS)
+}
+
+pub(super) fn watcher_with(open: Open, options: Options) -> Option<Watcher> {
     if !rustix::process::geteuid().is_root() {
         println!("skipped: loading BPF programs needs root");
         return None;
@@ -50,12 +54,13 @@ fn watcher(open: Open) -> Option<Watcher> {
     }
     let plan = Plan::new(&facts, Allowed { fentry: true, kprobe: true, compat: false });
     let first = plan.programs_to_start_with(&BTreeSet::new()).map(|program| program.name).collect();
-    let programs = Programs::load_with(first, OPTIONS, open).unwrap();
+    let programs = Programs::load_with(first, options, open).unwrap();
     Some(Watcher::new(facts, plan, programs, Path::new("/proc")).unwrap())
 }
 
 fn configure(watcher: &Watcher, kinds: &[Kind]) -> Vec<Degraded> {
-    watcher.configure(&kinds.iter().map(|kind| kind.number()).collect::<Vec<_>>())
+    let kinds = kinds.iter().map(|kind| kind.number()).collect();
+    watcher.configure(&v1::ConfigureRequest { kinds, ..v1::ConfigureRequest::default() }).degraded
 }
 
 /// State and reason of an observation.

@@ -1,0 +1,167 @@
+//! What the pair costs the rest of the machine: system calls, file opens, process starts and a compilation, with it
+//! and without, for policies that ask for more and more; beside them the audit subsystem, where the kernel has it.
+//!
+//! `make build && cargo bench -p integration-tests --bench overhead`. Many short rounds, in each all variants in turn
+//! between two measurements without any: what counts is the median of the ratios of the rounds, because a busy machine
+//! slows the neighbours in time alike. `CWS_ROUNDS` sets the number of rounds.
+
+mod audit;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use integration_tests::harness::{Pair, Setup, Trigger, can_run};
+
+use self::audit::Audit;
+
+/// Rounds, unless the environment says otherwise.
+const ROUNDS: usize = 11;
+/// What is measured keeps to one CPU; the pair runs where it likes.
+const CPU: &str = "1";
+
+/// What is measured: name, argument of the trigger, repetitions.
+const LOADS: [(&str, &str, &str); 3] = [
+    ("getppid", "getppid", "500000"),
+    ("open + close", "open", "100000"),
+    ("spawn + exec + wait", "spawn", "200"),
+];
+/// The loads and the compilation.
+const MEASURES: usize = LOADS.len() + 1;
+
+/// Files that the second variant watches. One name is as long as that of the file that is opened.
+const WATCHED: [&str; 5] =
+    ["/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/timezone", "/etc/ld.so.preload"];
+
+/// Nanoseconds, by measure.
+type Times = [f64; MEASURES];
+
+/// Something that watches.
+struct Variant {
+    name: &'static str,
+    watcher: Watcher,
+    /// With, relative to without, by round.
+    ratios: Vec<Times>,
+}
+
+enum Watcher {
+    Pair(Box<Setup>),
+    Audit(Audit),
+}
+
+fn main() -> Result<()> {
+    // `cargo test --all-targets` runs this as well, without this argument, and wants no figures.
+    if !std::env::args().any(|argument| argument == "--bench") || !can_run() {
+        return Ok(());
+    }
+    if fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled").is_ok_and(|text| text.trim() != "0") {
+        eprintln!(
+            "kernel.bpf_stats_enabled is on: the kernel times each run of a program, which costs more than most of them"
+        );
+    }
+    let directory = tempfile::tempdir()?;
+    let load = Trigger::compile("load", directory.path())?;
+    let rounds = std::env::var("CWS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let mut variants = variants();
+    let mut without = vec![measure(&load, directory.path())?];
+    let mut memory = [0, 0];
+    for round in 0..rounds {
+        for variant in &mut variants {
+            let with = match &variant.watcher {
+                Watcher::Pair(setup) => {
+                    let mut pair = Pair::start(setup)?;
+                    let with = measure(&load, directory.path())?;
+                    let (probe, agent) = pair.pids();
+                    memory = [resident_kib(probe)?.max(memory[0]), resident_kib(agent)?.max(memory[1])];
+                    pair.stop()?;
+                    with
+                }
+                Watcher::Audit(audit) => {
+                    audit.watch(&WATCHED)?;
+                    let with = measure(&load, directory.path());
+                    audit.stop()?;
+                    with?
+                }
+            };
+            let before = without[without.len() - 1];
+            let after = measure(&load, directory.path())?;
+            without.push(after);
+            let ratio = |n: usize| with[n] / f64::midpoint(before[n], after[n]);
+            variant.ratios.push(std::array::from_fn(ratio));
+        }
+        eprintln!("round {} of {rounds}", round + 1);
+    }
+
+    println!("| | without | {} |", variants.iter().map(|one| one.name).collect::<Vec<_>>().join(" | "));
+    println!("|---|---|{}", "---|".repeat(variants.len()));
+    let names = LOADS.iter().map(|(name, ..)| *name).chain(["compilation"]);
+    for (n, name) in names.enumerate() {
+        let alone = median(without.iter().map(|times| times[n]).collect());
+        let ratios = variants.iter().map(|variant| {
+            let ratio = median(variant.ratios.iter().map(|ratios| ratios[n]).collect());
+            format!("{:+.1} %", (ratio - 1.0) * 100.0)
+        });
+        println!("| {name} | {alone:.0} ns | {} |", ratios.collect::<Vec<_>>().join(" | "));
+    }
+    println!("\nresident memory: system-probe {} KiB, security-agent {} KiB", memory[0], memory[1]);
+    Ok(())
+}
+
+fn variants() -> Vec<Variant> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let processes = Setup::new().rule("processes", "exec.file.path == \"/usr/bin/no-such-program\"");
+    let files = WATCHED.iter().enumerate().fold(processes.clone(), |setup, (number, path)| {
+        setup.rule(&format!("file_{number}"), &format!("open.file.path == \"{path}\""))
+    });
+    let mut variants = vec![("process rules", processes), ("a handful of files", files)];
+    let shared = std::env::var_os("CWS_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    let large = shared.join("policies/datadog-default-1.69.3.policy");
+    if large.is_file() {
+        variants.push(("282 rules", Setup::new().policy_file(&large)));
+    } else {
+        eprintln!("skipped: no {}", large.display());
+    }
+    let pairs = variants.into_iter().map(|(name, setup)| Variant {
+        name,
+        watcher: Watcher::Pair(Box::new(setup)),
+        ratios: Vec::new(),
+    });
+    let mut all: Vec<_> = pairs.collect();
+    match Audit::find() {
+        Ok(audit) => {
+            all.push(Variant { name: "audit", watcher: Watcher::Audit(audit), ratios: Vec::new() });
+        }
+        Err(reason) => eprintln!("skipped: the audit subsystem: {reason}"),
+    }
+    all
+}
+
+fn measure(load: &Trigger, directory: &Path) -> Result<Times> {
+    let mut times = [0.0; MEASURES];
+    for ((_, argument, count), time) in LOADS.iter().zip(&mut times) {
+        *time = load.run([argument, count, CPU])?["ns"].as_f64().context("a time")?;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("triggers/load.c");
+    let start = Instant::now();
+    for _ in 0..3 {
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O1", "-c", "-o"]).arg(directory.join("load.o")).arg(&source).stdin(Stdio::null());
+        ensure!(compiler.status().context("start cc")?.success(), "cc failed");
+    }
+    times[LOADS.len()] = start.elapsed().as_secs_f64() * 1e9 / 3.0;
+    Ok(times)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn resident_kib(pid: u32) -> Result<u64> {
+    let path = PathBuf::from(format!("/proc/{pid}/status"));
+    let status = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).context("a number of KiB")
+}
