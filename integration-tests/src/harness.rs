@@ -3,6 +3,7 @@
 mod binaries;
 pub mod call;
 mod child;
+mod docker;
 mod file_truth;
 mod live;
 mod pair;
@@ -15,6 +16,7 @@ pub mod truth;
 mod whole;
 
 pub use binaries::built;
+pub use docker::{Docker, IMAGE};
 pub use file_truth::FileTruth;
 pub use live::Live;
 pub use pair::Pair;

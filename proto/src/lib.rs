@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod filter;
+pub mod labels;
 pub mod wire;
 
 /// The gRPC service and its messages, generated from `probe.proto`.

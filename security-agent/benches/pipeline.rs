@@ -63,6 +63,7 @@ fn pipeline(policies: Option<&Path>) -> Pipeline {
         own_events: false,
         kernel_filters: true,
         losses_interval_ns: u64::MAX,
+        retention_ns: 0,
     };
     let mut pipeline = Pipeline::new(config, users());
     if let Some(policies) = policies {

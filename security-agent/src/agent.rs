@@ -23,8 +23,9 @@ use crate::notify;
 use crate::pipeline::Pipeline;
 use crate::policies::{Watch, load_directory};
 use crate::report::{Report, Sink};
-use crate::stream::capture::{self, Content, Header};
+use crate::stream::capture::{self, ContainerAnswer, Content, Header};
 use crate::stream::client::{self, Incoming, VERSION, Wanted};
+use crate::stream::containers::{self, Lookups};
 
 /// How often the agent looks at its clock, and every second time at the policy directory.
 const TICK: Duration = Duration::from_secs(1);
@@ -86,13 +87,16 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
     let (wanted, wanted_receiver) = watch::channel(Wanted::default());
     let mut agent = Agent::new(parts, wanted);
     agent.reload();
-    let mut incoming = client::spawn(&agent.parts.settings.link.socket, wanted_receiver)?;
+    let socket = &agent.parts.settings.link.socket;
+    let mut incoming = client::spawn(socket, wanted_receiver)?;
+    let mut lookups = containers::spawn(socket)?;
     notify::ready();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             Some(message) = incoming.recv() => agent.incoming(message),
+            Some(answer) = lookups.answer() => agent.container(answer),
             Some(request) = requests.recv() => agent.request(request),
             _ = ticks.tick() => agent.tick(),
             _ = hangup.recv() => {
@@ -102,6 +106,7 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
+        agent.ask(&lookups);
         agent.deliver();
     }
     tracing::info!("ending");
@@ -167,6 +172,20 @@ impl Agent {
         }
     }
 
+    /// Asks about containers that are new.
+    fn ask(&mut self, lookups: &Lookups) {
+        for id in self.parts.pipeline.take_wanted_containers() {
+            if let Some(answer) = lookups.ask(id) {
+                self.container(answer);
+            }
+        }
+    }
+
+    fn container(&mut self, answer: ContainerAnswer) {
+        self.copy(|| Content::Container(answer.clone()));
+        self.parts.pipeline.container_answered(&answer.id, answer.reply.unwrap_or_default());
+    }
+
     /// Gives a copy to whoever captures. One who does not keep up loses the capture.
     fn copy(&mut self, content: impl Fn() -> Content) {
         let users = self.parts.pipeline.users();
@@ -184,7 +203,12 @@ impl Agent {
             Request::Reload(answer) => drop(answer.send(self.reload())),
             Request::Capture(sender) => {
                 let header = Header::new(&self.parts.settings.host.hostname, &self.parts.load_options.host);
-                self.captures.push((capture::Writer::new(header), sender));
+                let mut writer = capture::Writer::new(header);
+                // Those that are known will not be asked about again.
+                for answer in self.parts.pipeline.container_answers() {
+                    writer.write(Content::Container(answer));
+                }
+                self.captures.push((writer, sender));
                 // A capture begins with a snapshot of the processes.
                 self.wanted.send_modify(|wanted| wanted.resync += 1);
             }
@@ -271,6 +295,7 @@ impl Agent {
     }
 
     fn end(mut self) {
+        self.parts.pipeline.release_all();
         self.parts.pipeline.tell_all_losses(wall_now());
         self.deliver();
         self.parts.sinks.into_iter().for_each(Sink::close);

@@ -104,7 +104,11 @@ impl User {
     /// By name, or else by number.
     fn find(user: &str) -> anyhow::Result<Self> {
         let path = Path::new("/etc/passwd");
-        find_user(&read(path)?, user).with_context(|| format!("no user {user} in {}", path.display()))
+        let found = read(path).map(|passwd| find_user(&passwd, user));
+        match (found, numbered_user(user)) {
+            (Ok(Some(user)), _) | (_, Some(user)) => Ok(user),
+            (found, None) => found?.with_context(|| format!("no user {user} in {}", path.display())),
+        }
     }
 
     fn become_it(&self, groups: &[u32]) -> anyhow::Result<()> {
@@ -202,6 +206,13 @@ fn find_user(passwd: &str, wanted: &str) -> Option<User> {
     users().find(|user| user.name == wanted).or_else(|| users().find(|user| Some(user.uid) == number))
 }
 
+/// The user that `user` is if it is a number and no file names it: in a container the users are those of the host, and
+/// the agent's need not be among them. Its group has the same number.
+fn numbered_user(user: &str) -> Option<User> {
+    let id = user.parse().ok().filter(|id| *id != 0)?;
+    Some(User { name: user.to_owned(), uid: id, gid: id })
+}
+
 /// The groups that list the user as a member, in the text of `/etc/group`.
 fn groups_of(group: &str, user: &str) -> Vec<u32> {
     let lines = group.lines().filter_map(|line| {
@@ -227,6 +238,15 @@ mod tests {
         assert_eq!(find_user(PASSWD, "1000"), user("1000", 5, 6));
         for nobody in ["", "broken", "+", "-1", "12", "root:x"] {
             assert_eq!(find_user(PASSWD, nobody), None, "{nobody}");
+        }
+    }
+
+    #[test]
+    fn a_number_needs_no_entry_unless_it_is_root() {
+        let expected = User { name: "60990".into(), uid: 60_990, gid: 60_990 };
+        assert_eq!(numbered_user("60990"), Some(expected));
+        for other in ["0", "dd-agent", "-1", "", "4294967296"] {
+            assert_eq!(numbered_user(other), None, "{other}");
         }
     }
 

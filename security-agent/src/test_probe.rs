@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use proto::v1::probe_server::{Probe, ProbeServer};
 use proto::v1::{
-    Batch, ConfigureReply, ConfigureRequest, HelloReply, HelloRequest, StatusReply, StatusRequest,
-    StreamRequest,
+    Batch, ConfigureReply, ConfigureRequest, ContainerReply, ContainerRequest, HelloReply, HelloRequest,
+    StatusReply, StatusRequest, StreamRequest,
 };
 use proto::wire::RECORD_LAYOUT_HASH;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,10 @@ pub(crate) struct Script {
     pub(crate) hello: HelloReply,
     /// The kinds of each Configure.
     pub(crate) configured: Vec<Vec<u32>>,
+    /// The containers that it knows, by id.
+    pub(crate) containers: std::collections::BTreeMap<String, ContainerReply>,
+    /// The ids of containers that the agent asked about.
+    pub(crate) asked: Vec<String>,
     /// The streams that the agent began; sending on one reaches the agent, dropping it ends the stream.
     pub(crate) streams: Vec<mpsc::Sender<Result<Batch, Status>>>,
 }
@@ -108,6 +112,17 @@ impl Probe for Service {
     ) -> Result<Response<ConfigureReply>, Status> {
         self.0.lock().unwrap().configured.push(request.into_inner().kinds);
         Ok(Response::new(ConfigureReply::default()))
+    }
+
+    async fn container(
+        &self,
+        request: Request<ContainerRequest>,
+    ) -> Result<Response<ContainerReply>, Status> {
+        let id = request.into_inner().id;
+        let mut script = self.0.lock().unwrap();
+        let reply = script.containers.get(&id).cloned().unwrap_or_default();
+        script.asked.push(id);
+        Ok(Response::new(reply))
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {

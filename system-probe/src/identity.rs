@@ -13,6 +13,12 @@ pub(crate) struct User {
     pub(crate) gid: u32,
 }
 
+/// The user that `user` is if it is a number and no file names it: in a container the users are those of the host, and
+/// the agent's user need not be among them. Its group has the same number.
+pub(crate) fn numbered_user(user: &str) -> Option<User> {
+    user.parse().ok().filter(|id| *id != 0).map(|id| User { uid: id, gid: id })
+}
+
 /// Finds a user, given by name or number, in a file of the format of passwd(5). None: no such user.
 pub(crate) fn find_user(passwd: &Path, user: &str) -> io::Result<Option<User>> {
     use io::Read as _;
@@ -43,6 +49,14 @@ mod tests {
         let expected = Some(User { uid: 997, gid: 998 });
         assert_eq!(parse(PASSWD, "dd-agent"), expected);
         assert_eq!(parse(PASSWD, "997"), expected);
+    }
+
+    #[test]
+    fn a_number_needs_no_entry_unless_it_is_root() {
+        assert_eq!(numbered_user("60990"), Some(User { uid: 60990, gid: 60990 }));
+        for other in ["0", "dd-agent", "-1", "", "4294967296"] {
+            assert_eq!(numbered_user(other), None, "{other}");
+        }
     }
 
     #[test]

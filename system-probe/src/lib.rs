@@ -13,6 +13,7 @@
 pub mod check;
 pub mod cli;
 mod clock;
+mod containers;
 mod facts;
 mod filters;
 mod host;
@@ -24,6 +25,7 @@ mod logging;
 mod memory;
 mod notify;
 mod pid_file;
+mod pid_namespace;
 mod plan;
 mod privileges;
 mod ring;

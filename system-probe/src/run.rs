@@ -18,6 +18,7 @@ use tokio::signal::unix::signal;
 use tokio::sync::oneshot;
 
 use crate::cli::RunArgs;
+use crate::containers::Containers;
 use crate::facts::Facts;
 use crate::facts::Symbols;
 use crate::identity;
@@ -31,6 +32,7 @@ use crate::logging;
 use crate::memory;
 use crate::notify;
 use crate::pid_file::PidFile;
+use crate::pid_namespace;
 use crate::plan::Allowed;
 use crate::plan::Plan;
 use crate::privileges;
@@ -114,7 +116,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the runtime")?;
     let kernel: Arc<dyn Kernel> = Arc::clone(&watcher) as Arc<dyn Kernel>;
-    let service = Service::new(kernel, Arc::clone(&queue), limits);
+    let containers = Containers::new(&settings.containers.sockets, &host.root);
+    let service = Service::new(kernel, Arc::clone(&queue), containers, limits);
     memory::give_back();
     let served = runtime.block_on(async {
         let (stop, stopped) = oneshot::channel();
@@ -160,7 +163,7 @@ pub(crate) fn watcher(
     let options = Options {
         ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),
         deferred_release: symbols.deferred_release().unwrap_or_default(),
-        own_pid: std::process::id(),
+        own_pid: pid_namespace::own_pid(&host.proc),
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
     let programs = Programs::load(first, options)?;
@@ -179,6 +182,7 @@ fn agent_user(settings: &ProbeSettings, host: &HostPaths) -> Option<User> {
     // The agent runs beside this process: in a container its user is the container's.
     let files = [std::path::PathBuf::from("/etc/passwd"), host.root.join("etc/passwd")];
     let found = files.iter().find_map(|file| identity::find_user(file, user).ok().flatten());
+    let found = found.or_else(|| identity::numbered_user(user));
     if found.is_none() {
         tracing::warn!(user, "no such user (security_agent.user): only root can connect");
     }

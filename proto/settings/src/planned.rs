@@ -155,7 +155,6 @@ pub(crate) const PLANNED: &[Feature] = &[
             ("runtime_security_config.container_exclude", "7.74"),
             ("runtime_security_config.container_include", "7.74"),
             ("runtime_security_config.env_as_tags", "7.74"),
-            ("runtime_security_config.event_server.retention", "7.28"),
             ("runtime_security_config.exclude_pause_container", "7.74"),
             ("runtime_security_config.log_tags", "7.37"),
             ("runtime_security_config.remote_tagger", "7.28"),

@@ -121,7 +121,7 @@ group! {
 
     /// User that security-agent runs as: started as root, it becomes this user and gives up every
     /// capability before it reads the first event. system-probe lets this user and root, and nobody
-    /// else, connect to the socket.
+    /// else, connect to the socket. A number needs no entry in `/etc/passwd`.
     user: String = String::from("dd-agent"), "security_agent.user", since(OWN);
 }
 
@@ -165,6 +165,16 @@ group! {
     /// Longest time that a record waits for its message to fill up.
     batch_delay: Duration = Duration::from_millis(5), "runtime_security_config.probe.batch_delay", since(OWN),
         range(Duration::ZERO => Duration::from_secs(1));
+}
+
+group! {
+    /// Containers
+    Containers, Files::Own;
+
+    /// Unix sockets of Docker, or of Podman's service that speaks as Docker does, by which system-probe learns the names,
+    /// images and labels of containers. Each may begin with `unix://`. Empty: the usual places, on the host and below
+    /// `HOST_ROOT`. Without one, containers have ids only.
+    sockets: Vec<String> = Vec::new(), "runtime_security_config.probe.container_sockets", since(OWN), env["DOCKER_HOST"];
 }
 
 group! {
@@ -271,6 +281,11 @@ group! {
     /// Signals that a rule may send at once before `rate` applies.
     burst: u32 = 40, "runtime_security_config.event_server.burst", since(v("7.27")),
         also["event_monitoring_config.event_server.burst"], range(1 => 1_000_000);
+
+    /// Longest time that events of a container wait for its name and image. They only wait while the container runtime is
+    /// being asked, which takes milliseconds; 0: never.
+    retention: Duration = Duration::from_secs(6), "runtime_security_config.event_server.retention", since(v("7.28")),
+        range(Duration::ZERO => Duration::from_secs(60));
 
     /// Sends events about the agent itself: `ruleset_loaded`, `lost_events`, `heartbeat`.
     monitoring_events: bool = true, "runtime_security_config.agent_monitoring_events", since(v("7.27"));

@@ -235,6 +235,9 @@ pub struct StatusReply {
     /// Kinds that have a filter, with the number of its alternatives.
     #[prost(message, repeated, tag = "13")]
     pub filters: ::prost::alloc::vec::Vec<KindCount>,
+    /// Where container runtimes are looked for.
+    #[prost(message, repeated, tag = "20")]
+    pub container_runtimes: ::prost::alloc::vec::Vec<ContainerRuntime>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fact {
@@ -320,6 +323,111 @@ pub struct KindCount {
     pub kind: u32,
     #[prost(uint64, tag = "2")]
     pub count: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContainerRequest {
+    /// 64 hexadecimal digits, lower case.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ContainerReply {
+    #[prost(enumeration = "container_reply::State", tag = "1")]
+    pub state: i32,
+    #[prost(message, optional, tag = "2")]
+    pub container: ::core::option::Option<ContainerInfo>,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `ContainerReply`.
+pub mod container_reply {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        /// A runtime has told.
+        Known = 1,
+        /// The runtimes answer, and none of them has such a container.
+        Unknown = 2,
+        /// No runtime answers: `reason` says why.
+        Unavailable = 3,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Known => "KNOWN",
+                Self::Unknown => "UNKNOWN",
+                Self::Unavailable => "UNAVAILABLE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "KNOWN" => Some(Self::Known),
+                "UNKNOWN" => Some(Self::Unknown),
+                "UNAVAILABLE" => Some(Self::Unavailable),
+                _ => None,
+            }
+        }
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ContainerInfo {
+    /// 64 hexadecimal digits, lower case.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Without the slash that Docker puts before it.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// The image as whoever started the container named it, such as `nginx:1.27`; empty: it has no name.
+    #[prost(string, tag = "3")]
+    pub image: ::prost::alloc::string::String,
+    /// Digest of the image, such as `sha256:…`.
+    #[prost(string, tag = "4")]
+    pub image_id: ::prost::alloc::string::String,
+    /// When it was created, nanoseconds since 1970; runtimes tell whole seconds.
+    #[prost(fixed64, tag = "5")]
+    pub created_at_ns: u64,
+    /// Those of CONTAINER_LABELS: others may hold secrets.
+    #[prost(message, repeated, tag = "6")]
+    pub labels: ::prost::alloc::vec::Vec<Label>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Label {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContainerRuntime {
+    #[prost(string, tag = "1")]
+    pub socket: ::prost::alloc::string::String,
+    /// It answered the last time.
+    #[prost(bool, tag = "2")]
+    pub available: bool,
+    /// Why not.
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
+    /// Questions it has answered.
+    #[prost(uint64, tag = "4")]
+    pub answered: u64,
 }
 /// Generated client implementations.
 pub mod probe_client {
@@ -488,6 +596,29 @@ pub mod probe_client {
             req.extensions_mut().insert(GrpcMethod::new("cws.probe.v1.Probe", "Status"));
             self.inner.unary(req, path, codec).await
         }
+        /// Name, image and labels of a container, as its runtime tells. The runtime's socket gives root to whoever may
+        /// write to it, so the agent must not have it: this asks for one thing, about one id, and only reads.
+        pub async fn container(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ContainerRequest>,
+        ) -> std::result::Result<tonic::Response<super::ContainerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cws.probe.v1.Probe/Container",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cws.probe.v1.Probe", "Container"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -530,6 +661,12 @@ pub mod probe_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
+        /// Name, image and labels of a container, as its runtime tells. The runtime's socket gives root to whoever may
+        /// write to it, so the agent must not have it: this asks for one thing, about one id, and only reads.
+        async fn container(
+            &self,
+            request: tonic::Request<super::ContainerRequest>,
+        ) -> std::result::Result<tonic::Response<super::ContainerReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ProbeServer<T> {
@@ -767,6 +904,49 @@ pub mod probe_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cws.probe.v1.Probe/Container" => {
+                    #[allow(non_camel_case_types)]
+                    struct ContainerSvc<T: Probe>(pub Arc<T>);
+                    impl<T: Probe> tonic::server::UnaryService<super::ContainerRequest>
+                    for ContainerSvc<T> {
+                        type Response = super::ContainerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ContainerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Probe>::container(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ContainerSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

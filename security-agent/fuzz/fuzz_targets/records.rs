@@ -33,6 +33,7 @@ fn pipeline() -> Pipeline {
         own_events: true,
         kernel_filters: true,
         losses_interval_ns: 1,
+        retention_ns: 1,
     };
     let mut pipeline = Pipeline::new(config, Users::fixed(Names::default(), Names::default()));
     let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("fuzz.policy", POLICY)]);

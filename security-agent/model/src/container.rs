@@ -1,6 +1,7 @@
 //! Where a process runs: container, control group, user session.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use secl::schema::weight;
 
@@ -14,6 +15,19 @@ record! {
         leaf {
             /// Identifier of the container; empty on the host.
             id: Text = "id", "7.27", { example: Some(r#"process.container.id != "" && exec.file.name == "bash""#), };
+        }
+        nested {
+            /// What its runtime tells. It comes after the first events of the container; all that refer to the container
+            /// have it then.
+            metadata: OnceLock<ContainerMetadata> = "";
+        }
+    }
+}
+
+record! {
+    /// What the runtime of a container tells about it.
+    pub struct ContainerMetadata {
+        leaf {
             /// When the container was created.
             created_at: u64 = "created_at", "7.44", {
                 time: true, weight: weight::RESOLVED,

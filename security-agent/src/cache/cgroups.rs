@@ -1,13 +1,14 @@
 //! Control groups by the inode number of their directory.
 //!
-//! A record carries the number always and the path only when it is news. Processes of one group share one [`Cgroup`] and
-//! one [`Container`].
+//! A record carries the number always and the path only when it is news. Processes of one group share one [`Cgroup`], those
+//! of one container one [`Container`].
 
 use std::sync::Arc;
 
 use model::{Cgroup, Container, Text};
 use rustc_hash::FxHashMap;
 
+use super::containers::Containers;
 use crate::decode::CgroupKey;
 use crate::resolve::container_id::container_id;
 
@@ -31,6 +32,8 @@ pub struct Cgroups {
     groups: FxHashMap<CgroupKey, Membership>,
     /// The second-last generation: what is not used again is forgotten when the next one is full.
     older: FxHashMap<CgroupKey, Membership>,
+    /// The containers that the groups belong to.
+    pub containers: Containers,
 }
 
 impl Cgroups {
@@ -68,7 +71,7 @@ impl Cgroups {
         };
         let container = container_id(path).map(|id| {
             let shared = known.container.filter(|container| container.id.as_bytes() == id);
-            shared.unwrap_or_else(|| Arc::new(Container { id: Text::new(id), ..Container::default() }))
+            shared.unwrap_or_else(|| self.containers.by_id(id))
         });
         let membership = Membership { key, cgroup: Some(Arc::new(cgroup)), container };
         if key.inode == 0 { membership } else { self.insert(membership) }
@@ -156,6 +159,15 @@ mod tests {
         assert_eq!(&*cgroups.after(before.as_deref(), v2(9), b"/moved").cgroup.unwrap().id, b"/moved");
         let other_version = CgroupKey { inode: 9, version: 1 };
         assert!(cgroups.after(before.as_deref(), other_version, b"").container.is_none());
+    }
+
+    #[test]
+    fn groups_of_one_container_share_it() {
+        let mut cgroups = Cgroups::default();
+        let path = format!("/docker/{}", "a".repeat(64));
+        let outer = cgroups.with_path(v2(7), path.as_bytes());
+        let inner = cgroups.with_path(v2(8), format!("{path}/init.scope").as_bytes());
+        assert!(Arc::ptr_eq(outer.container.as_ref().unwrap(), inner.container.as_ref().unwrap()));
     }
 
     #[test]

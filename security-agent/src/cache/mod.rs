@@ -2,4 +2,5 @@
 //! the same state (ARCHITECTURE.md, invariant 6).
 
 pub mod cgroups;
+pub mod containers;
 pub mod process_tree;

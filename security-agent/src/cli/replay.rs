@@ -39,6 +39,7 @@ pub(super) fn run(path: &Path, settings: &AgentSettings) -> anyhow::Result<ExitC
     pipeline.replace_rules(load, 0);
     let mut outputs: Vec<Box<dyn Output>> = outputs.into_iter().map(|(_, output)| output).collect();
     let replayed = replay(&mut capture, &mut pipeline, &mut outputs);
+    pipeline.release_all();
     pipeline.tell_all_losses(pipeline.wall_now());
     deliver(&mut pipeline, &mut outputs)?;
     replayed.with_context(context)?;
@@ -58,6 +59,9 @@ fn replay(
             Content::Names(names) => pipeline.replace_users(names.to_users()),
             Content::Batch(batch) => pipeline.batch(&batch),
             Content::Disconnected(_) => pipeline.disconnected(),
+            Content::Container(answer) => {
+                pipeline.container_answered(&answer.id, answer.reply.unwrap_or_default());
+            }
         }
         deliver(pipeline, outputs)?;
     }

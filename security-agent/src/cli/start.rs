@@ -91,7 +91,7 @@ pub(super) fn pipeline_config(
 ) -> Config {
     let tree = &settings.process_tree;
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let interval = settings.signals.stats_interval.as_nanos();
+    let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     Config {
         limits: Limits {
             processes: count(tree.max_processes),
@@ -106,7 +106,8 @@ pub(super) fn pipeline_config(
         hostname: settings.host.hostname.clone(),
         own_events: settings.signals.monitoring_events,
         kernel_filters: settings.kernel_filters.enabled && settings.kernel_filters.approvers,
-        losses_interval_ns: u64::try_from(interval).unwrap_or(u64::MAX),
+        losses_interval_ns: nanoseconds(settings.signals.stats_interval),
+        retention_ns: nanoseconds(settings.signals.retention),
     }
 }
 

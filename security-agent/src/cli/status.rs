@@ -73,6 +73,14 @@ fn probe_status(status: &StatusReply) -> Json {
     let by_kind = |counts: &[KindCount]| -> serde_json::Map<String, Json> {
         counts.iter().map(|count| (kind_name(count.kind).to_owned(), count.count.into())).collect()
     };
+    let runtimes = status.container_runtimes.iter().map(|runtime| {
+        json!({
+            "socket": runtime.socket,
+            "available": runtime.available,
+            "detail": runtime.detail,
+            "answered": runtime.answered,
+        })
+    });
     json!({
         "version": status.version,
         "uptime_seconds": status.uptime_seconds,
@@ -87,6 +95,7 @@ fn probe_status(status: &StatusReply) -> Json {
         "sent": by_kind(&status.sent),
         "filtered": by_kind(&status.filtered),
         "filters": by_kind(&status.filters),
+        "container_runtimes": runtimes.collect::<Vec<_>>(),
     })
 }
 
@@ -156,6 +165,14 @@ fn agent_lines(agent: &Json, line: &mut impl FnMut(String)) {
             line(format!("  all {kind} events come from the kernel because of {}{more}", names.join(", ")));
         }
     }
+    let containers = &pipeline["containers"];
+    let problem = word(&containers["problem"]);
+    line(format!(
+        "  {} containers known, {} by name{}{problem}",
+        containers["seen"],
+        containers["named"],
+        if problem.is_empty() { "" } else { "; no names: " }
+    ));
     loss_lines(&pipeline["losses"], line);
     for sink in list(&agent["sinks"]) {
         line(format!(
@@ -186,6 +203,18 @@ fn probe_lines(probe: &Json, line: &mut impl FnMut(String)) {
             programs.join(", "),
             word(&observation["reason"])
         ));
+    }
+    for runtime in list(&probe["container_runtimes"]).filter(|runtime| runtime["available"] == true) {
+        line(format!(
+            "  names of containers from {}, {} answers",
+            word(&runtime["socket"]),
+            runtime["answered"]
+        ));
+    }
+    if !list(&probe["container_runtimes"]).any(|runtime| runtime["available"] == true) {
+        let sockets = list(&probe["container_runtimes"]).map(|runtime| word(&runtime["detail"]));
+        let reasons = sockets.collect::<Vec<_>>().join("; ");
+        line(format!("  containers have ids and no names: {reasons}"));
     }
     for fact in list(&probe["facts"]).filter(|fact| fact["available"] == false) {
         line(format!("  this kernel has no {}: {}", word(&fact["name"]), word(&fact["detail"])));

@@ -1,6 +1,7 @@
 //! A filter never drops an event that a rule matches.
 
 use engine::loader::{PolicyFile, PolicyFiles};
+use engine::variables::WrittenProcesses;
 use engine::{Engine, LoadOptions, load};
 use model::FlatEvent;
 use proptest::prelude::*;
@@ -261,7 +262,7 @@ fn check(
     let mut counts = [0; 3];
     for seen in seen {
         let mut matches = Vec::new();
-        engine.evaluate(&seen.event(event), 0, &mut matches);
+        engine.evaluate(&seen.event(event), &WrittenProcesses, 0, &mut matches);
         let through = match &outcome {
             Outcome::Filter(filter) => lets_through(filter, &seen.facts()),
             Outcome::Whole(_) => true,

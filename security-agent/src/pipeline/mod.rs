@@ -4,7 +4,9 @@
 //! of what it is given. The running agent, a replayed capture and the tests feed it in the same way and get the same
 //! reports. Time is that of the records.
 
+mod containers;
 mod event;
+mod held;
 mod kinds;
 mod own;
 mod signal;
@@ -32,6 +34,7 @@ use crate::report::terminal::Style;
 use crate::report::{Report, ruleset};
 use crate::resolve::users::Users;
 use crate::stream::losses::LossTracker;
+use held::{Held, Item};
 
 pub use kinds::{observable, wire_kinds};
 
@@ -60,6 +63,8 @@ pub struct Config {
     pub kernel_filters: bool,
     /// Shortest time between two `lost_events`, nanoseconds.
     pub losses_interval_ns: u64,
+    /// Longest time that events wait for what a runtime tells about their container, nanoseconds of the stream.
+    pub retention_ns: u64,
 }
 
 /// What was seen and done so far.
@@ -79,6 +84,10 @@ pub struct Counters {
     pub suppressed: u64,
     /// Actions that rules asked for and this agent cannot do.
     pub unsupported_actions: u64,
+    /// Events that waited for what a runtime tells about their container.
+    pub held: u64,
+    /// Events that did not wait to the end, because it took too long or too many waited.
+    pub released_early: u64,
 }
 
 /// The state between records and reports.
@@ -110,8 +119,9 @@ pub struct Pipeline {
     rule_clock_base: u64,
     losses_told_ns: Option<u64>,
     purged_ns: u64,
-    /// Containers and control groups that lived when they were last looked at.
-    containers: FxHashSet<Text>,
+    /// Events that wait for what is being asked about their container.
+    held: Held,
+    /// Control groups that lived when they were last looked at.
     cgroups: FxHashSet<Text>,
 }
 
@@ -140,7 +150,7 @@ impl Pipeline {
             rule_clock_base: 0,
             losses_told_ns: None,
             purged_ns: 0,
-            containers: FxHashSet::default(),
+            held: Held::default(),
             cgroups: FxHashSet::default(),
             config,
         }
@@ -191,6 +201,7 @@ impl Pipeline {
     pub fn connected(&mut self, hello: &HelloReply) {
         let is_other_boot = self.boot_id.as_ref().is_some_and(|boot_id| *boot_id != hello.boot_id);
         if is_other_boot {
+            self.release_all();
             // Pids and times of another boot, or another machine, mean nothing.
             self.tree = ProcessTree::new(self.config.limits);
             self.rule_clock_base = self.rule_now();
@@ -241,6 +252,7 @@ impl Pipeline {
         if batch.snapshot_end {
             self.end_snapshot();
         }
+        self.release_late();
         self.tell_losses(now);
         if self.rule_now().saturating_sub(self.purged_ns) >= PURGE_INTERVAL {
             self.purge();
@@ -299,8 +311,12 @@ impl Pipeline {
             self.evaluate(applied, payload, decoded.asynchronous, false);
         }
         if let Some(key) = ended {
-            self.engine
-                .process_ended(engine::variables::ProcessKey { pid: key.pid, start_time: key.start_time_ns });
+            let key = engine::variables::ProcessKey { pid: key.pid, start_time: key.start_time_ns };
+            match self.held.is_empty() {
+                true => self.engine.process_ended(key),
+                // Its events may be among those that wait.
+                false => self.held.push(Item::Ended(key)),
+            }
         }
     }
 
@@ -330,12 +346,21 @@ impl Pipeline {
             ..model::Context::default()
         };
         let event = Event::new(context, applied.process, payload);
+        if self.must_wait(&event) {
+            self.counters.held += 1;
+            self.held.push(Item::Event(Box::new(event)));
+            return;
+        }
+        self.evaluate_event(&event);
+    }
+
+    fn evaluate_event(&mut self, event: &Event) {
         self.counters.evaluated += 1;
         let now = self.rule_now();
         let mut matches = std::mem::take(&mut self.matches);
-        self.engine.evaluate(&event, &self.tree, now, &mut matches);
+        self.engine.evaluate(event, &self.tree, now, &mut matches);
         for matched in matches.drain(..) {
-            self.matched(&event, &matched, now);
+            self.matched(event, &matched, now);
         }
         self.matches = matches;
     }
@@ -366,13 +391,13 @@ impl Pipeline {
             containers.extend(process.container.as_ref().map(|container| container.id.clone()));
             cgroups.extend(process.cgroup.as_ref().map(|cgroup| cgroup.id.clone()));
         }
-        for ended in self.containers.difference(&containers) {
-            self.engine.container_ended(ended);
+        for ended in self.tree.containers_mut().retain(&containers) {
+            self.engine.container_ended(&ended);
         }
         for ended in self.cgroups.difference(&cgroups) {
             self.engine.cgroup_ended(ended);
         }
-        (self.containers, self.cgroups) = (containers, cgroups);
+        self.cgroups = cgroups;
         self.engine.purge(self.purged_ns);
     }
 }

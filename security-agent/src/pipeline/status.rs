@@ -29,6 +29,8 @@ impl Pipeline {
                 "argument_bytes": self.tree.image_bytes(),
                 "counters": self.tree.counters(),
             },
+            "containers": self.tree.containers().counts(),
+            "waiting_events": self.held.len(),
             "variables": {
                 "instances": variables.instances,
                 "bytes": variables.bytes,

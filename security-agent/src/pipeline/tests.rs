@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::script::Machine;
+use crate::stream::capture::ContainerAnswer;
 
 const POLICY: &str = r#"
 version: 1.2.3
@@ -42,6 +43,7 @@ fn config() -> Config {
         own_events: true,
         kernel_filters: true,
         losses_interval_ns: 20 * SECOND,
+        retention_ns: 6 * SECOND,
     }
 }
 
@@ -365,4 +367,161 @@ fn a_variable_of_a_process_that_is_not_known_is_counted_as_dropped() {
     assert_eq!(fed.matched(&mut machine), ["mark"]);
     let stats = fed.pipeline.engine.variable_stats();
     assert_eq!((stats.instances, stats.dropped), (0, 1));
+}
+
+const CONTAINER_POLICY: &str = r#"
+rules:
+  - id: started
+    expression: exec.file.name == "app" && process.container.id != ""
+  - id: tagged
+    expression: exec.file.name == "app" && process.container.tags == "image_name:shop"
+  - id: counted
+    expression: exec.file.name == "app" && ${process.seen} != true
+    actions:
+      - set: {name: seen, value: true, scope: process}
+  - id: host
+    expression: exec.file.name == "hosted"
+  - id: ended
+    expression: exit.file.name == "app"
+"#;
+
+fn container_id(number: u8) -> String {
+    format!("{number:064x}")
+}
+
+/// A process of container `number` runs `/app`.
+fn start_in_container(machine: &mut Machine, number: u8) -> u32 {
+    let pid = machine.fork(1);
+    machine.move_to_cgroup(pid, 100 + u64::from(number), &format!("/docker/{}", container_id(number)));
+    machine.exec(pid, "/app", &["app"]);
+    pid
+}
+
+fn told(number: u8) -> proto::v1::ContainerReply {
+    let container = proto::v1::ContainerInfo {
+        id: container_id(number),
+        name: "web".into(),
+        image: "shop:2".into(),
+        created_at_ns: 1_700_000_000_000_000_000,
+        ..Default::default()
+    };
+    proto::v1::ContainerReply {
+        state: proto::v1::container_reply::State::Known.into(),
+        container: Some(container),
+        reason: String::new(),
+    }
+}
+
+fn untold() -> proto::v1::ContainerReply {
+    let state = proto::v1::container_reply::State::Unavailable.into();
+    proto::v1::ContainerReply { state, reason: "no socket".into(), container: None }
+}
+
+fn container_fixture() -> (Machine, Fed) {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::new(CONTAINER_POLICY);
+    fed.begin(&mut machine, "boot");
+    fed.reports();
+    (machine, fed)
+}
+
+#[test]
+fn events_of_a_container_wait_for_its_name_and_those_of_others_do_not() {
+    let (mut machine, mut fed) = container_fixture();
+    let pid = start_in_container(&mut machine, 1);
+    machine.exit(pid, 0);
+    let hosted = machine.fork(1);
+    machine.exec(hosted, "/hosted", &["hosted"]);
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.pipeline.take_wanted_containers(), [container_id(1)]);
+    assert_eq!(fed.rule_ids(), ["host"]);
+    assert_eq!(fed.pipeline.status()["waiting_events"], 3, "exec, exit, and that its variables go");
+
+    fed.pipeline.container_answered(&container_id(1), told(1));
+    let reports = fed.reports();
+    let ids: Vec<_> = reports.iter().map(|report| report["agent"]["rule_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["started", "tagged", "counted", "ended"]);
+    for report in &reports {
+        assert_eq!(report["container"]["id"], container_id(1), "{report:#}");
+        assert_eq!(report["container"]["created_at"], "2023-11-14T22:13:20.000000000Z");
+        let tags = report["container"]["tags"].as_array().unwrap();
+        assert!(
+            tags.contains(&"image_name:shop".into()) && tags.contains(&"container_name:web".into()),
+            "{tags:?}"
+        );
+    }
+    assert_eq!(fed.pipeline.status()["waiting_events"], 0);
+    assert_eq!(fed.pipeline.status()["variables"]["instances"], 0, "{:#}", fed.pipeline.status());
+    // From here on it is known.
+    start_in_container(&mut machine, 1);
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.rule_ids(), ["started", "tagged", "counted"]);
+    assert!(fed.pipeline.take_wanted_containers().is_empty());
+}
+
+#[test]
+fn without_an_answer_events_have_the_id_and_why_is_told() {
+    let (mut machine, mut fed) = container_fixture();
+    start_in_container(&mut machine, 1);
+    fed.feed(&mut machine, false, Vec::new());
+    fed.pipeline.container_answered(&container_id(1), untold());
+    let reports = fed.reports();
+    assert_eq!(reports.len(), 2, "not the rule on tags: {reports:?}");
+    assert_eq!(reports[0]["container"], json!({ "id": container_id(1) }));
+    assert_eq!(fed.pipeline.status()["containers"]["problem"], "no socket");
+    start_in_container(&mut machine, 1);
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.rule_ids().len(), 2, "nothing waits for a container that nobody knows");
+}
+
+#[test]
+fn waiting_is_bounded_in_time() {
+    let (mut machine, mut fed) = container_fixture();
+    start_in_container(&mut machine, 1);
+    fed.feed(&mut machine, false, Vec::new());
+    assert!(fed.rule_ids().is_empty());
+    machine.now += 7 * SECOND;
+    let other = machine.fork(1);
+    machine.exec(other, "/bin/true", &["true"]);
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.rule_ids(), ["started", "counted"]);
+    assert_eq!(fed.pipeline.status()["counters"]["released_early"], 1);
+    start_in_container(&mut machine, 1);
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.rule_ids().len(), 2, "it is waited for once");
+    // The answer comes after all.
+    fed.pipeline.container_answered(&container_id(1), told(1));
+    start_in_container(&mut machine, 1);
+    fed.feed(&mut machine, false, Vec::new());
+    assert_eq!(fed.rule_ids().len(), 3);
+}
+
+#[test]
+fn waiting_is_bounded_in_number_and_ends_with_the_agent() {
+    let (mut machine, mut fed) = container_fixture();
+    const EVENTS: u64 = 5_000;
+    let evaluated = |fed: &Fed| fed.pipeline.status()["counters"]["evaluated"].as_u64().unwrap();
+    let before = evaluated(&fed);
+    for _ in 0..EVENTS {
+        let pid = start_in_container(&mut machine, 1);
+        machine.exit(pid, 0);
+        fed.feed(&mut machine, false, Vec::new());
+    }
+    let early = fed.pipeline.status()["counters"]["released_early"].as_u64().unwrap();
+    assert!(early > 0, "the oldest did not wait");
+    fed.pipeline.release_all();
+    assert_eq!(fed.pipeline.status()["waiting_events"], 0);
+    assert_eq!(evaluated(&fed) - before, 2 * EVENTS);
+}
+
+#[test]
+fn an_answer_may_come_before_the_container() {
+    let (mut machine, mut fed) = container_fixture();
+    fed.pipeline.container_answered(&container_id(1), told(1));
+    let answers = fed.pipeline.container_answers();
+    assert_eq!(answers, [ContainerAnswer::new(container_id(1), told(1))]);
+    start_in_container(&mut machine, 1);
+    fed.feed(&mut machine, false, Vec::new());
+    assert!(fed.pipeline.take_wanted_containers().is_empty());
+    assert_eq!(fed.rule_ids(), ["started", "tagged", "counted"]);
 }

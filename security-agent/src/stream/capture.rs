@@ -13,7 +13,7 @@ use std::path::Path;
 use engine::{HostFacts, KernelVersion};
 use model::Text;
 use prost::Message;
-use proto::v1::{Batch, HelloReply};
+use proto::v1::{Batch, ContainerReply, HelloReply};
 use proto::wire::RECORD_LAYOUT_HASH;
 
 use crate::resolve::users::{Names, Users};
@@ -28,7 +28,7 @@ const FRAME_SIZE_MAX: usize = 32 << 20;
 #[derive(Clone, PartialEq, Message)]
 pub struct Frame {
     /// What it holds.
-    #[prost(oneof = "Content", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "Content", tags = "1, 2, 3, 4, 5, 6")]
     pub content: Option<Content>,
 }
 
@@ -50,6 +50,9 @@ pub enum Content {
     /// The stream ended, for this reason.
     #[prost(string, tag = "5")]
     Disconnected(String),
+    /// What a container runtime said.
+    #[prost(message, tag = "6")]
+    Container(ContainerAnswer),
 }
 
 /// The first frame.
@@ -99,6 +102,25 @@ impl Header {
             hostname: self.hostname.clone(),
             ..HostFacts::default()
         }
+    }
+}
+
+/// What a container runtime said about a container, or that none did.
+#[derive(Clone, PartialEq, Message)]
+pub struct ContainerAnswer {
+    /// Id of the container.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// What was said.
+    #[prost(message, optional, tag = "2")]
+    pub reply: Option<ContainerReply>,
+}
+
+impl ContainerAnswer {
+    /// An answer.
+    #[must_use]
+    pub fn new(id: String, reply: ContainerReply) -> Self {
+        Self { id, reply: Some(reply) }
     }
 }
 

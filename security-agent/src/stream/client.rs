@@ -115,7 +115,7 @@ pub async fn status(socket: &Path) -> Result<StatusReply, ConnectError> {
     Ok(reply.into_inner())
 }
 
-fn endpoint(socket: &Path) -> Result<Endpoint, ConnectError> {
+pub(super) fn endpoint(socket: &Path) -> Result<Endpoint, ConnectError> {
     let bad = || ConnectError::Path(socket.display().to_string());
     let path = socket.to_str().ok_or_else(bad)?;
     let endpoint = Endpoint::from_shared(format!("unix://{path}")).map_err(|_| bad())?;

@@ -3,6 +3,7 @@
 mod backoff;
 pub mod capture;
 pub mod client;
+pub mod containers;
 pub mod losses;
 
 pub use backoff::Backoff;

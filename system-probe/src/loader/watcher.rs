@@ -25,6 +25,7 @@ use crate::filters::Store;
 use crate::filters::Tables;
 use crate::kernel::Kernel;
 use crate::memory;
+use crate::pid_namespace;
 use crate::plan::Attached;
 use crate::plan::Hook;
 use crate::plan::Plan;
@@ -290,7 +291,8 @@ fn snapshot(
     failures: &mut BTreeMap<Program, String>,
 ) -> Arc<dyn Snapshot> {
     let second = ProcfsSnapshot::new(proc.to_owned());
-    if !plan.programs().any(|program| *program == SNAPSHOT) {
+    // The iterator visits the pid namespace of whoever reads it.
+    if !plan.programs().any(|program| *program == SNAPSHOT) || !pid_namespace::is_host() {
         return Arc::new(second);
     }
     match programs.attach(SNAPSHOT.name, |program| program.attach().context("cannot attach")) {

@@ -19,6 +19,8 @@ use tonic::Status;
 
 pub(crate) use self::server::serve;
 use crate::VERSION;
+use crate::containers::ContainerId;
+use crate::containers::Containers;
 use crate::host;
 use crate::kernel::Kernel;
 use crate::stream::BatchLimits;
@@ -37,6 +39,7 @@ pub(crate) struct Service(Arc<Shared>);
 struct Shared {
     kernel: Arc<dyn Kernel>,
     queue: Arc<Queue>,
+    containers: Containers,
     limits: BatchLimits,
     started: Instant,
     detach_grace: Duration,
@@ -45,18 +48,24 @@ struct Shared {
 }
 
 impl Service {
-    pub(crate) fn new(kernel: Arc<dyn Kernel>, queue: Arc<Queue>, limits: BatchLimits) -> Self {
-        Self::with_grace(kernel, queue, limits, DETACH_GRACE)
+    pub(crate) fn new(
+        kernel: Arc<dyn Kernel>,
+        queue: Arc<Queue>,
+        containers: Containers,
+        limits: BatchLimits,
+    ) -> Self {
+        Self::with_grace(kernel, queue, containers, limits, DETACH_GRACE)
     }
 
     fn with_grace(
         kernel: Arc<dyn Kernel>,
         queue: Arc<Queue>,
+        containers: Containers,
         limits: BatchLimits,
         detach_grace: Duration,
     ) -> Self {
-        let started = Instant::now();
-        Self(Arc::new(Shared { kernel, queue, limits, started, detach_grace, attaching: Mutex::new(()) }))
+        let (started, attaching) = (Instant::now(), Mutex::new(()));
+        Self(Arc::new(Shared { kernel, queue, containers, limits, started, detach_grace, attaching }))
     }
 
     /// Runs something that may block on the kernel, away from the thread that serves.
@@ -143,7 +152,7 @@ impl Probe for Service {
     }
 
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
-        let Shared { kernel, queue, started, .. } = &*self.0;
+        let Shared { kernel, queue, containers, started, .. } = &*self.0;
         // While programs are loaded, this waits for them; the stream must not.
         let (observations, filtered, filters) =
             self.blocking(|kernel| (kernel.observations(), kernel.filtered(), kernel.filters())).await?;
@@ -162,7 +171,17 @@ impl Probe for Service {
             ring_bytes: kernel.ring_bytes(),
             filtered,
             filters,
+            container_runtimes: containers.runtimes(),
         }))
+    }
+
+    async fn container(
+        &self,
+        request: Request<v1::ContainerRequest>,
+    ) -> Result<Response<v1::ContainerReply>, Status> {
+        let id = ContainerId::parse(&request.into_inner().id)
+            .ok_or_else(|| Status::invalid_argument("the id of a container is 64 hexadecimal digits"))?;
+        Ok(Response::new(self.0.containers.look_up(&id).await))
     }
 }
 

@@ -120,8 +120,13 @@ impl Fixture {
         });
         let limits = BatchLimits { records: 64, delay: Duration::from_millis(2) };
         let grace = Duration::from_millis(100);
-        let service =
-            Service::with_grace(Arc::clone(&kernel) as Arc<dyn Kernel>, Arc::clone(&queue), limits, grace);
+        let service = Service::with_grace(
+            Arc::clone(&kernel) as Arc<dyn Kernel>,
+            Arc::clone(&queue),
+            no_containers(),
+            limits,
+            grace,
+        );
         let socket = Socket::create(&directory.path().join("socket"), None).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = serve(service, socket.listener().unwrap(), PeerPolicy::new(None), async {
@@ -145,6 +150,10 @@ impl Fixture {
         self.queue.push(Kind::Exec, &record(pid));
         self.queue.flush();
     }
+}
+
+fn no_containers() -> Containers {
+    Containers::new(&["/nonexistent/docker.sock".to_owned()], std::path::Path::new("/"))
 }
 
 fn pids(batch: &v1::Batch) -> Vec<u32> {
@@ -284,6 +293,18 @@ async fn status_and_configuration_are_answered() {
 }
 
 #[tokio::test]
+async fn only_ids_of_containers_are_looked_up() {
+    let fixture = Fixture::start();
+    let mut client = fixture.client().await;
+    let reply = client.container(v1::ContainerRequest { id: "a".repeat(64) }).await.unwrap().into_inner();
+    assert_eq!(reply.state(), v1::container_reply::State::Unavailable);
+    let path = v1::ContainerRequest { id: "../images/json".into() };
+    assert_eq!(client.container(path).await.unwrap_err().code(), Code::InvalidArgument);
+    let status = client.status(v1::StatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(status.container_runtimes[0].socket, "/nonexistent/docker.sock");
+}
+
+#[tokio::test]
 async fn who_is_not_admitted_gets_no_answer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
@@ -291,6 +312,7 @@ async fn who_is_not_admitted_gets_no_answer() {
     let service = Service::new(
         Arc::clone(&fixture.kernel) as Arc<dyn Kernel>,
         Arc::clone(&fixture.queue),
+        no_containers(),
         BatchLimits { records: 1, delay: Duration::ZERO },
     );
     let socket = Socket::create(&path, None).unwrap();

@@ -1,7 +1,7 @@
 //! The types that members of records may have.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use secl::Kind;
 
@@ -46,6 +46,21 @@ impl<T: Nested + Clone> Nested for Arc<T> {
     #[cfg(test)]
     fn record_mut(&mut self) -> &mut T::Record {
         Arc::make_mut(self).record_mut()
+    }
+}
+
+/// A record that comes later than the one that holds it.
+impl<T: Nested + Default> Nested for OnceLock<T> {
+    type Record = T::Record;
+
+    fn record(&self) -> Option<&T::Record> {
+        self.get().and_then(T::record)
+    }
+
+    #[cfg(test)]
+    fn record_mut(&mut self) -> &mut T::Record {
+        self.get_or_init(T::default);
+        self.get_mut().unwrap().record_mut()
     }
 }
 

@@ -221,13 +221,15 @@ objects! {
         /// Identifier of the container.
         "id" [opt str] = text(&container.id);
         /// When it was created.
-        "created_at" [time] = container.created_at;
+        "created_at" [time] = container.metadata.get().map_or(0, |metadata| metadata.created_at);
     }
 
     /// The container of an event.
     EVENT_CONTAINER: "EventContainer" of Container = |container, scope| {
         /// The container.
         "" [flat CONTAINER] = container;
+        /// Its tags, such as `image_name:nginx`, if its runtime could be asked.
+        "tags" [opt strs] = container.metadata.get().and_then(|metadata| texts(&metadata.tags));
         /// Variables of the container.
         "variables" [opt free] = scope.variables(|variables| &variables.container);
     }

@@ -35,6 +35,7 @@ use model::{Process, ProcessSource, Text, environment};
 use rustc_hash::FxHashMap;
 
 use crate::cache::cgroups::{Cgroups, Membership};
+use crate::cache::containers::Containers;
 use crate::decode::{CgroupKey, Clock, Decoded, Payload, ProcessKey};
 use crate::resolve::users::Users;
 
@@ -212,6 +213,17 @@ impl ProcessTree {
     /// All living processes, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Process>> {
         self.entries.values().map(|entry| &entry.process)
+    }
+
+    /// The containers of the processes.
+    #[must_use]
+    pub fn containers(&self) -> &Containers {
+        &self.cgroups.containers
+    }
+
+    /// The containers of the processes.
+    pub fn containers_mut(&mut self) -> &mut Containers {
+        &mut self.cgroups.containers
     }
 
     /// What happened so far.

@@ -1,0 +1,30 @@
+//! The labels of containers that are read, and the tags that they become.
+
+/// A label of a container, and the tag that it becomes.
+///
+/// The probe hands on these labels and no others, because operators put secrets into labels too (passwords of a
+/// reverse proxy, for one); the agent makes the tags.
+pub const CONTAINER_LABELS: [(&str, &str); 13] = [
+    // Unified service tagging of the reference.
+    ("com.datadoghq.tags.env", "env"),
+    ("com.datadoghq.tags.service", "service"),
+    ("com.datadoghq.tags.version", "version"),
+    // What orchestrators on top of Docker leave.
+    ("com.docker.swarm.service.name", "swarm_service"),
+    ("com.docker.stack.namespace", "swarm_namespace"),
+    ("io.kubernetes.container.name", "kube_container_name"),
+    ("io.kubernetes.pod.name", "pod_name"),
+    ("io.kubernetes.pod.namespace", "kube_namespace"),
+    ("io.rancher.container.name", "rancher_container"),
+    ("io.rancher.stack.name", "rancher_stack"),
+    ("io.rancher.stack_service.name", "rancher_service"),
+    // What the image was built from.
+    ("org.opencontainers.image.revision", "git.commit.sha"),
+    ("org.opencontainers.image.source", "git.repository_url"),
+];
+
+/// The tag that the label `name` becomes; `None`: it is not read.
+#[must_use]
+pub fn tag_of_label(name: &str) -> Option<&'static str> {
+    CONTAINER_LABELS.iter().find(|(label, _)| *label == name).map(|(_, tag)| *tag)
+}

@@ -1,0 +1,136 @@
+//! Asking the probe about containers, beside the stream of records and on a connection of its own.
+//!
+//! Every question has an answer, if only that there is none: events wait for it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use proto::v1::container_reply::State;
+use proto::v1::probe_client::ProbeClient;
+use proto::v1::{ContainerReply, ContainerRequest};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+
+use super::capture::ContainerAnswer;
+use super::client::{ConnectError, endpoint};
+
+/// Questions that wait: the containers of a large node, all at the start.
+const QUEUE: usize = 8_192;
+/// Answers that wait for the rules.
+const ANSWERS: usize = 64;
+/// Questions to the probe at the same time.
+const CONCURRENT: usize = 8;
+/// Longest time for an answer. The probe gives a runtime two seconds.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Questions about containers, and their answers.
+#[derive(Debug)]
+pub struct Lookups {
+    questions: mpsc::Sender<String>,
+    answers: mpsc::Receiver<ContainerAnswer>,
+}
+
+/// Begins to ask the probe at `socket`, until the value is dropped. Must run in a tokio runtime.
+///
+/// # Errors
+/// If the path of the socket cannot be used in an address.
+pub fn spawn(socket: &Path) -> Result<Lookups, ConnectError> {
+    let probe = ProbeClient::new(endpoint(socket)?.connect_lazy());
+    let (questions, asked) = mpsc::channel(QUEUE);
+    let (answered, answers) = mpsc::channel(ANSWERS);
+    tokio::spawn(run(probe, asked, answered));
+    Ok(Lookups { questions, answers })
+}
+
+impl Lookups {
+    /// Asks about a container. If too many questions wait already, gives the answer that there is none.
+    #[must_use]
+    pub fn ask(&self, id: String) -> Option<ContainerAnswer> {
+        let refused = self.questions.try_send(id).err()?;
+        Some(no_answer(refused.into_inner(), "too many new containers"))
+    }
+
+    /// The next answer.
+    pub async fn answer(&mut self) -> Option<ContainerAnswer> {
+        self.answers.recv().await
+    }
+}
+
+async fn run(
+    probe: ProbeClient<Channel>,
+    mut questions: mpsc::Receiver<String>,
+    answers: mpsc::Sender<ContainerAnswer>,
+) {
+    let mut asking = JoinSet::new();
+    loop {
+        let answer = tokio::select! {
+            question = questions.recv(), if asking.len() < CONCURRENT => {
+                let Some(id) = question else { return };
+                asking.spawn(ask(probe.clone(), id));
+                continue;
+            }
+            Some(answer) = asking.join_next() => answer,
+        };
+        if let Ok(answer) = answer
+            && answers.send(answer).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+async fn ask(mut probe: ProbeClient<Channel>, id: String) -> ContainerAnswer {
+    let request = ContainerRequest { id: id.clone() };
+    match tokio::time::timeout(TIMEOUT, probe.container(request)).await {
+        Ok(Ok(reply)) => ContainerAnswer::new(id, reply.into_inner()),
+        Ok(Err(status)) => no_answer(id, status.message()),
+        Err(_) => no_answer(id, "system-probe does not answer"),
+    }
+}
+
+fn no_answer(id: String, reason: &str) -> ContainerAnswer {
+    let reply =
+        ContainerReply { state: State::Unavailable.into(), container: None, reason: reason.to_owned() };
+    ContainerAnswer::new(id, reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::v1::ContainerInfo;
+
+    use super::*;
+    use crate::test_probe::TestProbe;
+
+    #[tokio::test]
+    async fn every_question_is_answered() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("socket");
+        let probe = TestProbe::start(&socket);
+        let info = ContainerInfo { name: "web".into(), ..ContainerInfo::default() };
+        let known =
+            ContainerReply { state: State::Known.into(), container: Some(info), ..ContainerReply::default() };
+        probe.script.lock().unwrap().containers.insert("7".into(), known.clone());
+        let mut lookups = spawn(&socket).unwrap();
+        for number in 0..100 {
+            assert_eq!(lookups.ask(number.to_string()), None);
+        }
+        let mut named = 0;
+        for _ in 0..100 {
+            let answer = lookups.answer().await.unwrap();
+            assert_eq!(answer.reply.as_ref() == Some(&known), answer.id == "7");
+            named += u32::from(answer.id == "7");
+        }
+        assert_eq!((named, probe.script.lock().unwrap().asked.len()), (1, 100));
+    }
+
+    #[tokio::test]
+    async fn without_a_probe_the_answer_is_that_there_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut lookups = spawn(&directory.path().join("socket")).unwrap();
+        assert_eq!(lookups.ask("7".into()), None);
+        let reply = lookups.answer().await.unwrap().reply.unwrap();
+        assert_eq!(reply.state(), State::Unavailable);
+        assert!(!reply.reason.is_empty());
+    }
+}
