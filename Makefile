@@ -7,7 +7,7 @@ CARGO ?= cargo
 DEV := packaging/dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench build packages setup generate check-generated clean
+.PHONY: help run test lint fmt bench build packages image setup generate check-generated clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ build: ## Build both processes with optimisation, into target/release
 
 packages: ## Build the deb, the rpm and the tarball, into target/packages
 	@packaging/package/build.sh
+
+image: ## Build the container image, cws-agent:VERSION
+	@packaging/docker/build.sh
 
 setup: ## Install what building and testing need
 	@$(DEV)/setup.sh test
