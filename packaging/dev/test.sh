@@ -45,7 +45,7 @@ lint() {
         skip "deny: cargo-deny is not installed (cargo install cargo-deny)"
     fi
     if command -v shellcheck >/dev/null; then
-        static shellcheck shellcheck packaging/dev/*.sh .ci/run
+        static shellcheck shellcheck packaging/dev/*.sh packaging/docker/*.sh .ci/run
     else
         skip "shellcheck: not installed"
     fi
@@ -72,7 +72,7 @@ end_to_end_tests() {
         triple=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
         runner=(env "CARGO_TARGET_${triple}_RUNNER=sudo -E")
     fi
-    static build cargo build --release --locked -p system-probe -p security-agent -p integration-tests --bins || return
+    static build cargo build --release --locked -p system-probe -p security-agent -p supervisor -p integration-tests --bins || return
     tests end-to-end "${runner[@]}" cargo test --release -p integration-tests --locked --no-fail-fast \
         -- --test-threads=1 --show-output
 }
