@@ -266,6 +266,12 @@ impl Rule {
         self.fields.iter().map(|(id, name)| (*id, name.as_str()))
     }
 
+    /// The condition does not read this field any more.
+    pub(crate) fn forget_field(&mut self, field: FieldId) {
+        self.fields.remove(&field);
+        self.program = OnceLock::new();
+    }
+
     /// The name the rule uses for a field.
     #[must_use]
     pub fn field_name(&self, field: FieldId) -> Option<&str> {

@@ -96,6 +96,8 @@ codes! {
     UNSUPPORTED_ACTION = "P052", "unsupported action";
     /// Others than root and the agent's user can change the policies. A warning: they load.
     EXPOSED = "P053", "policy that others can change";
+    /// `event.rule.tags` compared with something other than literals.
+    TAGS_NOT_LITERAL = "P054", "tags compared with a value of the event";
     /// A `tests` entry that cannot be read.
     BAD_TEST = "P060", "wrong test";
 }

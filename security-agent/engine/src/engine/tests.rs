@@ -66,6 +66,33 @@ rules:
 }
 
 #[test]
+fn a_rule_knows_its_own_tags() {
+    let mut bench = Bench::new(
+        r#"
+rules:
+  - {id: own, expression: 'exec.file.name == "x" && event.rule.tags == "team:red"', tags: {team: red, level: low}}
+  - {id: of_another, expression: 'exec.file.name == "x" && event.rule.tags == "team:red"', tags: {team: blue}}
+  - {id: pattern, expression: 'exec.file.name == "x" && event.rule.tags in [~"te*:blue", "a:b"]', tags: {team: blue}}
+  - {id: not, expression: 'exec.file.name == "x" && event.rule.tags != "team:red"'}
+  - {id: not_own, expression: 'exec.file.name == "x" && event.rule.tags not in ["team:red"]', tags: {team: red}}
+"#,
+    );
+    assert_eq!(bench.ids(&json!({"exec.file.name": "x"})), ["own", "pattern", "not"]);
+    assert!(bench.ids(&json!({"exec.file.name": "y"})).is_empty());
+}
+
+#[test]
+fn tags_of_the_rule_are_compared_with_literals_only() {
+    let policy = "rules:\n  - {id: a, expression: 'exec.file.name in event.rule.tags'}\n  \
+                  - {id: b, expression: 'event.rule.tags == exec.file.name'}\n";
+    let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("a.policy", policy)]);
+    let load = load(files, &Fields::default(), &LoadOptions::default());
+    assert_eq!(load.counts.loaded, 0);
+    let said: Vec<_> = load.diagnostics.iter().map(|found| found.message.as_str()).collect();
+    assert!(said.iter().any(|said| said.contains("can only be compared with literals")), "{said:?}");
+}
+
+#[test]
 fn priorities_order_the_rules_of_an_event() {
     let mut bench = Bench::new(
         r#"

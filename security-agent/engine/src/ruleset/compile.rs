@@ -131,6 +131,9 @@ fn match_literal(text: &str, limits: &Limits) -> Result<ExprKind, String> {
     }
 }
 
+/// The field with the tags of the rule that is evaluated.
+const RULE_TAGS: &str = "event.rule.tags";
+
 /// A condition, with its expression if that is not the rule's own.
 type Variant = (Option<Box<str>>, secl::Rule);
 
@@ -264,14 +267,34 @@ impl<'a> RuleCompiler<'a> {
 
     /// The conditions that a rule stands for.
     fn conditions(&self, definition: &RuleDefinition, text: &Text) -> Result<Vec<Variant>, Vec<Report>> {
-        match fim::variants(definition.id.as_str(), text.as_str()) {
+        let conditions = match fim::variants(definition.id.as_str(), text.as_str()) {
             None => {
                 let found = self.compiler.rule(text.as_str());
                 let condition = found.map_err(|found| language_reports(&found, text))?;
-                Ok(vec![(None, condition)])
+                vec![(None, condition)]
             }
-            Some(variants) => self.variants(text, &variants),
-        }
+            Some(variants) => self.variants(text, &variants)?,
+        };
+        self.with_tags(conditions, text, &definition.tags)
+    }
+
+    /// Fills in the tags of the rule: they are the same for all events.
+    fn with_tags(
+        &self,
+        conditions: Vec<Variant>,
+        text: &Text,
+        tags: &[(String, String)],
+    ) -> Result<Vec<Variant>, Vec<Report>> {
+        let Some(field) = self.schema.field(RULE_TAGS) else { return Ok(conditions) };
+        let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+        let known = conditions.into_iter().map(|(variant, condition)| {
+            let condition = condition.with_known(field.id, &tags).map_err(|secl::NotALiteral| {
+                let message = format!("`{RULE_TAGS}` can only be compared with literals");
+                vec![Report::error(codes::TAGS_NOT_LITERAL, text, message)]
+            })?;
+            Ok((variant, condition))
+        });
+        known.collect()
     }
 
     /// The conditions that a rule about `fim.write` stands for. Mistakes are reported once.
