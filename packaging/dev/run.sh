@@ -94,6 +94,8 @@ runtime_security_config:
   socket: $dir/probe/events.sock
 security_agent:
   user: $user
+system_probe_config:
+  log_file: ""
 YAML
     cat >"$dir/security-agent.yaml" <<YAML
 runtime_security_config:
@@ -109,6 +111,7 @@ runtime_security_config:
 security_agent:
   user: $user
   cmd_socket: $dir/agent/command.sock
+  log_file: ""
 YAML
     chmod 0644 "$dir"/*.yaml
 }

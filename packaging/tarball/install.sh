@@ -49,7 +49,7 @@ install_all() {
     [ -z "$destination" ] || return 0
     create_user
     give_directories
-    chmod 0750 /var/log/datadog
+    chmod 0770 /var/log/datadog
     create_configuration
     if has_systemd; then
         systemctl daemon-reload

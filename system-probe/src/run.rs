@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use logging::Log;
 use proto::wire::Kind;
 use settings::Enablement;
 use settings::Environment;
@@ -28,9 +29,9 @@ use crate::loader::Options;
 use crate::loader::Programs;
 use crate::loader::RingSource;
 use crate::loader::Watcher;
-use crate::logging;
 use crate::memory;
 use crate::notify;
+use crate::own_log;
 use crate::pid_file::PidFile;
 use crate::pid_namespace;
 use crate::plan::Allowed;
@@ -65,7 +66,7 @@ pub(crate) fn load_settings(config: &std::path::Path) -> anyhow::Result<settings
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let loaded = load_settings(&args.config.config)?;
     let settings = loaded.value;
-    logging::start(settings.log.level, settings.log.json);
+    let log = own_log::start(&settings.log)?;
     for warning in &loaded.warnings {
         match warning.severity {
             Severity::Warning => tracing::warn!("{warning}"),
@@ -77,6 +78,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         notify::nothing_to_do();
         return Ok(ExitCode::SUCCESS);
     }
+    observe(args, &settings, &log).inspect_err(|error| {
+        log.open_file();
+        log.failed(error);
+    })
+}
+
+/// Watches the kernel and serves, until a signal says to stop.
+fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Result<ExitCode> {
     let _pid_file = match &args.pid_file {
         Some(path) => {
             let written = PidFile::write(path);
@@ -88,11 +97,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     privileges::raise_limits();
 
     let host = HostPaths::detect(&Environment::of_this_process());
-    let watcher = Arc::new(watcher(&settings, &host, &BTreeSet::new())?);
-    let agent = agent_user(&settings, &host);
+    let watcher = Arc::new(watcher(settings, &host, &BTreeSet::new())?);
+    let agent = agent_user(settings, &host);
     let socket = Socket::create(&settings.link.socket, agent)?;
     // Before any thread starts: they all inherit it.
     privileges::lower();
+    // With the rights that are left, so that a directory in which the file could not rotate shows now.
+    log.open_file();
 
     let limits = BatchLimits {
         records: settings.event_stream.batch_records,

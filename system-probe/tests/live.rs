@@ -52,7 +52,10 @@ impl Probe {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("socket");
         let config = directory.path().join("system-probe.yaml");
-        let text = format!("runtime_security_config:\n  enabled: true\n  socket: {}\n", socket.display());
+        let text = format!(
+            "runtime_security_config:\n  enabled: true\n  socket: {}\nsystem_probe_config.log_file: \"\"\n",
+            socket.display()
+        );
         std::fs::write(&config, text).unwrap();
         let process = Command::new(PROBE).arg("run").arg("--config").arg(directory.path()).spawn().unwrap();
         let mut probe = Self { directory, process };

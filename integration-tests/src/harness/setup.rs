@@ -93,7 +93,10 @@ impl Setup {
             "runtime_security_config:\n  enabled: true\n  socket: {}\nsecurity_agent.user: {USER}\n",
             socket.display()
         );
-        fs::write(files.probe_configuration(), format!("{both}{}", self.probe))?;
+        fs::write(
+            files.probe_configuration(),
+            format!("{both}system_probe_config.log_file: {}\n{}", files.probe_log().display(), self.probe),
+        )?;
         let agent = format!(
             "{both}\
              runtime_security_config.policies.dir: {policies}\n\
@@ -102,10 +105,12 @@ impl Setup {
              runtime_security_config.event_server.rate: 1000000\n\
              runtime_security_config.event_server.burst: 1000000\n\
              security_agent.cmd_socket: {commands}\n\
+             security_agent.log_file: {log}\n\
              {more}",
             policies = files.path("policies").display(),
             signals = files.signals().display(),
             commands = files.path("agent/command.sock").display(),
+            log = files.agent_log().display(),
             more = self.agent,
         );
         fs::write(files.agent_configuration(), agent)?;
@@ -139,6 +144,16 @@ impl Files {
 
     pub(crate) fn signals(&self) -> PathBuf {
         self.path("agent/signals.jsonl")
+    }
+
+    /// The file that system-probe logs to.
+    pub(crate) fn probe_log(&self) -> PathBuf {
+        self.path("probe/system-probe.log")
+    }
+
+    /// The file that security-agent logs to.
+    pub(crate) fn agent_log(&self) -> PathBuf {
+        self.path("agent/security-agent.log")
     }
 
     pub(crate) fn mark_program(&self) -> PathBuf {

@@ -372,14 +372,9 @@ pub(crate) const PLANNED: &[Feature] = &[
     Feature {
         title: "log files",
         keys: &[
-            ("log_file_max_rolls", "7.27"),
-            ("log_file_max_size", "7.27"),
-            ("log_to_console", "7.27"),
             ("log_to_syslog", "7.27"),
             ("runtime_security_config.log_patterns", "7.30"),
             ("runtime_security_config.run_path", "7.27"),
-            ("security_agent.log_file", "7.27"),
-            ("system_probe_config.log_file", "7.36"),
         ],
     },
     Feature {

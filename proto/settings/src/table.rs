@@ -129,12 +129,24 @@ group! {
     /// Log of system-probe
     ProbeLog, Files::Own;
 
-    /// How much system-probe logs about itself, to standard error: trace, debug, info, warn, error, critical or off.
+    /// How much system-probe logs about itself: trace, debug, info, warn, error, critical or off.
     level: LogLevel = LogLevel::Info, "system_probe_config.log_level", since(v("7.27")),
         also["log_level"], env["DD_LOG_LEVEL", "LOG_LEVEL"];
 
     /// Logs JSON objects, one a line, in place of text.
     json: bool = false, "log_format_json", since(v("7.27"));
+
+    /// Logs to standard error, where the service manager collects it.
+    console: bool = true, "log_to_console", since(v("7.27"));
+
+    /// File to log to. One that cannot be written is a warning, and the log then stays on standard error. Empty: none.
+    file: Option<PathBuf> = Some(PathBuf::from("/var/log/datadog/system-probe.log")), "system_probe_config.log_file", since(v("7.36"));
+
+    /// Size at which that file is renamed to `FILE.1` and a new one begun. 0: never.
+    file_max_size: Bytes = Bytes::mib(10), "log_file_max_size", since(v("7.27"));
+
+    /// Renamed log files that are kept beside the current one.
+    file_max_rolls: u32 = 1, "log_file_max_rolls", since(v("7.27")), range(0 => 1_000);
 }
 
 group! {
@@ -193,11 +205,23 @@ group! {
     /// Log of security-agent
     AgentLog, Files::Own;
 
-    /// How much security-agent logs about itself, to standard error: trace, debug, info, warn, error, critical or off.
+    /// How much security-agent logs about itself: trace, debug, info, warn, error, critical or off.
     level: LogLevel = LogLevel::Info, "log_level", since(v("7.27")), env["LOG_LEVEL"];
 
     /// Logs JSON objects, one a line, in place of text.
     json: bool = false, "log_format_json", since(v("7.27"));
+
+    /// Logs to standard error, where the service manager collects it.
+    console: bool = true, "log_to_console", since(v("7.27"));
+
+    /// File to log to. One that cannot be written is a warning, and the log then stays on standard error. Empty: none.
+    file: Option<PathBuf> = Some(PathBuf::from("/var/log/datadog/security-agent.log")), "security_agent.log_file", since(v("7.27"));
+
+    /// Size at which that file is renamed to `FILE.1` and a new one begun. 0: never.
+    file_max_size: Bytes = Bytes::mib(10), "log_file_max_size", since(v("7.27"));
+
+    /// Renamed log files that are kept beside the current one.
+    file_max_rolls: u32 = 1, "log_file_max_rolls", since(v("7.27")), range(0 => 1_000);
 }
 
 group! {

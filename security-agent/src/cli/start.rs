@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use logging::Log;
+use logging::rotation::{RotatingFile, Rotation};
 use model::environment::{SHOWN_WITH_VALUE, ShownWithValue};
 use settings::{AgentSettings, Enablement, Environment, HostPaths};
 
@@ -15,11 +17,11 @@ use crate::cache::process_tree::Limits;
 use crate::pipeline::{Config, Pipeline};
 use crate::privileges::{self, Outcome, Wish};
 use crate::report::scrub::Scrubber;
-use crate::report::sink::{FileOutput, Rotation, Stdout};
+use crate::report::sink::{FileOutput, Stdout};
 use crate::report::terminal::Style;
 use crate::report::{Sink, sink::Output};
 use crate::resolve::users::Users;
-use crate::{host, logging, notify};
+use crate::{host, notify, own_log};
 
 /// Options of `start`.
 #[derive(Debug, Args)]
@@ -36,23 +38,35 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
     let environment = Environment::of_this_process();
     let loaded = config.load(&environment)?;
     let settings = &loaded.value;
-    logging::start(settings.log.level, settings.log.json)?;
+    let log = own_log::start(&settings.log, args.replay.is_none())?;
     log_warnings(&loaded);
-    if let Some(capture) = &args.replay {
-        return replay::run(capture, settings);
+    match &args.replay {
+        Some(capture) => replay::run(capture, settings),
+        None => watch(args, &environment, settings, &log).inspect_err(|error| log.failed(error)),
     }
+}
+
+/// Evaluates what the probe sends, until a signal says to stop.
+fn watch(
+    args: &StartArgs,
+    environment: &Environment,
+    settings: &AgentSettings,
+    log: &Log,
+) -> anyhow::Result<ExitCode> {
     if settings.module.enablement() == Enablement::Nothing {
         tracing::info!("runtime_security_config.enabled is not set: nothing to do");
         notify::nothing_to_do();
         return Ok(ExitCode::SUCCESS);
     }
 
-    let host_paths = HostPaths::detect(&environment);
+    let host_paths = HostPaths::detect(environment);
     let umask = rustix::fs::Mode::from_bits_truncate(0o027);
     rustix::process::umask(umask);
     // Before privileges go: the file is usually in a directory of root's.
     let pidfile = args.pidfile.as_deref().map(Pidfile::write).transpose()?;
     become_unprivileged(settings)?;
+    // As who it is now: what root creates, this user could neither write nor rotate.
+    log.open_file();
 
     let facts = host::facts(&host_paths.root, &settings.host.hostname);
     let pipeline_config =
@@ -135,9 +149,9 @@ pub(super) fn outputs(settings: &AgentSettings) -> anyhow::Result<Vec<(String, B
             max_size: settings.outputs.file_max_size.0,
             max_files: settings.outputs.file_max_files,
         };
-        let file = FileOutput::open(path, rotation)
+        let file = RotatingFile::open(path, rotation)
             .with_context(|| format!("cannot write signals to {}", path.display()))?;
-        outputs.push((path.display().to_string(), Box::new(file)));
+        outputs.push((path.display().to_string(), Box::new(FileOutput(file))));
     }
     Ok(outputs)
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, sync_channel};
 use std::time::Duration;
 
-pub use file::{FileOutput, Rotation};
+pub use file::FileOutput;
 pub use stdout::Stdout;
 
 use super::Report;

@@ -1,0 +1,109 @@
+//! The log of a process about itself: on the console (standard error, where the supervisor collects it), in a file that
+//! rotates by size, or both.
+//!
+//! The file is opened after the log has started, by [`Log::open_file`]: a process that gives up privileges opens it as
+//! who it has become, so that it can rotate it. Lines from before are kept for the file. A line that the file cannot
+//! take goes to the console, also where the console is off.
+#![forbid(unsafe_code)]
+
+pub mod rotation;
+mod writer;
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::rotation::Rotation;
+use crate::writer::{Console, Shared, ToFile};
+
+/// What a log is like.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What is logged, as `LEVEL` or `LEVEL,TARGET=LEVEL,…`.
+    pub filter: String,
+    /// One JSON object a line in place of text.
+    pub json: bool,
+    /// Whether lines name the module that they come from. JSON always does.
+    pub targets: bool,
+    /// Whether it is on standard error.
+    pub console: bool,
+    /// The file that it is in.
+    pub file: Option<PathBuf>,
+    /// How that file rotates.
+    pub rotation: Rotation,
+}
+
+/// The log of this process. It lives as long as this value: dropped before its file was opened, it writes what it
+/// kept for the file to standard error.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+    file: Option<(PathBuf, Rotation)>,
+}
+
+/// Starts to log.
+///
+/// # Errors
+/// If the filter is none, or something logs already.
+pub fn start(options: Options) -> anyhow::Result<Log> {
+    let filter: Targets = options.filter.parse().context("the filter of the log")?;
+    let shared = Arc::new(Shared::new(options.console, options.file.is_some()));
+    let colour = std::io::stderr().is_terminal();
+    let mut layers = vec![layer(&options, colour, Console(Arc::clone(&shared)))];
+    if options.file.is_some() {
+        layers.push(layer(&options, false, ToFile(Arc::clone(&shared))));
+    }
+    let started = Registry::default().with(layers).with(filter).try_init();
+    started.context("cannot start the log")?;
+    Ok(Log { shared, file: options.file.map(|path| (path, options.rotation)) })
+}
+
+fn layer<W>(options: &Options, colour: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    // Complaints about the log go to the log, where they can.
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
+    if options.json {
+        layer.json().with_ansi(false).boxed()
+    } else {
+        layer.with_ansi(colour).with_target(options.targets).boxed()
+    }
+}
+
+impl Log {
+    /// Opens the file of the log, if it has one, and writes to it what was logged so far. A file that cannot be opened
+    /// is a warning on the console, where the log then stays. Nothing happens if it is open already.
+    pub fn open_file(&self) {
+        let Some((path, rotation)) = &self.file else { return };
+        if self.shared.is_settled() {
+            return;
+        }
+        if let Err(error) = self.shared.open(path, *rotation) {
+            tracing::warn!("cannot log to {}: {error}; logging to standard error only", path.display());
+        }
+    }
+
+    /// Logs why the process ends, in the file only: whoever started it reads it on standard error anyway.
+    pub fn failed(&self, error: &anyhow::Error) {
+        self.shared.to_file_only(|| tracing::error!("{error:#}"));
+    }
+
+    /// The file that lines go to now.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(|(path, _)| path.as_path()).filter(|_| self.shared.is_open())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
