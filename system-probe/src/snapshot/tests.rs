@@ -62,6 +62,7 @@ fn description(bytes: &[u8]) -> String {
         start_time_ns: procfs::ticks(context.start_time_ns),
         parent_start_time_ns: procfs::ticks(context.parent_start_time_ns),
         cgroup_id: 0,
+        exec_id: 0,
         ..context
     };
     let file = file_info { path: Default::default(), overlay_prefix: 0, ..body.file };

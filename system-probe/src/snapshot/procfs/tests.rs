@@ -47,7 +47,8 @@ fn a_running_process_is_described() {
     assert_eq!(found.len(), 1, "once, and without chunks");
     let (record, body) = (found[0], found[0].body::<exec_body>());
     let context = record.context();
-    assert_eq!(u32::from(record.header().flags), layout::RECORD_FLAG_SYNTHETIC);
+    let flags = layout::RECORD_FLAG_SYNTHETIC | layout::RECORD_FLAG_START_TICKS;
+    assert_eq!(u32::from(record.header().flags), flags);
     assert_eq!((context.tid, context.ppid), (pid, std::process::id()));
     assert_eq!(context.uid, rustix::process::getuid().as_raw());
     assert!(context.start_time_ns > context.parent_start_time_ns && context.parent_start_time_ns > 0);
