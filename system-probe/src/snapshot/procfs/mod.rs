@@ -73,7 +73,7 @@ impl Snapshot for ProcfsSnapshot {
 }
 
 impl ProcfsSnapshot {
-    /// Emits a record for each process that is not in `known` and started before `before_ns`.
+    /// Emits a record for each process that is not in `known` and surely started before `before_ns`.
     ///
     /// # Errors
     ///
@@ -114,7 +114,9 @@ impl Pass<'_> {
     fn record(&mut self, pid: u32, process: &ProcessDir) -> Option<Vec<u8>> {
         let stat = process.stat().ok()?;
         let start_time_ns = stat.start_ticks * ns_per_tick();
-        if stat.is_kernel_thread() || stat.is_dead() || start_time_ns >= self.before_ns {
+        // It may have started at any time of its tick.
+        let is_younger = start_time_ns.saturating_add(ns_per_tick()) > self.before_ns;
+        if stat.is_kernel_thread() || stat.is_dead() || is_younger {
             return None;
         }
         let status = Status::parse(&process.read("status", status::SIZE_MAX).ok()?.bytes);
