@@ -13,12 +13,18 @@ use clap_mangen::Man;
 /// Section of the manual for the programs of an administrator.
 const SECTION: &str = "8";
 
-/// Shells that have completions, with the name of the file for a program of this name.
-pub const SHELLS: [(Shell, fn(&str) -> String); 3] = [
-    (Shell::Bash, |program| format!("{program}.bash")),
-    (Shell::Zsh, |program| format!("_{program}")),
-    (Shell::Fish, |program| format!("{program}.fish")),
-];
+/// Shells that have completions.
+pub const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
+
+/// Name of the file that a shell looks for when it completes `program`.
+#[must_use]
+pub fn completion_file(program: &str, shell: Shell) -> String {
+    match shell {
+        Shell::Zsh => format!("_{program}"),
+        Shell::Fish => format!("{program}.fish"),
+        _ => format!("{program}.bash"),
+    }
+}
 
 /// The manual page of a program: what it is, its own options, then each of its commands, and `more`, roff text.
 ///
