@@ -11,6 +11,9 @@ const LOADING: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
 /// - `/proc` of other users' processes: image, environment, descriptors (SYS_PTRACE, DAC_READ_SEARCH).
 const RUNNING: CapabilitySet = LOADING.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::DAC_READ_SEARCH);
 
+/// Who may open perf events.
+const PERF_EVENT_PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
+
 /// Says precisely what is missing to load programs.
 pub(crate) fn check() -> anyhow::Result<()> {
     let effective = rustix::thread::capabilities(None)?.effective;
@@ -50,7 +53,7 @@ pub(crate) fn lower() {
         tracing::debug!(%error, "cannot give up gaining privileges");
     }
     let Ok(now) = rustix::thread::capabilities(None) else { return };
-    let kept = kept(now.permitted);
+    let kept = kept(now.permitted, perf_events_want_admin(PERF_EVENT_PARANOID));
     for capability in (CapabilitySet::all() - kept).iter() {
         // Refused for those that this kernel does not know, and without CAP_SETPCAP: then there is nothing to drop
         // that an exec could bring back, because of no_new_privs.
@@ -64,10 +67,18 @@ pub(crate) fn lower() {
     }
 }
 
+/// Whether opening a perf event, as attaching to a tracepoint does, takes CAP_SYS_ADMIN: kernels of Debian and Ubuntu have
+/// a level 3 of this setting, their default, at which CAP_PERFMON is not enough.
+fn perf_events_want_admin(setting: &str) -> bool {
+    let level = std::fs::read_to_string(setting).unwrap_or_default();
+    level.trim().parse::<i32>().is_ok_and(|level| level > 2)
+}
+
 /// What of `permitted` is kept.
-fn kept(permitted: CapabilitySet) -> CapabilitySet {
+fn kept(permitted: CapabilitySet, perf_events_want_admin: bool) -> CapabilitySet {
     // A kernel without CAP_BPF, or a container that was given CAP_SYS_ADMIN in its place.
-    let loading = if permitted.contains(LOADING) { LOADING } else { LOADING | CapabilitySet::SYS_ADMIN };
+    let is_enough = permitted.contains(LOADING) && !perf_events_want_admin;
+    let loading = if is_enough { LOADING } else { LOADING | CapabilitySet::SYS_ADMIN };
     permitted & (RUNNING | loading)
 }
 
@@ -90,9 +101,21 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_that_running_does_not_need() {
-        assert_eq!(kept(CapabilitySet::all()), RUNNING);
-        assert_eq!(kept(CapabilitySet::empty()), CapabilitySet::empty());
+        assert_eq!(kept(CapabilitySet::all(), false), RUNNING);
+        assert_eq!(kept(CapabilitySet::empty(), true), CapabilitySet::empty());
         let old = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::NET_ADMIN;
-        assert_eq!(kept(old), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
+        assert_eq!(kept(old, false), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
+    }
+
+    #[test]
+    fn where_perf_events_are_restricted_the_old_one_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let setting = directory.path().join("perf_event_paranoid");
+        for (level, wanted) in [("-1\n", false), ("2\n", false), ("3\n", true), ("4\n", true), ("x", false)] {
+            std::fs::write(&setting, level).unwrap();
+            assert_eq!(perf_events_want_admin(setting.to_str().unwrap()), wanted, "{level}");
+        }
+        assert!(!perf_events_want_admin("/nonexistent"));
+        assert_eq!(kept(CapabilitySet::all(), true), RUNNING | CapabilitySet::SYS_ADMIN);
     }
 }
