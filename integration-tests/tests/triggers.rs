@@ -6,6 +6,9 @@ use std::path::Path;
 use anyhow::Result;
 use integration_tests::harness::Trigger;
 
+/// Programs that tests start to look at them: they say nothing, and end as their tests want it.
+const SUBJECTS: [&str; 2] = ["brief", "witness"];
+
 #[test]
 fn every_trigger_compiles_and_says_how_to_use_it_or_what_it_did() -> Result<()> {
     let directory = tempfile::tempdir()?;
@@ -16,7 +19,9 @@ fn every_trigger_compiles_and_says_how_to_use_it_or_what_it_did() -> Result<()> 
             continue;
         };
         let trigger = Trigger::compile(name, directory.path())?;
-        if let Err(error) = trigger.run::<&str>([]) {
+        if !SUBJECTS.contains(&name)
+            && let Err(error) = trigger.run::<&str>([])
+        {
             assert!(error.to_string().contains("usage: "), "{error}");
         }
         count += 1;
