@@ -27,6 +27,7 @@ use crate::own_log;
 use crate::pipeline::Pipeline;
 use crate::policies::{Watch, load_directory};
 use crate::report::{Report, Sink};
+use crate::resolve::kubelet::Kubelet;
 use crate::self_test::{Outcome, SelfTest};
 use crate::stream::capture::{self, ContainerAnswer, Content, Header};
 use crate::stream::client::{self, Incoming, VERSION, Wanted};
@@ -110,7 +111,11 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
     agent.reload();
     let socket = &agent.parts.settings.link.socket;
     let mut incoming = client::spawn(socket, wanted_receiver)?;
-    let mut lookups = containers::spawn(socket)?;
+    let kubelet = Kubelet::new(&agent.parts.settings.kubernetes).unwrap_or_else(|error| {
+        tracing::warn!("the kubelet is not asked about pods: {error:#}");
+        None
+    });
+    let mut lookups = containers::spawn(socket, kubelet)?;
     notify::ready();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

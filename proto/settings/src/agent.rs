@@ -8,8 +8,8 @@ use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
 use crate::table::{
-    AgentLog, Host, Intake, KernelFilters, Link, Metrics, Module, Outputs, Policies, Privileges, ProcessTree,
-    Proxies, SelfTest, Signals,
+    AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Outputs, Policies, Privileges,
+    ProcessTree, Proxies, SelfTest, Signals,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -50,6 +50,8 @@ process! {
     metrics: Metrics;
     /// The test at the start.
     self_test: SelfTest;
+    /// Who tells about pods.
+    kubernetes: Kubernetes;
 }
 
 /// Reads `files` in order, the later being stronger, then the environment. A directory stands for the

@@ -105,7 +105,7 @@ mod intake;
 mod operating;
 
 pub use intake::Intake;
-pub use operating::{Metrics, Proxies, SelfTest};
+pub use operating::{Kubernetes, Metrics, Proxies, SelfTest};
 
 fn strings(items: &[&str]) -> Vec<String> {
     items.iter().map(|&item| item.to_owned()).collect()

@@ -1,5 +1,6 @@
 //! What operators look at, and how the agent gets out.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{OWN, v};
@@ -56,4 +57,28 @@ group! {
     /// How long the events of the test may take.
     timeout: Duration = Duration::from_secs(3), "runtime_security_config.self_test.timeout", since(OWN),
         range(Duration::from_millis(100) => Duration::from_secs(60));
+}
+
+group! {
+    /// Pods of Kubernetes
+    Kubernetes, Files::Own;
+
+    /// Host of the kubelet of this node, which tells security-agent the pods, namespaces and labels of containers. Empty:
+    /// it is not asked.
+    kubelet_host: String = String::new(), "kubernetes_kubelet_host", since(v("7.27"));
+
+    /// Port of the kubelet, where it speaks HTTPS.
+    kubelet_port: u32 = 10_250, "kubernetes_https_kubelet_port", since(v("7.27")), range(1 => 65_535);
+
+    /// Demands a certificate of the kubelet that `kubelet_client_ca` vouches for. Off, whoever is on the way can have the
+    /// token of the service account.
+    kubelet_verify: bool = true, "kubelet_tls_verify", since(v("7.27"));
+
+    /// Certificates that vouch for the kubelet.
+    kubelet_ca: PathBuf = PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"),
+        "kubelet_client_ca", since(v("7.27"));
+
+    /// File with the token that the kubelet is asked with. It is read anew each time, as Kubernetes changes it.
+    kubelet_token: PathBuf = PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+        "kubelet_auth_token_path", since(v("7.27"));
 }
