@@ -11,18 +11,24 @@ use engine::limiter::Rate;
 use engine::{HostFacts, LoadOptions};
 use proto::v1::{ConfigureReply, Degraded, HelloReply};
 use serde_json::{Value as Json, json};
-use settings::{AgentSettings, Enablement};
+use settings::{AgentSettings, Enablement, LogLevel};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
+
+mod self_test;
 
 use crate::control::{self, Request};
 use crate::heartbeat::Heartbeats;
 use crate::host;
+use crate::metrics::{self, DogStatsd, Metric};
 use crate::notify;
+use crate::own_log;
 use crate::pipeline::Pipeline;
 use crate::policies::{Watch, load_directory};
 use crate::report::{Report, Sink};
+use crate::resolve::kubelet::Kubelet;
+use crate::self_test::{Outcome, SelfTest};
 use crate::stream::capture::{self, ContainerAnswer, Content, Header};
 use crate::stream::client::{self, Incoming, VERSION, Wanted};
 use crate::stream::containers::{self, Lookups};
@@ -45,6 +51,12 @@ pub struct Parts {
     pub sinks: Vec<Sink>,
     /// How policies are loaded.
     pub load_options: LoadOptions,
+    /// The configuration as it may be shown.
+    pub effective: Json,
+    /// What of the log can be changed; `None`: nothing.
+    pub log_filter: Option<logging::Filter>,
+    /// Where metrics are sent.
+    pub dogstatsd: Option<DogStatsd>,
 }
 
 /// The connection as `status` shows it.
@@ -78,6 +90,9 @@ struct Agent {
     ticks: u64,
     /// Signals that the outputs lost, as far as the pipeline knows.
     unwritten: u64,
+    log_level: LogLevel,
+    self_test: Option<SelfTest>,
+    self_tested: Option<Outcome>,
 }
 
 /// Runs until it is told to end by SIGTERM or SIGINT.
@@ -90,14 +105,25 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let listener = control::listen(&parts.settings.privileges.command_socket)?;
     let (requests_sender, mut requests) = mpsc::channel(REQUESTS);
+    if !parts.settings.metrics.prometheus.is_empty() {
+        let requests = requests_sender.clone();
+        metrics::serve(&parts.settings.metrics.prometheus, move || current(requests.clone())).await?;
+    }
     tokio::spawn(control::serve(listener, requests_sender));
 
     let (wanted, wanted_receiver) = watch::channel(Wanted::default());
     let mut agent = Agent::new(parts, wanted);
+    if agent.parts.settings.self_test.enabled {
+        agent.prepare_self_test();
+    }
     agent.reload();
     let socket = &agent.parts.settings.link.socket;
     let mut incoming = client::spawn(socket, wanted_receiver)?;
-    let mut lookups = containers::spawn(socket)?;
+    let kubelet = Kubelet::new(&agent.parts.settings.kubernetes).unwrap_or_else(|error| {
+        tracing::warn!("the kubelet is not asked about pods: {error:#}");
+        None
+    });
+    let mut lookups = containers::spawn(socket, kubelet)?;
     notify::ready();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -123,9 +149,17 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The metrics of now. `None`: the agent ends.
+async fn current(requests: mpsc::Sender<Request>) -> Option<Vec<Metric>> {
+    let (sender, answer) = oneshot::channel();
+    requests.send(Request::Status(sender)).await.ok()?;
+    Some(metrics::of_status(&answer.await.ok()?))
+}
+
 impl Agent {
     fn new(parts: Parts, wanted: watch::Sender<Wanted>) -> Self {
         let policies = &parts.settings.policies;
+        let log_level = parts.settings.log.level;
         let watch = policies.watch_dir.then(|| Watch::new(&policies.dir));
         Self {
             parts,
@@ -140,6 +174,9 @@ impl Agent {
             captures: Vec::new(),
             ticks: 0,
             unwritten: 0,
+            log_level,
+            self_test: None,
+            self_tested: None,
         }
     }
 
@@ -165,12 +202,14 @@ impl Agent {
                 }
                 self.degraded_told.clone_from(&degraded);
                 self.connection.degraded = degraded;
+                self.act_for_self_test();
             }
             Incoming::Batch(batch) => {
                 pipeline.refresh_users(Instant::now());
                 self.copy(|| Content::Batch(batch.clone()));
                 self.parts.pipeline.batch(&batch);
                 self.connection.last_batch = Some(Instant::now());
+                self.look_at_self_test();
             }
             Incoming::Disconnected(reason) => {
                 self.copy(|| Content::Disconnected(reason.clone()));
@@ -222,6 +261,12 @@ impl Agent {
         match request {
             Request::Status(answer) => drop(answer.send(self.status())),
             Request::Reload(answer) => drop(answer.send(self.reload())),
+            Request::Config(answer) => drop(answer.send(self.parts.effective.clone())),
+            Request::SetLogLevel(level, answer) => drop(answer.send(self.set_log_level(&level))),
+            Request::SelfTest(answer) => self.test_on_request(answer),
+            Request::ProcessCache(with_args, answer) => {
+                drop(answer.send(self.parts.pipeline.process_cache(with_args)));
+            }
             Request::Capture(sender) => {
                 let header = Header::new(&self.parts.settings.host.hostname, &self.parts.load_options.host);
                 let mut writer = capture::Writer::new(header);
@@ -243,6 +288,13 @@ impl Agent {
         if self.ticks.is_multiple_of(2) && self.watch.as_mut().is_some_and(Watch::changed) {
             tracing::info!("the policy directory has changed");
             self.reload();
+        }
+        self.act_for_self_test_again();
+        self.look_at_self_test();
+        let seconds = self.parts.settings.signals.stats_interval.as_secs().max(1);
+        if let Some(dogstatsd) = self.parts.dogstatsd.as_ref().filter(|_| self.ticks.is_multiple_of(seconds))
+        {
+            dogstatsd.send(metrics::of_status(&self.status()));
         }
         let unwritten = self.parts.sinks.iter().map(Sink::lost).sum();
         let pipeline = &mut self.parts.pipeline;
@@ -268,14 +320,40 @@ impl Agent {
         let load = load_directory(&settings.policies.dir, load_options);
         let answer = json!({ "rules": load.counts, "diagnostics": load.diagnostics });
         pipeline.replace_rules(load, wall_now());
-        let kinds = pipeline.wanted_kinds();
-        let filters = pipeline.wanted_filters();
+        if self.self_test.is_some() {
+            // Beside the others, who are told of.
+            self.load_for_self_test();
+        }
+        self.configure();
+        answer
+    }
+
+    /// Lets the probe know what the rules in force need.
+    fn configure(&self) {
+        let kinds = self.parts.pipeline.wanted_kinds();
+        let filters = self.parts.pipeline.wanted_filters();
         self.wanted.send_if_modified(|wanted| {
             let is_other = wanted.kinds != kinds || wanted.filters != filters;
             (wanted.kinds, wanted.filters) = (kinds, filters);
             is_other
         });
-        answer
+    }
+
+    fn set_log_level(&mut self, name: &str) -> Json {
+        let Some(level) = LogLevel::of_name(name) else {
+            return json!({ "error": format!("{name} is none of trace, debug, info, warn, error, critical, off") });
+        };
+        let Some(filter) = &self.parts.log_filter else {
+            return json!({ "error": "this log cannot be changed" });
+        };
+        match filter.set(&own_log::filter(level)) {
+            Ok(()) => {
+                self.log_level = level;
+                tracing::info!(level = level.name(), "logging at another level");
+                json!({ "log_level": level.name() })
+            }
+            Err(error) => json!({ "error": format!("{error:#}") }),
+        }
     }
 
     fn deliver(&mut self) {
@@ -301,6 +379,9 @@ impl Agent {
             "uptime_seconds": self.started.elapsed().as_secs(),
             "resident_bytes": host::resident_bytes(),
             "policies_dir": settings.policies.dir,
+            "log_level": self.log_level.name(),
+            "log_file": settings.log.file,
+            "self_test": self.self_test_status(),
             "probe": {
                 "socket": settings.link.socket,
                 "connected": connection.probe.is_some(),
@@ -316,10 +397,11 @@ impl Agent {
     }
 
     fn end(mut self) {
+        self.self_test = None;
         self.parts.pipeline.release_all();
         self.parts.pipeline.tell_all_losses(wall_now());
         self.deliver();
-        self.parts.sinks.into_iter().for_each(Sink::close);
+        Sink::close(self.parts.sinks);
         let socket: PathBuf = self.parts.settings.privileges.command_socket;
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::debug!(%error, socket = %socket.display(), "cannot remove the command socket");

@@ -3,14 +3,14 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use engine::loader::read_directory;
+use engine::loader::{PolicyFile, read_directory};
 use engine::{Load, LoadOptions, load};
 use model::Fields;
 
 /// Loads the policies of a directory. What is wrong with them is logged; everything that is right is in force.
 #[must_use]
 pub fn load_directory(directory: &Path, options: &LoadOptions) -> Load {
-    let load = load(read_directory(directory), &Fields::default(), options);
+    let load = load_with(directory, None, options);
     for diagnostic in &load.diagnostics {
         let place = format!("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column);
         let rule = diagnostic.rule.as_deref().unwrap_or_default();
@@ -25,6 +25,14 @@ pub fn load_directory(directory: &Path, options: &LoadOptions) -> Load {
         "policies loaded"
     );
     load
+}
+
+/// As [`load_directory`] with one more policy, and without a word about it.
+#[must_use]
+pub fn load_with(directory: &Path, more: Option<PolicyFile>, options: &LoadOptions) -> Load {
+    let mut files = read_directory(directory);
+    files.files.extend(more);
+    load(files, &Fields::default(), options)
 }
 
 /// Notices changes of the files in a directory by looking at them now and then.

@@ -11,6 +11,8 @@
 //!
 //! `since` names the version of the reference that introduced the key, or `OWN` if it is ours alone; the
 //! parts after it may be left out, and keep this order.
+//!
+//! The groups about the intake and about operating the agent are in files of their own.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -76,6 +78,10 @@ macro_rules! group {
                 &[$(stringify!($field)),+]
             }
 
+            fn values(&self) -> Vec<(&'static str, String)> {
+                vec![$(($key, self.$field.render())),+]
+            }
+
             fn set(&mut self, key: &str, value: &Node) -> Option<Result<(), String>> {
                 match key {
                     $($key => Some(assign(&mut self.$field, value, range!($type $(, $low, $high)?))),)+
@@ -94,6 +100,12 @@ macro_rules! range {
         Some::<std::ops::RangeInclusive<$type>>($low..=$high)
     };
 }
+
+mod intake;
+mod operating;
+
+pub use intake::Intake;
+pub use operating::{Kubernetes, Metrics, Proxies, SelfTest};
 
 fn strings(items: &[&str]) -> Vec<String> {
     items.iter().map(|&item| item.to_owned()).collect()
@@ -335,4 +347,8 @@ group! {
 
     /// Renamed files that are kept beside the current one.
     file_max_files: u32 = 5, "runtime_security_config.outputs.file.max_files", since(OWN), range(0 => 1_000);
+
+    /// Syslog server to which each signal is sent (RFC 5424, facility `authpriv`): `unix:///dev/log`,
+    /// `udp://HOST:PORT` or `tcp://HOST:PORT`. Empty: none.
+    syslog: String = String::new(), "runtime_security_config.outputs.syslog.address", since(OWN);
 }

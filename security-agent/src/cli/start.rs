@@ -9,15 +9,18 @@ use clap::Args;
 use logging::Log;
 use logging::rotation::{RotatingFile, Rotation};
 use model::environment::{SHOWN_WITH_VALUE, ShownWithValue};
-use settings::{AgentSettings, Enablement, Environment, HostPaths};
+use settings::{AgentSettings, Enablement, Environment, HostPaths, Loaded};
 
+use super::config::effective;
 use super::{ConfigArgs, log_warnings, replay, runtime};
 use crate::agent::{self, Parts, load_options};
 use crate::cache::process_tree::Limits;
+use crate::metrics::DogStatsd;
 use crate::pipeline::{Config, Pipeline};
 use crate::privileges::{self, Outcome, Wish};
+use crate::report::intake;
 use crate::report::scrub::Scrubber;
-use crate::report::sink::{FileOutput, Stdout};
+use crate::report::sink::{FileOutput, Stdout, Syslog};
 use crate::report::terminal::Style;
 use crate::report::{Sink, sink::Output};
 use crate::resolve::users::Users;
@@ -42,7 +45,7 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
     log_warnings(&loaded);
     match &args.replay {
         Some(capture) => replay::run(capture, settings),
-        None => watch(args, &environment, settings, &log).inspect_err(|error| log.failed(error)),
+        None => watch(args, &environment, &loaded, &log).inspect_err(|error| log.failed(error)),
     }
 }
 
@@ -50,9 +53,10 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
 fn watch(
     args: &StartArgs,
     environment: &Environment,
-    settings: &AgentSettings,
+    loaded: &Loaded<AgentSettings>,
     log: &Log,
 ) -> anyhow::Result<ExitCode> {
+    let settings = &loaded.value;
     if settings.module.enablement() == Enablement::Nothing {
         tracing::info!("runtime_security_config.enabled is not set: nothing to do");
         notify::nothing_to_do();
@@ -69,14 +73,17 @@ fn watch(
     log.open_file();
 
     let facts = host::facts(&host_paths.root, &settings.host.hostname);
-    let pipeline_config =
-        pipeline_config(settings, host::agent_info(&facts, &settings.host), style(settings));
+    let agent_info = host::agent_info(&facts, &settings.host);
+    let pipeline_config = pipeline_config(settings, agent_info.clone(), style(settings));
     let pipeline = Pipeline::new(pipeline_config, Users::of_host(&host_paths.root));
     let parts = Parts {
         settings: settings.clone(),
         pipeline,
         sinks: sinks(settings)?,
         load_options: load_options(facts, settings),
+        effective: effective(loaded),
+        log_filter: Some(log.filter()),
+        dogstatsd: DogStatsd::start(&settings.metrics, &agent_info.tags).context("cannot start a thread")?,
     };
     let result = runtime().context("cannot start the runtime")?.block_on(agent::run(parts));
     drop(pidfile);
@@ -153,11 +160,19 @@ pub(super) fn outputs(settings: &AgentSettings) -> anyhow::Result<Vec<(String, B
             .with_context(|| format!("cannot write signals to {}", path.display()))?;
         outputs.push((path.display().to_string(), Box::new(FileOutput(file))));
     }
+    if !settings.outputs.syslog.is_empty() {
+        let syslog = Syslog::new(&settings.outputs.syslog)
+            .context("runtime_security_config.outputs.syslog.address")?;
+        outputs.push((format!("syslog {}", settings.outputs.syslog), Box::new(syslog)));
+    }
     Ok(outputs)
 }
 
 fn sinks(settings: &AgentSettings) -> anyhow::Result<Vec<Sink>> {
-    let outputs = outputs(settings)?;
+    let mut outputs = outputs(settings)?;
+    for (name, intake) in intake::intakes(settings)? {
+        outputs.push((name, Box::new(intake)));
+    }
     if outputs.is_empty() {
         tracing::warn!("no output is configured: signals only show in the counters of `status`");
     }

@@ -5,6 +5,7 @@
 //! reports. Time is that of the records.
 
 mod containers;
+mod dump;
 mod event;
 mod held;
 mod kinds;
@@ -33,6 +34,7 @@ use crate::report::scrub::Scrubber;
 use crate::report::terminal::Style;
 use crate::report::{Report, ruleset};
 use crate::resolve::users::Users;
+use crate::self_test;
 use crate::stream::losses::LossTracker;
 use held::{Held, Item};
 
@@ -123,6 +125,8 @@ pub struct Pipeline {
     held: Held,
     /// Control groups that lived when they were last looked at.
     cgroups: FxHashSet<Text>,
+    /// Rules of the self-test that matched.
+    self_tested: Vec<String>,
 }
 
 impl Pipeline {
@@ -152,12 +156,27 @@ impl Pipeline {
             purged_ns: 0,
             held: Held::default(),
             cgroups: FxHashSet::default(),
+            self_tested: Vec::new(),
             config,
         }
     }
 
-    /// Puts rules in force. Variables and processes stay.
+    /// Puts rules in force, and says so. Variables and processes stay.
     pub fn replace_rules(&mut self, load: Load, now_ns: u64) {
+        let macros = self.put_in_force(load);
+        let mut members = Map::new();
+        members.insert("policies".into(), ruleset::policies(&self.policies));
+        members.insert("macros_loaded".into(), macros);
+        let title = format!(
+            "{} rules loaded, {} skipped, {} errors",
+            self.counts.loaded, self.counts.skipped, self.counts.errors
+        );
+        self.own_event(RULESET_LOADED, title, now_ns, members);
+    }
+
+    /// Puts rules in force that differ from those before by the self-test's alone; gives the names of their macros.
+    pub fn put_in_force(&mut self, mut load: Load) -> Json {
+        self_test::hide(&mut load);
         let Load { rules, policies, counts, .. } = load;
         let macros: Vec<Json> = rules.macros().iter().map(|name| name.as_str().into()).collect();
         self.evaluated_types = rules.event_types();
@@ -169,14 +188,12 @@ impl Pipeline {
         };
         self.engine.replace_rules(rules);
         (self.policies, self.counts) = (policies, counts);
-        let mut members = Map::new();
-        members.insert("policies".into(), ruleset::policies(&self.policies));
-        members.insert("macros_loaded".into(), macros.into());
-        let title = format!(
-            "{} rules loaded, {} skipped, {} errors",
-            self.counts.loaded, self.counts.skipped, self.counts.errors
-        );
-        self.own_event(RULESET_LOADED, title, now_ns, members);
+        macros.into()
+    }
+
+    /// The rules of the self-test that matched since the last call.
+    pub fn take_self_tested(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.self_tested)
     }
 
     /// The event kinds that the rules in force need from the probe, beyond the life of processes.
@@ -370,6 +387,12 @@ impl Pipeline {
     }
 
     fn matched(&mut self, event: &Event, matched: &Match, now: u64) {
+        if matched.rule.policy_name == self_test::POLICY {
+            if !self.self_tested.contains(&matched.rule.id) {
+                self.self_tested.push(matched.rule.id.clone());
+            }
+            return;
+        }
         self.counters.matches += 1;
         let unsupported = matched.actions.iter().filter(|action| !action.supported).count();
         self.counters.unsupported_actions += u64::try_from(unsupported).unwrap_or(u64::MAX);
