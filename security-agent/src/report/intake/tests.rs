@@ -335,7 +335,7 @@ fn settings_make_intakes_with_spools_in_the_run_directory() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("security-agent.yaml");
     let run = directory.path().join("run");
-    std::fs::create_dir_all(run.join("intake/additional-0123")).unwrap();
+    std::fs::create_dir_all(run.join("spool/additional-0123")).unwrap();
     let text = format!(
         "api_key: k1\ntags: [\"service:shop\"]\nruntime_security_config:\n  run_path: {}\n  endpoints:\n    \
          logs_dd_url: http://127.0.0.1:{port}\n    batch_wait: 10ms\n    additional_endpoints:\n      \
@@ -350,7 +350,7 @@ fn settings_make_intakes_with_spools_in_the_run_directory() {
     };
     let mut all = intakes(&load(&[])).unwrap();
     assert_eq!(all.len(), 2);
-    assert!(!run.join("intake/additional-0123").exists(), "nobody gets what was for another intake");
+    assert!(!run.join("spool/additional-0123").exists(), "nobody gets what was for another intake");
     for (_, intake) in &mut all {
         intake.write(&report(1)).unwrap();
     }
