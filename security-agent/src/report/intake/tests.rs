@@ -221,7 +221,7 @@ fn the_spool_is_bounded_and_what_it_drops_is_counted() {
 fn an_intake_that_does_not_read_holds_nothing_up() {
     let fake = Fake::tls();
     fake.stall(true);
-    let settings = Settings { timeout: Duration::from_millis(200), ..quick() };
+    let settings = Settings { timeout: Duration::from_secs(2), ..quick() };
     let mut intake = start_with(&fake, &settings, in_memory());
     for number in 0..100 {
         let mut report = report(number);
