@@ -325,6 +325,10 @@ impl Agent {
         match filter.set(&own_log::filter(level)) {
             Ok(()) => {
                 self.log_level = level;
+                let keys = self.parts.effective.as_array_mut().into_iter().flatten();
+                for key in keys.filter(|key| key["key"] == "log_level") {
+                    *key = json!({ "key": "log_level", "value": level.name(), "source": "changed while it runs" });
+                }
                 tracing::info!(level = level.name(), "logging at another level");
                 json!({ "log_level": level.name() })
             }
