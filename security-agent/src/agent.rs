@@ -25,7 +25,7 @@ use crate::metrics::{self, DogStatsd, Metric};
 use crate::notify;
 use crate::own_log;
 use crate::pipeline::Pipeline;
-use crate::policies::{Watch, load_directory};
+use crate::policies::{Watch, load_with};
 use crate::report::{Report, Sink};
 use crate::resolve::kubelet::Kubelet;
 use crate::self_test::{Outcome, SelfTest};
@@ -317,13 +317,10 @@ impl Agent {
         if let Some(watch) = &mut self.watch {
             watch.loaded();
         }
-        let load = load_directory(&settings.policies.dir, load_options);
+        let policy = self.self_test.as_ref().map(SelfTest::policy);
+        let load = load_with(&settings.policies.dir, policy, load_options);
         let answer = json!({ "rules": load.counts, "diagnostics": load.diagnostics });
         pipeline.replace_rules(load, wall_now());
-        if self.self_test.is_some() {
-            // Beside the others, who are told of.
-            self.load_for_self_test();
-        }
         self.configure();
         answer
     }
@@ -349,6 +346,10 @@ impl Agent {
         match filter.set(&own_log::filter(level)) {
             Ok(()) => {
                 self.log_level = level;
+                let keys = self.parts.effective.as_array_mut().into_iter().flatten();
+                for key in keys.filter(|key| key["key"] == "log_level") {
+                    *key = json!({ "key": "log_level", "value": level.name(), "source": "changed while it runs" });
+                }
                 tracing::info!(level = level.name(), "logging at another level");
                 json!({ "log_level": level.name() })
             }

@@ -69,6 +69,7 @@ fn the_self_test_runs_at_the_start_and_on_request() -> Result<()> {
     for test in &tests {
         assert_eq!(pair.signals.of_rule(test).count(), 0);
     }
+    pair.stop()?;
     let left: Vec<_> = std::fs::read_dir(pair.path("agent"))?
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().contains("self-test"))
@@ -177,7 +178,14 @@ fn an_operator_can_look_and_ask() -> Result<()> {
     let server = UnixDatagram::bind(&syslog)?;
     std::fs::set_permissions(&syslog, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
     server.set_read_timeout(Some(PATIENCE))?;
+    let dogstatsd = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    dogstatsd.set_read_timeout(Some(PATIENCE))?;
     let setup = Setup::new()
+        .agent_line("runtime_security_config.metrics.dogstatsd.enabled: true")
+        .agent_line("bind_host: 127.0.0.1")
+        .agent_line(&format!("dogstatsd_port: {}", dogstatsd.local_addr()?.port()))
+        .agent_line("event_monitoring_config.events_stats.polling_interval: 1s")
+        .agent_line("env: test")
         .agent_line(&format!("runtime_security_config.metrics.prometheus.listen: 127.0.0.1:{port}"))
         .agent_line(&format!("runtime_security_config.outputs.syslog.address: unix://{}", syslog.display()));
     let pair = Pair::start(&setup)?;
@@ -199,6 +207,7 @@ fn an_operator_can_look_and_ask() -> Result<()> {
 
     text(&pair.command(&["config", "set", "log_level", "debug"])?)?;
     assert_eq!(pair.status()?["agent"]["log_level"], "debug");
+    assert_eq!(text(&pair.command(&["config", "get", "log_level"])?)?, "debug\n");
     let refused = pair.command(&["config", "set", "log_level", "loud"])?;
     assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("none of trace"));
 
@@ -235,6 +244,14 @@ fn an_operator_can_look_and_ask() -> Result<()> {
     assert!(
         value("datadog_runtime_security_perf_buffer_events_read_total{event_type=\"exec\"}") >= Some(1.0)
     );
+
+    let sent = until("a count of matches", || {
+        let length = dogstatsd.recv(&mut buffer)?;
+        let lines = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        Ok(lines.contains("datadog.runtime_security.rules.matches:").then_some(lines))
+    })?;
+    let line = sent.lines().find(|line| line.contains(".rules.matches:")).context("a line")?;
+    assert!(line.ends_with("|c|#env:test"), "{line}");
 
     let archive = directory.path().join("flare.tar.gz");
     text(&pair.command(&["flare", "--output", &archive.display().to_string()])?)?;

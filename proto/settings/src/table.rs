@@ -323,7 +323,7 @@ group! {
     retention: Duration = Duration::from_secs(6), "runtime_security_config.event_server.retention", since(v("7.28")),
         range(Duration::ZERO => Duration::from_secs(60));
 
-    /// Sends events about the agent itself: `ruleset_loaded`, `lost_events`, `heartbeat`.
+    /// Sends events about the agent itself: `ruleset_loaded`, `lost_events`, `heartbeat`, `self_test`.
     monitoring_events: bool = true, "runtime_security_config.agent_monitoring_events", since(v("7.27"));
 
     /// How often losses and other counters are looked at, and reported if they grew.

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::oneshot;
 
 use super::{Agent, wall_now};
-use crate::policies::load_with;
+use crate::policies::load_quietly;
 use crate::self_test::{Outcome, SelfTest};
 
 impl Agent {
@@ -24,7 +24,7 @@ impl Agent {
     pub(super) fn load_for_self_test(&mut self) {
         let policy = self.self_test.as_ref().map(SelfTest::policy);
         let directory = &self.parts.settings.policies.dir;
-        let load = load_with(directory, policy, &self.parts.load_options);
+        let load = load_quietly(directory, policy, &self.parts.load_options);
         self.parts.pipeline.put_in_force(load);
     }
 

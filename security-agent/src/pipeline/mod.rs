@@ -175,8 +175,7 @@ impl Pipeline {
     }
 
     /// Puts rules in force that differ from those before by the self-test's alone; gives the names of their macros.
-    pub fn put_in_force(&mut self, mut load: Load) -> Json {
-        self_test::hide(&mut load);
+    pub fn put_in_force(&mut self, load: Load) -> Json {
         let Load { rules, policies, counts, .. } = load;
         let macros: Vec<Json> = rules.macros().iter().map(|name| name.as_str().into()).collect();
         self.evaluated_types = rules.event_types();

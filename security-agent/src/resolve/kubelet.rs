@@ -32,7 +32,7 @@ const STRANGERS_MAX: usize = 8_192;
 pub struct Kubelet {
     agent: ureq::Agent,
     url: String,
-    settings: Kubernetes,
+    kubernetes: Kubernetes,
     state: Mutex<State>,
 }
 
@@ -82,7 +82,7 @@ impl Kubelet {
         Ok(Some(Self {
             agent: config.build().into(),
             url: format!("https://{host}:{}/pods", kubernetes.kubelet_port),
-            settings: kubernetes.clone(),
+            kubernetes: kubernetes.clone(),
             state: Mutex::default(),
         }))
     }
@@ -130,7 +130,7 @@ impl Kubelet {
     }
 
     fn ask(&self) -> anyhow::Result<HashMap<String, ContainerInfo>> {
-        let path = &self.settings.kubelet_token;
+        let path = &self.kubernetes.kubelet_token;
         let token = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let request = self.agent.get(&self.url).header("Authorization", format!("Bearer {}", token.trim()));
         let mut answer = request.call()?;
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        for body in ["", "[]", "{\"items\": 1}", "{\"items\": [{\"metadata\": []}]}"] {
+        for body in ["", "[1]", "{\"items\": 1}", "{\"items\": [{\"metadata\": 1}]}"] {
             assert!(containers(body.as_bytes()).is_err(), "{body}");
         }
         assert!(containers(b"{}").unwrap().is_empty());

@@ -87,7 +87,7 @@ group! {
     /// Oldest version of TLS that is spoken: tlsv1.2 or tlsv1.3. Older ones are never spoken; naming one means tlsv1.2.
     min_tls_version: TlsVersion = TlsVersion::V1_2, "min_tls_version", since(v("7.27"));
 
-    /// Directory of the agent's own in which signals wait on disk until the intake has them, below `intake/`.
+    /// Directory of the agent's own in which signals wait on disk until the intake has them, below `spool/`.
     run_path: PathBuf = PathBuf::from("/opt/datadog-agent/run"), "runtime_security_config.run_path", since(v("7.27"));
 
     /// Most disk space that waiting signals take, for each intake. Beyond this, the oldest are dropped and counted.

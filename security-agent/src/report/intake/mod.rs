@@ -31,7 +31,7 @@ use super::sink::{Delivery, Output};
 /// Bytes that wait in memory where there is no disk for them.
 const MEMORY: usize = 4 << 20;
 /// Where in `run_path` spools are.
-const DIRECTORY: &str = "intake";
+const DIRECTORY: &str = "spool";
 /// Where signals say that they come from, and their service where no other is known.
 const SOURCE: &str = "runtime-security-agent";
 /// TLS and gzip need much more than other outputs. What is not used takes no memory.

@@ -13,7 +13,7 @@ use super::shared::{Flag, Shared, State};
 use super::spool::Enough;
 
 /// How long the end of the agent may wait for what was not sent yet.
-pub(super) const LAST_CHANCE: Duration = Duration::from_millis(1_200);
+pub(super) const LAST_CHANCE: Duration = Duration::from_secs(1);
 
 /// Sends until the agent ends.
 pub(super) struct Sender {
@@ -84,33 +84,43 @@ impl Sender {
 
     /// The next batch. `None`: nothing could be read.
     fn read_batch(&self) -> Option<Batch> {
+        let array = self.read_array()?;
+        // Not under the lock: compressing takes long enough for others to want it.
+        let body = if self.intake.use_compression {
+            compressed(&array.json, self.intake.compression_level)
+        } else {
+            array.json
+        };
+        Some(Batch { body, entries: array.entries, signals: array.signals })
+    }
+
+    fn read_array(&self) -> Option<Array> {
         let mut state = self.shared.lock();
-        let mut body = Body::new(&self.intake);
         let max_size = u64::from(self.intake.batch_max_size);
         let max_bytes = usize::try_from(self.intake.batch_max_content_size.0).unwrap_or(usize::MAX);
-        let (mut entries, mut signals) = (0, 0);
+        let mut array = Array::default();
         let reading = state.spool.read(&mut |entry| {
             let (flag, json) = Flag::split(entry);
             // Brackets and commas are part of the content as well.
-            if entries == max_size || (entries > 0 && body.length + json.len() + 2 > max_bytes) {
+            let is_full = array.entries > 0 && array.json.len() + json.len() + 2 > max_bytes;
+            if array.entries == max_size || is_full {
                 return Enough::Full;
             }
-            body.push(json);
-            entries += 1;
-            signals += u64::from(flag == Flag::Signal);
+            array.json.push(if array.entries == 0 { b'[' } else { b',' });
+            array.json.extend(json);
+            array.entries += 1;
+            array.signals += u64::from(flag == Flag::Signal);
             Enough::More
         });
-        let problem = match reading {
+        match reading {
             Ok(reading) => {
                 self.shared.counters.damaged(reading.damaged);
-                None
+                if array.entries > 0 {
+                    array.json.push(b']');
+                    return Some(array);
+                }
             }
-            Err(error) => Some(error),
-        };
-        if let Some(error) = problem {
-            tracing::error!(%error, "cannot read signals that wait");
-        } else if entries > 0 {
-            return Some(Batch { body: body.finish(), entries, signals });
+            Err(error) => tracing::error!(%error, "cannot read signals that wait"),
         }
         // Only what is damaged was there.
         self.take(&mut state);
@@ -174,48 +184,17 @@ impl Sender {
     }
 }
 
-/// A JSON array in the making.
-enum Encoder {
-    Plain(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
+/// Entries as the intake takes them.
+#[derive(Debug, Default)]
+struct Array {
+    json: Vec<u8>,
+    entries: u64,
+    signals: u64,
 }
 
-struct Body {
-    encoder: Encoder,
-    /// Bytes before compression.
-    length: usize,
-}
-
-impl Body {
-    fn new(intake: &Intake) -> Self {
-        let encoder = if intake.use_compression {
-            let level = Compression::new(intake.compression_level);
-            Encoder::Gzip(GzEncoder::new(Vec::new(), level))
-        } else {
-            Encoder::Plain(Vec::new())
-        };
-        Self { encoder, length: 0 }
-    }
-
-    fn push(&mut self, json: &[u8]) {
-        self.write(if self.length == 0 { b"[" } else { b"," });
-        self.write(json);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.length += bytes.len();
-        // Writing to memory does not fail.
-        let _infallible = match &mut self.encoder {
-            Encoder::Plain(body) => body.write_all(bytes),
-            Encoder::Gzip(encoder) => encoder.write_all(bytes),
-        };
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.write(b"]");
-        match self.encoder {
-            Encoder::Plain(body) => body,
-            Encoder::Gzip(encoder) => encoder.finish().unwrap_or_default(),
-        }
-    }
+fn compressed(bytes: &[u8], level: u32) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
+    // Writing to memory does not fail.
+    let _infallible = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
 }

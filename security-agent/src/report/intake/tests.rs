@@ -221,7 +221,7 @@ fn the_spool_is_bounded_and_what_it_drops_is_counted() {
 fn an_intake_that_does_not_read_holds_nothing_up() {
     let fake = Fake::tls();
     fake.stall(true);
-    let settings = Settings { timeout: Duration::from_millis(200), ..quick() };
+    let settings = Settings { timeout: Duration::from_secs(2), ..quick() };
     let mut intake = start_with(&fake, &settings, in_memory());
     for number in 0..100 {
         let mut report = report(number);
@@ -276,6 +276,18 @@ fn the_oldest_version_of_tls_is_kept() {
     assert_eq!(fake.accepted(), [1]);
 }
 
+#[test]
+fn a_connection_is_given_up_when_it_is_old() {
+    let fake = Fake::tls();
+    let settings = Settings { connection_reset_interval: Duration::from_nanos(1), ..quick() };
+    let mut intake = start_with(&fake, &settings, in_memory());
+    for number in 0..3 {
+        intake.write(&report(number)).unwrap();
+        until("it", || status(&intake, "sent") == number + 1);
+    }
+    assert_eq!(fake.connections(), 3);
+}
+
 /// A proxy that tunnels to where it is asked to, for those who know its password.
 fn proxy(requests: Arc<Mutex<Vec<String>>>) -> u16 {
     use std::io::{BufRead, BufReader, Write};
@@ -323,6 +335,17 @@ fn a_proxy_is_used_unless_the_host_needs_none() {
     let head = seen.lock().unwrap()[0].clone();
     assert!(head.starts_with(&format!("CONNECT localhost:{}", fake.address.port())), "{head}");
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic bwu6cgfzcw"), "{head}");
+    // That of HTTPS is not for plain HTTP, which has its own.
+    let plain = Fake::plain();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let url = format!("http://127.0.0.1:{}", proxy(Arc::clone(&seen)));
+    let proxies = Proxies { http: ProxyUrl::from(url.as_str()), ..Proxies::default() };
+    let mut intake =
+        Intake::start(target(&plain, "http"), &quick(), &proxies, plain.roots(), in_memory(), SOURCE)
+            .unwrap();
+    intake.write(&report(3)).unwrap();
+    until("it", || plain.accepted() == [3]);
+    assert_eq!(seen.lock().unwrap().len(), 1);
     let bad = Proxies { https: ProxyUrl::from("ftp://me:pass@host"), ..Proxies::default() };
     let error = Intake::start(target(&fake, "https"), &quick(), &bad, fake.roots(), in_memory(), SOURCE);
     let error = format!("{:#}", error.unwrap_err());
@@ -335,7 +358,7 @@ fn settings_make_intakes_with_spools_in_the_run_directory() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("security-agent.yaml");
     let run = directory.path().join("run");
-    std::fs::create_dir_all(run.join("intake/additional-0123")).unwrap();
+    std::fs::create_dir_all(run.join("spool/additional-0123")).unwrap();
     let text = format!(
         "api_key: k1\ntags: [\"service:shop\"]\nruntime_security_config:\n  run_path: {}\n  endpoints:\n    \
          logs_dd_url: http://127.0.0.1:{port}\n    batch_wait: 10ms\n    additional_endpoints:\n      \
@@ -350,7 +373,7 @@ fn settings_make_intakes_with_spools_in_the_run_directory() {
     };
     let mut all = intakes(&load(&[])).unwrap();
     assert_eq!(all.len(), 2);
-    assert!(!run.join("intake/additional-0123").exists(), "nobody gets what was for another intake");
+    assert!(!run.join("spool/additional-0123").exists(), "nobody gets what was for another intake");
     for (_, intake) in &mut all {
         intake.write(&report(1)).unwrap();
     }
