@@ -13,6 +13,7 @@ pub mod decode;
 pub mod filters;
 pub mod heartbeat;
 pub mod host;
+pub mod network;
 mod notify;
 pub mod own_log;
 pub mod pipeline;

@@ -43,4 +43,4 @@ pub use crate::environment::Environment;
 pub use crate::host::HostPaths;
 pub use crate::layers::{Loaded, Source};
 pub use crate::probe::ProbeSettings;
-pub use crate::value::{Bytes, LogLevel};
+pub use crate::value::{AddressRanges, Bytes, LogLevel, Ports};
