@@ -22,6 +22,8 @@
 #include "file_calls.h"
 #include "call.h"
 #include "file_event.h"
+#include "network.h"
+#include "network_calls.h"
 
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
@@ -32,6 +34,9 @@
 #include "file_attributes.bpf.c"
 #include "file_mounts.bpf.c"
 #include "file_pipes.bpf.c"
+#include "network_sockets.bpf.c"
+#include "network_options.bpf.c"
+#include "network_packets.bpf.c"
 #include "compat.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

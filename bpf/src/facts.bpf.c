@@ -28,4 +28,12 @@ FACT("fexit/security_file_open", fact_fexit)
 FACT("lsm/file_open", fact_lsm)
 FACT("kprobe/security_file_open", fact_kprobe)
 
+/* 1: the packet passes. */
+SEC("?cgroup_skb/egress")
+int fact_cgroup_skb(void *ctx)
+{
+    fired = 1;
+    return 1;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

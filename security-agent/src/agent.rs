@@ -24,7 +24,7 @@ use crate::host;
 use crate::metrics::{self, DogStatsd, Metric};
 use crate::notify;
 use crate::own_log;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Off, Pipeline};
 use crate::policies::{Watch, load_with};
 use crate::report::{Report, Sink};
 use crate::resolve::kubelet::Kubelet;
@@ -413,9 +413,13 @@ impl Agent {
 /// How policies are loaded on this host: what their filters choose by, what can be watched, how often rules report.
 #[must_use]
 pub fn load_options(host: HostFacts, settings: &AgentSettings) -> LoadOptions {
-    let files_only = settings.module.enablement() == Enablement::FilesOnly;
+    let off = Off {
+        all_but_files: settings.module.enablement() == Enablement::FilesOnly,
+        packets: !settings.network.enabled,
+        raw_packets: !settings.addresses.raw_packets,
+    };
     let rate = Rate::per_second(settings.signals.rate, settings.signals.burst);
-    let enabled_events = Some(crate::pipeline::observable(files_only));
+    let enabled_events = Some(crate::pipeline::observable(off));
     LoadOptions { host, enabled_events, rate, ..LoadOptions::default() }
 }
 

@@ -14,6 +14,7 @@ pub mod filters;
 pub mod heartbeat;
 pub mod host;
 pub mod metrics;
+pub mod network;
 mod notify;
 pub mod own_log;
 pub mod pipeline;

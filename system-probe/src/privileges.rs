@@ -48,12 +48,14 @@ pub(crate) fn raise_limits() {
 
 /// Gives up what running does not need. Must be called before other threads start: capabilities are per thread, and
 /// new threads inherit them. A step that fails is logged; the probe runs as it did.
-pub(crate) fn lower() {
+///
+/// `packets`: programs that see packets may be loaded later.
+pub(crate) fn lower(packets: bool) {
     if let Err(error) = rustix::thread::set_no_new_privs(true) {
         tracing::debug!(%error, "cannot give up gaining privileges");
     }
     let Ok(now) = rustix::thread::capabilities(None) else { return };
-    let kept = kept(now.permitted, perf_events_want_admin(PERF_EVENT_PARANOID));
+    let kept = kept(now.permitted, perf_events_want_admin(PERF_EVENT_PARANOID), packets);
     for capability in (CapabilitySet::all() - kept).iter() {
         // Refused for those that this kernel does not know, and without CAP_SETPCAP: then there is nothing to drop
         // that an exec could bring back, because of no_new_privs.
@@ -75,11 +77,13 @@ fn perf_events_want_admin(setting: &str) -> bool {
 }
 
 /// What of `permitted` is kept.
-fn kept(permitted: CapabilitySet, perf_events_want_admin: bool) -> CapabilitySet {
+fn kept(permitted: CapabilitySet, perf_events_want_admin: bool, packets: bool) -> CapabilitySet {
     // A kernel without CAP_BPF, or a container that was given CAP_SYS_ADMIN in its place.
     let is_enough = permitted.contains(LOADING) && !perf_events_want_admin;
     let loading = if is_enough { LOADING } else { LOADING | CapabilitySet::SYS_ADMIN };
-    permitted & (RUNNING | loading)
+    // Programs of the network take this one to load.
+    let network = if packets { CapabilitySet::NET_ADMIN } else { CapabilitySet::empty() };
+    permitted & (RUNNING | loading | network)
 }
 
 #[cfg(test)]
@@ -101,10 +105,11 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_that_running_does_not_need() {
-        assert_eq!(kept(CapabilitySet::all(), false), RUNNING);
-        assert_eq!(kept(CapabilitySet::empty(), true), CapabilitySet::empty());
+        assert_eq!(kept(CapabilitySet::all(), false, false), RUNNING);
+        assert_eq!(kept(CapabilitySet::empty(), true, true), CapabilitySet::empty());
+        assert_eq!(kept(CapabilitySet::all(), false, true), RUNNING | CapabilitySet::NET_ADMIN);
         let old = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::NET_ADMIN;
-        assert_eq!(kept(old, false), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
+        assert_eq!(kept(old, false, false), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
     }
 
     #[test]
@@ -116,6 +121,6 @@ mod tests {
             assert_eq!(perf_events_want_admin(setting.to_str().unwrap()), wanted, "{level}");
         }
         assert!(!perf_events_want_admin("/nonexistent"));
-        assert_eq!(kept(CapabilitySet::all(), true), RUNNING | CapabilitySet::SYS_ADMIN);
+        assert_eq!(kept(CapabilitySet::all(), true, false), RUNNING | CapabilitySet::SYS_ADMIN);
     }
 }

@@ -8,8 +8,8 @@ use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
 use crate::table::{
-    AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Outputs, Policies, Privileges,
-    ProcessTree, Proxies, SelfTest, Signals,
+    Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs, Policies,
+    Privileges, ProcessTree, Proxies, SelfTest, Signals,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -36,6 +36,10 @@ process! {
     policies: Policies;
     /// Whether the kernel filters for them.
     kernel_filters: KernelFilters;
+    /// Whether packets are watched.
+    network: Network;
+    /// What is known of addresses.
+    addresses: Addresses;
     /// How much is remembered about processes.
     process_tree: ProcessTree;
     /// What signals hold and how many there may be.

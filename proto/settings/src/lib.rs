@@ -47,4 +47,4 @@ pub use crate::host::HostPaths;
 pub use crate::layers::{Loaded, Source};
 pub use crate::probe::ProbeSettings;
 pub use crate::secret::{ProxyUrl, Secret};
-pub use crate::value::{Bytes, LogLevel};
+pub use crate::value::{AddressRanges, Bytes, LogLevel, Ports};

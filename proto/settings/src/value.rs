@@ -1,11 +1,15 @@
 //! The types that a key can have, and how each is read from text and written as YAML.
 
+mod network;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::node::{Kind, Node};
 use crate::yaml;
+
+pub use network::{AddressRanges, Ports};
 
 /// A type of value. Scalars are read leniently, as the reference does: `"true"`, `yes` and `1` are all true.
 pub(crate) trait Setting: Sized + PartialOrd {

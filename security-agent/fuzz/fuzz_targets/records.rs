@@ -6,7 +6,7 @@ use engine::{LoadOptions, load};
 use libfuzzer_sys::fuzz_target;
 use proto::v1::{Batch, HelloReply};
 use security_agent::cache::process_tree::Limits;
-use security_agent::pipeline::{Config, Pipeline, observable};
+use security_agent::pipeline::{Config, Off, Pipeline, observable};
 use security_agent::report::scrub::Scrubber;
 use security_agent::report::terminal::Style;
 use security_agent::resolve::users::{Names, Users};
@@ -27,17 +27,19 @@ fn pipeline() -> Pipeline {
     let config = Config {
         limits: LIMITS,
         scrubber: Scrubber::new(&[]),
+        shown_envs: model::environment::ShownWithValue::default(),
         style: Some(Style { colour: false }),
         agent: model::report::AgentInfo::default(),
         hostname: String::new(),
         own_events: true,
         kernel_filters: true,
         losses_interval_ns: 1,
+        network: security_agent::network::Config::default(),
         retention_ns: 1,
     };
     let mut pipeline = Pipeline::new(config, Users::fixed(Names::default(), Names::default()));
     let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("fuzz.policy", POLICY)]);
-    let options = LoadOptions { enabled_events: Some(observable(false)), ..LoadOptions::default() };
+    let options = LoadOptions { enabled_events: Some(observable(Off::default())), ..LoadOptions::default() };
     pipeline.replace_rules(load(files, &model::Fields::default(), &options), 0);
     pipeline
 }

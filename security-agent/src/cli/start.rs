@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use logging::Log;
 use logging::rotation::{RotatingFile, Rotation};
+use model::PrivateRanges;
 use model::environment::{SHOWN_WITH_VALUE, ShownWithValue};
 use settings::{AgentSettings, Enablement, Environment, HostPaths, Loaded};
 
@@ -24,7 +25,7 @@ use crate::report::sink::{FileOutput, Stdout, Syslog};
 use crate::report::terminal::Style;
 use crate::report::{Sink, sink::Output};
 use crate::resolve::users::Users;
-use crate::{host, notify, own_log};
+use crate::{host, network, notify, own_log};
 
 /// Options of `start`.
 #[derive(Debug, Args)]
@@ -128,7 +129,26 @@ pub(super) fn pipeline_config(
         own_events: settings.signals.monitoring_events,
         kernel_filters: settings.kernel_filters.enabled && settings.kernel_filters.approvers,
         losses_interval_ns: nanoseconds(settings.signals.stats_interval),
+        network: network_config(settings),
         retention_ns: nanoseconds(settings.signals.retention),
+    }
+}
+
+/// How packets and addresses are understood by these settings.
+fn network_config(settings: &AgentSettings) -> network::Config {
+    let addresses = &settings.addresses;
+    // The settings have checked their form.
+    let parsed = |ranges: &settings::AddressRanges| -> Vec<secl::IpNet> {
+        ranges.0.iter().filter_map(|range| range.parse().ok()).collect()
+    };
+    let private = match parsed(&addresses.private_ranges) {
+        none if none.is_empty() => PrivateRanges::default(),
+        ranges => PrivateRanges::new(ranges),
+    };
+    network::Config {
+        private_ranges: private.with(parsed(&addresses.extra_private_ranges)),
+        names: addresses.names && settings.network.enabled,
+        names_max: usize::try_from(addresses.names_max).unwrap_or(usize::MAX),
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Capability {
     Lsm,
     /// Breakpoints on kernel functions.
     Kprobe,
+    /// Packets of all sockets, at the root of the control groups (4.10).
+    CgroupSkb,
     /// Not a program type: processes can make 32-bit system calls, which have no tracepoints of their own.
     CompatSyscalls,
     /// Not a program type: processes can ask for operations through rings, which are no system calls.
@@ -48,7 +50,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -59,6 +61,7 @@ impl Capability {
         Self::Fexit,
         Self::Lsm,
         Self::Kprobe,
+        Self::CgroupSkb,
         Self::CompatSyscalls,
         Self::IoUring,
         Self::DeferredRelease,
@@ -77,6 +80,7 @@ impl Capability {
             Self::Fexit => "fexit",
             Self::Lsm => "lsm",
             Self::Kprobe => "kprobe",
+            Self::CgroupSkb => "cgroup_skb",
             Self::CompatSyscalls => "compat_syscalls",
             Self::IoUring => "io_uring",
             Self::DeferredRelease => "deferred_release",

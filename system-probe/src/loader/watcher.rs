@@ -20,6 +20,7 @@ use proto::wire::Kind;
 use super::Maps;
 use super::Programs;
 use super::detacher::Detacher;
+use crate::cgroup_root::CgroupRoot;
 use crate::facts::Facts;
 use crate::filters::Store;
 use crate::filters::Tables;
@@ -46,6 +47,8 @@ pub(crate) struct Watcher {
     maps: Maps,
     /// None where no program needs it, or where there is none.
     tracefs: Option<Tracefs>,
+    /// The same.
+    cgroups: Option<CgroupRoot>,
     snapshot: Arc<dyn Snapshot>,
     detacher: Detacher,
     attachments: Mutex<Attachments>,
@@ -82,6 +85,10 @@ impl Watcher {
         let tracefs = needs_tracefs
             .then(Tracefs::open)
             .and_then(|tracefs| tracefs.inspect_err(|error| tracing::warn!(%error, "no tracefs")).ok());
+        let needs_cgroups = plan.programs().any(|program| matches!(program.hook, Hook::Cgroup(_)));
+        let cgroups = needs_cgroups
+            .then(CgroupRoot::open)
+            .and_then(|root| root.inspect_err(|error| tracing::warn!(%error, "no control groups")).ok());
         let maps = programs.maps()?;
         let mut failures = BTreeMap::new();
         let snapshot = snapshot(&plan, &programs, proc, &mut failures);
@@ -100,6 +107,7 @@ impl Watcher {
             plan,
             maps,
             tracefs,
+            cgroups,
             snapshot,
             detacher: Detacher::new(),
             attachments: Mutex::new(attachments),
@@ -185,7 +193,7 @@ impl Watcher {
         let reports = match program.hook {
             Hook::TpBtf(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
-            Hook::Iter(_) => false,
+            Hook::Iter(_) | Hook::Cgroup(_) => false,
         };
         if !reports || !attachments.counted.insert(program.name) {
             return;
@@ -206,6 +214,10 @@ impl Watcher {
     fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
         match hook {
             Hook::TpBtf(_) | Hook::Iter(_) => program.attach().context("cannot attach"),
+            Hook::Cgroup(_) => {
+                let root = self.cgroups.as_ref().context("no control groups of version 2")?;
+                program.attach_cgroup(root.descriptor().as_raw_fd()).context("cannot attach")
+            }
             Hook::Syscall(tracepoint) => {
                 let tracefs = self.tracefs.as_ref().context("no tracefs")?;
                 let event = tracefs.syscall_event(tracepoint).context("cannot open the tracepoint")?;

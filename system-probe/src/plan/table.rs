@@ -5,6 +5,7 @@ use std::fmt;
 use proto::wire::Kind;
 
 use super::files::FILES;
+use super::network::NETWORK;
 use crate::facts::Capability;
 
 /// Something that can be watched.
@@ -73,6 +74,8 @@ pub(crate) enum Hook {
     Syscall(&'static str),
     /// An iterator.
     Iter(&'static str),
+    /// Packets that leave (`egress`) or enter (`ingress`) sockets, at the root of the control groups.
+    Cgroup(&'static str),
 }
 
 impl fmt::Display for Hook {
@@ -81,13 +84,14 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
+            Self::Cgroup(name) => write!(f, "cgroup_skb/{name}"),
         }
     }
 }
 
 /// All of them.
 pub(crate) fn observations() -> impl Iterator<Item = &'static Observation> {
-    PROCESSES.iter().chain(FILES)
+    PROCESSES.iter().chain(FILES).chain(NETWORK)
 }
 
 /// Those of processes.
@@ -189,7 +193,7 @@ pub(super) const fn syscalls_besides_io_uring(programs: &'static [Program]) -> W
 }
 
 /// Calls of 32-bit code.
-const COMPAT: Blind = Blind {
+pub(super) const COMPAT: Blind = Blind {
     given: Capability::CompatSyscalls,
     text: "not seen: calls by 32-bit programs, which have no tracepoints of their own (probe.compat_syscalls watches them)",
     cure: &[

@@ -3,7 +3,8 @@
 use super::table::Blind;
 use super::*;
 
-const ALLOWED: Allowed = Allowed { fentry: true, kprobe: true, compat: false };
+const ALLOWED: Allowed =
+    Allowed { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true };
 
 /// A kernel that can do everything but these, without ways around the tracepoints of calls.
 fn kernel_without(missing: &[Capability]) -> Facts {
@@ -29,10 +30,29 @@ fn planned(plan: &Plan, name: &str) -> Planned {
 
 const LIFECYCLE: [&str; 4] = ["process.fork", "process.exec", "process.exit", "process.cgroup"];
 
+const BY_PACKETS: [&str; 3] = ["network.dns", "network.imds", "network.packet"];
+
 /// What is watched by the tracepoints of single calls.
 fn by_calls() -> Vec<&'static str> {
     let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
-    on_demand.map(|row| row.name).collect()
+    on_demand.map(|row| row.name).filter(|name| !BY_PACKETS.contains(name)).collect()
+}
+
+#[test]
+fn without_control_groups_packets_are_lost() {
+    assert_eq!(unavailable(&[Capability::CgroupSkb]), BY_PACKETS);
+}
+
+#[test]
+fn packets_are_seen_as_far_as_the_settings_allow() {
+    let none = Plan::new(&kernel_without(&[]), Allowed { packets: false, ..ALLOWED });
+    let dns = planned(&none, "network.dns");
+    assert_eq!((dns.way.is_none(), dns.reason.as_str()), (true, "cgroup_skb: off by network.enabled"));
+    assert!(planned(&none, "network.connect").way.is_some());
+    let out = Plan::new(&kernel_without(&[]), Allowed { packets_in: false, ..ALLOWED });
+    let names = |plan| planned(plan, "network.dns").programs.iter().map(|it| it.name).collect::<Vec<_>>();
+    assert_eq!(names(&out), ["packet_out"]);
+    assert_eq!(names(&Plan::new(&kernel_without(&[]), ALLOWED)), ["packet_out", "packet_in"]);
 }
 
 #[test]
@@ -63,7 +83,11 @@ fn without_tracefs_what_is_watched_by_calls_is_lost() {
 #[test]
 fn without_types_or_ring_buffer_nothing_live_is_left() {
     for missing in [Capability::Btf, Capability::RingBuffer] {
-        assert_eq!(unavailable(&[missing]), [&LIFECYCLE[..], &by_calls()].concat(), "{missing:?}");
+        assert_eq!(
+            unavailable(&[missing]),
+            [&LIFECYCLE[..], &by_calls(), &BY_PACKETS].concat(),
+            "{missing:?}"
+        );
     }
 }
 
@@ -200,7 +224,7 @@ fn the_best_way_that_works_is_taken_and_the_reason_names_the_better_ones() {
     let both = [Capability::Fentry, Capability::Kprobe];
     let reason = "fentry: refused; kprobe: refused".to_owned();
     assert_eq!(decide(&both, ALLOWED), ("tracepoint", reason, vec!["something"]));
-    let neither = Allowed { fentry: false, kprobe: false, compat: false };
+    let neither = Allowed { fentry: false, kprobe: false, ..ALLOWED };
     let reason = "fentry: off by use_fentry; kprobe: off by use_kprobe_fallback".to_owned();
     assert_eq!(decide(&[], neither), ("tracepoint", reason, vec!["something"]));
     let all = [Capability::Fentry, Capability::Kprobe, Capability::SyscallTracepoint];

@@ -187,7 +187,8 @@ impl ProcessTree {
                 self.change_credentials(decoded, resolve)
             }
             Payload::CgroupAttach(attach) => self.move_to_cgroup(decoded, attach.cgroup_path, resolve),
-            Payload::File(_) => self.act(decoded, resolve),
+            Payload::Packet(_) if decoded.remembered => self.look_up(decoded, resolve),
+            Payload::File(_) | Payload::Socket(_) | Payload::Packet(_) => self.act(decoded, resolve),
         };
         self.stay_within_limits();
         Some(applied)
