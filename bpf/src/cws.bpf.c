@@ -22,6 +22,10 @@
 #include "file_calls.h"
 #include "call.h"
 #include "file_event.h"
+#include "kernel_calls.h"
+#include "kernel_event.h"
+#include "target.h"
+#include "mapping.h"
 
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
@@ -32,6 +36,12 @@
 #include "file_attributes.bpf.c"
 #include "file_mounts.bpf.c"
 #include "file_pipes.bpf.c"
+#include "kernel_processes.bpf.c"
+#include "kernel_bpf.bpf.c"
+#include "kernel_modules.bpf.c"
+#include "kernel_memory.bpf.c"
+#include "kernel_self.bpf.c"
+#include "kernel_parameters.bpf.c"
 #include "compat.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

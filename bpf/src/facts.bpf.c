@@ -28,4 +28,12 @@ FACT("fexit/security_file_open", fact_fexit)
 FACT("lsm/file_open", fact_lsm)
 FACT("kprobe/security_file_open", fact_kprobe)
 
+/* One on a control group decides: 1 lets the read or write be. */
+SEC("?cgroup/sysctl")
+int fact_cgroup_sysctl(void *ctx)
+{
+    fired = 1;
+    return 1;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -10,6 +10,7 @@
 //!
 //! It never parses rules and never opens a network socket.
 
+mod cgroup_root;
 pub mod check;
 pub mod cli;
 mod clock;

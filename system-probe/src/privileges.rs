@@ -8,8 +8,12 @@ const LOADING: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
 
 /// What is kept for the time of running:
 /// - attaching, detaching and reading programs and maps (BPF, PERFMON),
+/// - programs on control groups, which the kernel counts among those of the network (NET_ADMIN),
 /// - `/proc` of other users' processes: image, environment, descriptors (SYS_PTRACE, DAC_READ_SEARCH).
-const RUNNING: CapabilitySet = LOADING.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::DAC_READ_SEARCH);
+const RUNNING: CapabilitySet = LOADING
+    .union(CapabilitySet::NET_ADMIN)
+    .union(CapabilitySet::SYS_PTRACE)
+    .union(CapabilitySet::DAC_READ_SEARCH);
 
 /// Who may open perf events.
 const PERF_EVENT_PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
@@ -103,7 +107,7 @@ mod tests {
     fn nothing_is_kept_that_running_does_not_need() {
         assert_eq!(kept(CapabilitySet::all(), false), RUNNING);
         assert_eq!(kept(CapabilitySet::empty(), true), CapabilitySet::empty());
-        let old = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::NET_ADMIN;
+        let old = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::SYS_MODULE;
         assert_eq!(kept(old, false), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
     }
 

@@ -11,6 +11,7 @@ mod exec;
 mod file;
 mod files;
 mod fork;
+mod kernel;
 
 use model::environment::ShownWithValue;
 use proto::wire::layout::{
@@ -24,6 +25,7 @@ pub use chunks::Chunks;
 pub use context::{CgroupKey, ProcessKey, Task};
 pub use exec::Exec;
 pub use fork::Fork;
+pub use kernel::Activity;
 
 use crate::resolve::users::Users;
 
@@ -80,6 +82,8 @@ pub enum Payload<'r> {
     CgroupAttach(CgroupAttach<'r>),
     /// Something happened to a file.
     File(Box<model::Payload>),
+    /// Kernel activity.
+    Kernel(Box<Activity>),
 }
 
 /// Decodes records one after the other; remembers the pieces of arguments that precede an exec.
@@ -120,7 +124,10 @@ impl Decoder {
             Kind::Setgid => Payload::Setgid(record.body()),
             Kind::Capset => Payload::Capset(record.body()),
             Kind::CgroupAttach => Payload::CgroupAttach(cgroup::cgroup_attach(record)),
-            _ => Payload::File(Box::new(files::payload(record, users)?)),
+            _ => match kernel::activity(record, users) {
+                Some(activity) => Payload::Kernel(Box::new(activity)),
+                None => Payload::File(Box::new(files::payload(record, users)?)),
+            },
         };
         let flag = |bit: u32| u32::from(header.flags) & bit != 0;
         Some(Decoded {

@@ -7,7 +7,7 @@ use proto::wire::Kind;
 use secl::EventTypeId;
 
 /// Events that rules can be about, with the records they are made from.
-const TABLE: [(EventKind, Kind); 21] = [
+const TABLE: [(EventKind, Kind); 39] = [
     (EventKind::Exec, Kind::Exec),
     (EventKind::Exit, Kind::Exit),
     (EventKind::Setuid, Kind::Setuid),
@@ -29,6 +29,25 @@ const TABLE: [(EventKind, Kind); 21] = [
     (EventKind::Chdir, Kind::Chdir),
     (EventKind::Symlink, Kind::Symlink),
     (EventKind::Umount, Kind::Umount),
+    (EventKind::Ptrace, Kind::Ptrace),
+    (EventKind::Signal, Kind::Signal),
+    (EventKind::Bpf, Kind::Bpf),
+    (EventKind::LoadModule, Kind::LoadModule),
+    (EventKind::UnloadModule, Kind::UnloadModule),
+    (EventKind::Mmap, Kind::Mmap),
+    (EventKind::Mprotect, Kind::Mprotect),
+    (EventKind::Setrlimit, Kind::Setrlimit),
+    (EventKind::Prctl, Kind::Prctl),
+    (EventKind::CgroupWrite, Kind::CgroupWrite),
+    (EventKind::Sysctl, Kind::Sysctl),
+    (EventKind::Unshare, Kind::Unshare),
+    (EventKind::Setns, Kind::Setns),
+    // An exchange of the root is one of the calls that are told as mounts.
+    (EventKind::PivotRoot, Kind::Mount),
+    (EventKind::ProcessVmWritev, Kind::ProcessVmWritev),
+    (EventKind::Userfaultfd, Kind::Userfaultfd),
+    (EventKind::MemfdCreate, Kind::MemfdCreate),
+    (EventKind::IoUringSetup, Kind::IoUringSetup),
 ];
 
 /// The id of an event type in compiled rules.
@@ -83,6 +102,6 @@ mod tests {
             wire_kinds([EventKind::Exec, EventKind::Capset, EventKind::Setuid, EventKind::Dns]),
             [Kind::Setuid.number(), Kind::Capset.number()]
         );
-        assert_eq!((observable(false).len(), observable(true).len()), (21, 16));
+        assert_eq!((observable(false).len(), observable(true).len()), (39, 16));
     }
 }

@@ -307,7 +307,7 @@ impl Pipeline {
         let ended = matches!(decoded.payload, Payload::Exit(_)).then(|| decoded.task.key());
         // Forks have no rules; what a snapshot has told already was evaluated then.
         if !applied.known && !matches!(decoded.payload, Payload::Fork(_) | Payload::CgroupAttach(_)) {
-            let payload = event::payload(&mut decoded.payload, &self.users);
+            let payload = event::payload(&mut decoded.payload, &self.users, &self.tree);
             self.evaluate(applied, payload, decoded.asynchronous, false);
         }
         if let Some(key) = ended {

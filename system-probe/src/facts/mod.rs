@@ -37,6 +37,10 @@ pub(crate) enum Capability {
     Lsm,
     /// Breakpoints on kernel functions.
     Kprobe,
+    /// Programs that see reads and writes below `/proc/sys` (5.2), on the root of the control groups (version 2).
+    CgroupSysctl,
+    /// Not a program type: the kernel can load modules.
+    Modules,
     /// Not a program type: processes can make 32-bit system calls, which have no tracepoints of their own.
     CompatSyscalls,
     /// Not a program type: processes can ask for operations through rings, which are no system calls.
@@ -48,7 +52,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -59,6 +63,8 @@ impl Capability {
         Self::Fexit,
         Self::Lsm,
         Self::Kprobe,
+        Self::CgroupSysctl,
+        Self::Modules,
         Self::CompatSyscalls,
         Self::IoUring,
         Self::DeferredRelease,
@@ -77,6 +83,8 @@ impl Capability {
             Self::Fexit => "fexit",
             Self::Lsm => "lsm",
             Self::Kprobe => "kprobe",
+            Self::CgroupSysctl => "cgroup_sysctl",
+            Self::Modules => "modules",
             Self::CompatSyscalls => "compat_syscalls",
             Self::IoUring => "io_uring",
             Self::DeferredRelease => "deferred_release",
@@ -102,6 +110,7 @@ impl Facts {
         let mut facts = Self::default();
         facts.set(Capability::Btf, programs::kernel_btf());
         facts.set(Capability::RingBuffer, programs::ring_buffer());
+        facts.set(Capability::Modules, modules(proc));
         for (capability, outcome) in programs::try_all() {
             facts.set(capability, outcome);
         }
@@ -156,4 +165,10 @@ impl Facts {
             })
             .collect()
     }
+}
+
+/// Whether the kernel has a list of modules, and with it the calls that change it.
+fn modules(proc: &Path) -> Result<String, String> {
+    let list = proc.join("modules");
+    list.metadata().map(|_| String::new()).map_err(|error| format!("{}: {error}", list.display()))
 }

@@ -18,6 +18,7 @@ use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
 use super::Capability;
+use crate::cgroup_root;
 use crate::libbpf_log;
 use crate::tracefs::Tracefs;
 
@@ -43,7 +44,7 @@ struct Attached {
     how: String,
 }
 
-const TRIALS: [Trial; 8] = [
+const TRIALS: [Trial; 9] = [
     Trial { capability: Capability::TpBtf, program: "fact_tp_btf", attach, trigger: end_a_thread },
     Trial { capability: Capability::RawTp, program: "fact_raw_tp", attach, trigger: end_a_thread },
     Trial {
@@ -57,6 +58,12 @@ const TRIALS: [Trial; 8] = [
     Trial { capability: Capability::Fexit, program: "fact_fexit", attach, trigger: open_a_file },
     Trial { capability: Capability::Lsm, program: "fact_lsm", attach, trigger: open_a_file },
     Trial { capability: Capability::Kprobe, program: "fact_kprobe", attach, trigger: open_a_file },
+    Trial {
+        capability: Capability::CgroupSysctl,
+        program: "fact_cgroup_sysctl",
+        attach: attach_cgroup,
+        trigger: read_a_parameter,
+    },
 ];
 
 /// Tries all of them.
@@ -116,6 +123,16 @@ fn attach_syscall(program: &ProgramMut<'_>) -> Result<Attached, String> {
     // From here on the link closes it.
     let _ = event.into_raw_fd();
     Ok(Attached { link, how: format!("tracefs at {}", tracefs.place()) })
+}
+
+fn attach_cgroup(program: &ProgramMut<'_>) -> Result<Attached, String> {
+    let root = cgroup_root::open("/proc".as_ref()).map_err(|error| error.to_string())?;
+    let link = program.attach_cgroup(root.as_raw_fd()).map_err(|error| failed("attach", &error))?;
+    Ok(Attached { link, how: String::new() })
+}
+
+fn read_a_parameter(_: &Attached) {
+    drop(std::fs::read("/proc/sys/kernel/ostype"));
 }
 
 fn end_a_thread(_: &Attached) {

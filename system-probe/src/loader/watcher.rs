@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::os::fd::IntoRawFd;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -20,6 +21,7 @@ use proto::wire::Kind;
 use super::Maps;
 use super::Programs;
 use super::detacher::Detacher;
+use crate::cgroup_root;
 use crate::facts::Facts;
 use crate::filters::Store;
 use crate::filters::Tables;
@@ -44,6 +46,7 @@ pub(crate) struct Watcher {
     facts: Facts,
     plan: Plan,
     maps: Maps,
+    proc: PathBuf,
     /// None where no program needs it, or where there is none.
     tracefs: Option<Tracefs>,
     snapshot: Arc<dyn Snapshot>,
@@ -99,6 +102,7 @@ impl Watcher {
             facts,
             plan,
             maps,
+            proc: proc.to_owned(),
             tracefs,
             snapshot,
             detacher: Detacher::new(),
@@ -185,7 +189,7 @@ impl Watcher {
         let reports = match program.hook {
             Hook::TpBtf(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
-            Hook::Iter(_) => false,
+            Hook::Iter(_) | Hook::Cgroup(_) => false,
         };
         if !reports || !attachments.counted.insert(program.name) {
             return;
@@ -206,6 +210,10 @@ impl Watcher {
     fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
         match hook {
             Hook::TpBtf(_) | Hook::Iter(_) => program.attach().context("cannot attach"),
+            Hook::Cgroup(_) => {
+                let root = cgroup_root::open(&self.proc).context("no root of control groups")?;
+                program.attach_cgroup(root.as_raw_fd()).context("cannot attach")
+            }
             Hook::Syscall(tracepoint) => {
                 let tracefs = self.tracefs.as_ref().context("no tracefs")?;
                 let event = tracefs.syscall_event(tracepoint).context("cannot open the tracepoint")?;

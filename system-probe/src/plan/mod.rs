@@ -1,6 +1,7 @@
 //! How each observation is watched on this kernel, and why so: a pure function of the facts and the settings.
 
 mod files;
+mod kernel;
 mod table;
 
 use std::collections::BTreeSet;

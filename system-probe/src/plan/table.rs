@@ -5,6 +5,7 @@ use std::fmt;
 use proto::wire::Kind;
 
 use super::files::FILES;
+use super::kernel::KERNEL;
 use crate::facts::Capability;
 
 /// Something that can be watched.
@@ -73,6 +74,8 @@ pub(crate) enum Hook {
     Syscall(&'static str),
     /// An iterator.
     Iter(&'static str),
+    /// The root of the control groups (version 2): everything that runs.
+    Cgroup(&'static str),
 }
 
 impl fmt::Display for Hook {
@@ -81,13 +84,14 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
+            Self::Cgroup(name) => write!(f, "cgroup/{name}"),
         }
     }
 }
 
 /// All of them.
 pub(crate) fn observations() -> impl Iterator<Item = &'static Observation> {
-    PROCESSES.iter().chain(FILES)
+    PROCESSES.iter().chain(FILES).chain(KERNEL)
 }
 
 /// Those of processes.
@@ -172,7 +176,7 @@ static PROCESSES: &[Observation] = &[
 pub(crate) const SNAPSHOT: Program = Program { name: "snapshot_task", hook: Hook::Iter("task") };
 
 /// By typed raw tracepoints: kernel objects as arguments, and no cost for what is not traced.
-const fn tp_btf(programs: &'static [Program]) -> Way {
+pub(super) const fn tp_btf(programs: &'static [Program]) -> Way {
     let needs = &[Capability::Btf, Capability::TpBtf, Capability::RingBuffer];
     Way { needs, programs, blind: &[], label: "" }
 }

@@ -29,10 +29,13 @@ fn planned(plan: &Plan, name: &str) -> Planned {
 
 const LIFECYCLE: [&str; 4] = ["process.fork", "process.exec", "process.exit", "process.cgroup"];
 
-/// What is watched by the tracepoints of single calls.
-fn by_calls() -> Vec<&'static str> {
+/// What is watched on demand and needs something of the kernel.
+fn on_demand_by(needed: Capability) -> Vec<&'static str> {
     let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
-    on_demand.map(|row| row.name).collect()
+    on_demand
+        .filter(|row| row.ways.iter().all(|way| way.needs.contains(&needed)))
+        .map(|row| row.name)
+        .collect()
 }
 
 #[test]
@@ -50,20 +53,29 @@ fn a_kernel_that_can_do_everything_watches_everything() {
 
 #[test]
 fn without_typed_tracepoints_process_lifecycle_is_lost() {
-    assert_eq!(unavailable(&[Capability::TpBtf]), LIFECYCLE);
+    let others = ["kernel.load_module", "kernel.unload_module", "kernel.cgroup_write"];
+    assert_eq!(unavailable(&[Capability::TpBtf]), [&LIFECYCLE[..], &others].concat());
 }
 
 #[test]
 fn without_tracefs_what_is_watched_by_calls_is_lost() {
-    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), by_calls());
+    let by_calls = on_demand_by(Capability::SyscallTracepoint);
+    assert!(by_calls.len() > 30, "{by_calls:?}");
+    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), by_calls);
     let plan = Plan::new(&kernel_without(&[Capability::SyscallTracepoint]), ALLOWED);
     assert_eq!(planned(&plan, "process.capset").reason, "syscall_tracepoint: refused");
 }
 
 #[test]
+fn without_modules_or_programs_on_control_groups_only_what_is_about_them_is_lost() {
+    assert_eq!(unavailable(&[Capability::Modules]), ["kernel.load_module", "kernel.unload_module"]);
+    assert_eq!(unavailable(&[Capability::CgroupSysctl]), ["kernel.sysctl"]);
+}
+
+#[test]
 fn without_types_or_ring_buffer_nothing_live_is_left() {
     for missing in [Capability::Btf, Capability::RingBuffer] {
-        assert_eq!(unavailable(&[missing]), [&LIFECYCLE[..], &by_calls()].concat(), "{missing:?}");
+        assert_eq!(unavailable(&[missing]), [&LIFECYCLE[..], &on_demand_by(missing)].concat(), "{missing:?}");
     }
 }
 

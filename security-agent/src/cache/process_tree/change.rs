@@ -180,7 +180,8 @@ impl ProcessTree {
             | Payload::Exec(_)
             | Payload::Exit(_)
             | Payload::CgroupAttach(_)
-            | Payload::File(_) => {}
+            | Payload::File(_)
+            | Payload::Kernel(_) => {}
         }
         applied
     }
