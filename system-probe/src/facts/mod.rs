@@ -92,6 +92,13 @@ impl Capability {
     }
 }
 
+impl Capability {
+    /// Without it there is nothing to watch, rather than no way to.
+    pub(crate) const fn is_subject(self) -> bool {
+        matches!(self, Self::Modules)
+    }
+}
+
 /// Whether the kernel can do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fact {
@@ -170,5 +177,9 @@ impl Facts {
 /// Whether the kernel has a list of modules, and with it the calls that change it.
 fn modules(proc: &Path) -> Result<String, String> {
     let list = proc.join("modules");
-    list.metadata().map(|_| String::new()).map_err(|error| format!("{}: {error}", list.display()))
+    match list.metadata() {
+        Ok(_) => Ok(String::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err("this kernel has none".to_owned()),
+        Err(error) => Err(format!("{}: {error}", list.display())),
+    }
 }

@@ -131,5 +131,5 @@ const fn modules(programs: &'static [Program]) -> Way {
         Capability::SyscallTracepoint,
         Capability::RingBuffer,
     ];
-    Way { needs, ..syscalls(programs) }
+    Way { needs, label: "nothing", ..syscalls(programs) }
 }

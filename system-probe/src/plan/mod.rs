@@ -126,6 +126,10 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
                 blind: blind.into_iter().map(|blind| blind.text).collect(),
             };
         }
+        if let Some(subject) = way.needs.iter().find(|need| need.is_subject() && !facts.has(**need)) {
+            let reason = format!("nothing to watch: {}: {}", subject.name(), facts.reason(*subject));
+            return Planned { observation, way: Some(way), programs: Vec::new(), reason, blind: Vec::new() };
+        }
         for obstacle in obstacles {
             if !reasons.contains(&obstacle) {
                 reasons.push(obstacle);

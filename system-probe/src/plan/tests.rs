@@ -67,8 +67,15 @@ fn without_tracefs_what_is_watched_by_calls_is_lost() {
 }
 
 #[test]
-fn without_modules_or_programs_on_control_groups_only_what_is_about_them_is_lost() {
-    assert_eq!(unavailable(&[Capability::Modules]), ["kernel.load_module", "kernel.unload_module"]);
+fn a_kernel_without_modules_has_nothing_to_watch_there() {
+    assert_eq!(unavailable(&[Capability::Modules]), [""; 0]);
+    let plan = Plan::new(&kernel_without(&[Capability::Modules]), ALLOWED);
+    let modules = planned(&plan, "kernel.load_module");
+    assert!(modules.programs.is_empty() && modules.reason.starts_with("nothing to watch"), "{modules:?}");
+}
+
+#[test]
+fn without_programs_on_control_groups_parameters_are_lost() {
     assert_eq!(unavailable(&[Capability::CgroupSysctl]), ["kernel.sysctl"]);
 }
 
