@@ -115,11 +115,18 @@ int on_sysctl(struct bpf_sysctl *ctx)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     struct judgement judgement = {};
+    struct filter *filter;
     struct sysctl_record *record;
     struct sysctl_body *body;
+    __u32 action;
 
     if (!judgement__begin(&judgement, KIND_SYSCTL) ||
         (own_pid && (__u32)BPF_CORE_READ(task, tgid) == own_pid))
+        return SYSCTL_ALLOW;
+    action = ctx->write ? SYSCTL_ACTION_WRITE : SYSCTL_ACTION_READ;
+    filter = judgement__filter(&judgement);
+    if (filter && (!judgement__narrow(&judgement, filter__by_auid(filter, task)) ||
+                   !judgement__narrow(&judgement, filter__by_value(filter, action))))
         return SYSCTL_ALLOW;
     record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
     if (!record) {
@@ -131,7 +138,7 @@ int on_sysctl(struct bpf_sysctl *ctx)
     context__fill(&record->context, task);
     body = &record->body;
     body->file_position = ctx->file_pos;
-    body->action = ctx->write ? SYSCTL_ACTION_WRITE : SYSCTL_ACTION_READ;
+    body->action = action;
     body->name = sysctl__span(bpf_sysctl_get_name((void *)ctx, (char *)record->name, SYSCTL_NAME_SIZE, 0),
                               __builtin_offsetof(struct sysctl_record, name), SYSCTL_NAME_SIZE,
                               SYSCTL_FLAG_NAME_TRUNCATED, &body->flags);

@@ -20,7 +20,7 @@ pub(crate) fn open(proc: &Path) -> io::Result<OwnedFd> {
 
 /// Lines of `ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [FIELD...] - TYPE SOURCE OPTIONS`.
 fn find(mounts: &str) -> Option<PathBuf> {
-    let roots = mounts.lines().filter_map(|line| {
+    let mut roots = mounts.lines().filter_map(|line| {
         let (mount, filesystem) = line.split_once(" - ")?;
         let mut mount = mount.split(' ').skip(3);
         let (root, place) = (mount.next()?, mount.next()?);
@@ -28,7 +28,7 @@ fn find(mounts: &str) -> Option<PathBuf> {
             .then(|| PathBuf::from(unescape(place)))
     });
     // What is mounted last at a place is what shows there.
-    roots.last()
+    roots.next_back()
 }
 
 /// Blanks stand as three octal digits.

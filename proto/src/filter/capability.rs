@@ -59,6 +59,7 @@ pub const fn capability(kind: Kind) -> Option<Capability> {
         Kind::Bpf => value("cmd"),
         Kind::Signal => value("type"),
         Kind::Prctl => value("option"),
+        Kind::Sysctl => value("action"),
         // Mounts are few, symlink has a file on its second side alone.
         _ => None,
     }

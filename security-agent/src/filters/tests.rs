@@ -382,3 +382,35 @@ fn the_reference_policy_is_filtered() {
     }
     assert!(matches!(outcomes[&EventKind::Open], Outcome::Filter(_)), "{:?}", outcomes[&EventKind::Open]);
 }
+
+/// The events that happen all the time leave the kernel only where the shipped policy is about them.
+#[test]
+fn the_shipped_policy_is_filtered() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/policies/default.policy");
+    let policy = std::fs::read_to_string(path).unwrap();
+    let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("default.policy", policy.as_str())]);
+    let load = load(files, &model::Fields::default(), &LoadOptions::default());
+    let kinds = [
+        (EventKind::Open, Kind::Open),
+        (EventKind::Mmap, Kind::Mmap),
+        (EventKind::Mprotect, Kind::Mprotect),
+        (EventKind::Bpf, Kind::Bpf),
+        (EventKind::Prctl, Kind::Prctl),
+        (EventKind::Signal, Kind::Signal),
+        (EventKind::Sysctl, Kind::Sysctl),
+    ];
+    let outcomes = derive(&load.rules, kinds);
+    assert_eq!(outcomes.len(), kinds.len());
+    let of = |event: EventKind| match &outcomes[&event] {
+        Outcome::Filter(filter) => filter.alternatives.iter().map(shown).collect::<Vec<_>>().join(" | "),
+        Outcome::Whole(rules) => format!("whole because of {rules:?}"),
+    };
+    for (event, _) in kinds {
+        assert!(!of(event).starts_with("whole"), "{}: {}", event.name(), of(event));
+    }
+    // Mappings that can be executed, the load of a program, names of threads, writes.
+    assert_eq!(of(EventKind::Mprotect), "flags 4");
+    assert_eq!(of(EventKind::Bpf), "flags 40");
+    assert_eq!(of(EventKind::Prctl), "flags 100000");
+    assert_eq!(of(EventKind::Sysctl), "flags 4");
+}
