@@ -86,6 +86,16 @@ static __always_inline __u64 registers__argument_i386(struct pt_regs *registers,
 #endif
 }
 
+/* The number of the call. */
+static __always_inline __s64 registers__number(struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+    return BPF_CORE_READ(registers, orig_ax);
+#elif defined(__TARGET_ARCH_arm64)
+    return BPF_CORE_READ(registers, syscallno);
+#endif
+}
+
 /* Puts the current call in the call scratch. A function of its own for the sake of the programs that have
  * many. */
 __noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)

@@ -101,6 +101,35 @@ struct pipe_inode_info___head {
     unsigned int head;
 };
 
+/* The mappings of a process: a red-black tree up to 6.0, a maple tree since 6.1 (d4af56c5c7c6). */
+struct rb_node {
+    struct rb_node *rb_right;
+    struct rb_node *rb_left;
+};
+struct rb_root {
+    struct rb_node *rb_node;
+};
+struct mm_struct___before_6_1 {
+    struct rb_root mm_rb;
+};
+struct vm_area_struct___before_6_1 {
+    struct rb_node vm_rb;
+};
+struct maple_tree {
+    void *ma_root;
+};
+struct mm_struct___since_6_1 {
+    struct maple_tree mm_mt;
+};
+struct maple_range_64 {
+    unsigned long pivot[1];
+    void *slot[1];
+};
+struct maple_arange_64 {
+    unsigned long pivot[1];
+    void *slot[1];
+};
+
 /* x86: thread_info.status; TS_COMPAT marks a task in a 32-bit call. arm64: a bit of thread_info.flags. */
 struct thread_info___x86 {
     __u32 status;

@@ -216,6 +216,12 @@ static __always_inline __u64 filter__by_flags(const struct filter *filter, __u32
     return allowed;
 }
 
+/* Of a number that is no set of flags: as the flag of that value. Greater ones are no rule's. */
+static __always_inline __u64 filter__by_value(const struct filter *filter, __u32 value)
+{
+    return filter__by_flags(filter, value < 31 ? 1U << value : 0);
+}
+
 static __always_inline __u64 filter__by_auid(const struct filter *filter, struct task_struct *task)
 {
     __u64 allowed = filter->any_auid;

@@ -43,6 +43,9 @@ typedef _Bool bool;
 #define PF_USER_WORKER 0x00004000
 #define PF_KTHREAD     0x00200000
 
+/* linux/pid_types.h */
+#define PIDTYPE_PGID 2
+
 /* linux/sched/signal.h */
 #define SIGNAL_GROUP_EXIT 0x00000004
 
@@ -53,6 +56,17 @@ typedef _Bool bool;
 enum bpf_func_id {
     BPF_FUNC_get_current_task_btf = 158,
     BPF_FUNC_task_pt_regs = 175,
+};
+
+/* Only their names matter. */
+enum bpf_map_type {
+    BPF_MAP_TYPE_UNSPEC,
+};
+enum bpf_prog_type {
+    BPF_PROG_TYPE_UNSPEC,
+};
+enum bpf_attach_type {
+    BPF_CGROUP_INET_INGRESS,
 };
 
 /* uapi/linux/stat.h */
@@ -82,6 +96,19 @@ enum bpf_func_id {
 #define AT_EMPTY_PATH       0x1000
 #define RENAME_EXCHANGE     (1 << 1)
 
+/* uapi/asm-generic/mman-common.h */
+#define MAP_ANONYMOUS 0x20
+
+/* uapi/linux/ptrace.h */
+#define PTRACE_TRACEME 0
+
+/* uapi/linux/prctl.h */
+#define PR_SET_NAME 15
+
+/* uapi/linux/pidfd.h */
+#define PIDFD_SELF_THREAD       (-10000)
+#define PIDFD_SELF_THREAD_GROUP (-10001)
+
 /* linux/stat.h */
 #define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
@@ -97,6 +124,10 @@ enum bpf_func_id {
 #define MOVE_MOUNT_T_EMPTY_PATH 0x00000040
 
 /* uapi/linux/magic.h */
+#define CGROUP_SUPER_MAGIC    0x0027e0eb
+#define CGROUP2_SUPER_MAGIC   0x63677270
+#define NSFS_MAGIC            0x6e736673
+#define PID_FS_MAGIC          0x50494446
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define PROC_SUPER_MAGIC      0x9fa0
 #define TMPFS_MAGIC           0x01021994
@@ -168,6 +199,7 @@ struct inode {
     __s64 i_size;
     /* In a union with other pointers: of a symbolic link alone. */
     char *i_link;
+    void *i_private;
 };
 
 struct dentry {
@@ -230,12 +262,28 @@ struct fs_struct {
     struct path pwd;
 };
 
+/* The tree that finds things by number. */
+struct xarray {
+    void *xa_head;
+};
+
+struct xa_node {
+    unsigned char shift;
+    void *slots[1];
+};
+
+struct idr {
+    struct xarray idr_rt;
+    unsigned int idr_base;
+};
+
 struct user_namespace {
     struct ns_common ns;
 };
 
 struct pid_namespace {
     struct ns_common ns;
+    struct idr idr;
 };
 
 struct cgroup_namespace {
@@ -287,8 +335,53 @@ struct tty_struct {
     char name[64];
 };
 
+struct rlimit {
+    unsigned long rlim_cur;
+    unsigned long rlim_max;
+};
+
+struct vm_area_struct {
+    unsigned long vm_start;
+    unsigned long vm_end;
+    unsigned long vm_flags;
+};
+
+struct bpf_map {
+    enum bpf_map_type map_type;
+    __u32 id;
+    char name[16];
+};
+
+struct bpf_prog_aux {
+    __u32 id;
+    char name[16];
+};
+
+struct bpf_prog {
+    enum bpf_prog_type type;
+    enum bpf_attach_type expected_attach_type;
+    __u8 tag[8];
+    struct bpf_prog_aux *aux;
+    /* What a socket filter was made from. */
+    struct sock_fprog_kern *orig_prog;
+};
+
+struct bpf_link {
+    struct bpf_prog *prog;
+};
+
+struct module {
+    char name[56];
+};
+
+struct io_ring_ctx {
+    unsigned int flags;
+};
+
 struct signal_struct {
     atomic_t live;
+    struct rlimit rlim[16];
+    struct pid *pids[4];
     unsigned int flags;
     int group_exit_code;
     struct tty_struct *tty;
@@ -339,6 +432,7 @@ struct pt_regs {
 struct pt_regs {
     __u64 regs[31];
     __u64 orig_x0;
+    __s32 syscallno;
 };
 #endif
 

@@ -58,10 +58,6 @@ struct sock_fprog_kern {
     struct sock_filter *filter;
 };
 
-struct bpf_prog {
-    struct sock_fprog_kern *orig_prog;
-};
-
 struct sk_filter {
     struct bpf_prog *prog;
 };

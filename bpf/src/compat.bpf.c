@@ -46,7 +46,11 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(utimes)                                                                                             \
     EACH(xattr)                                                                                              \
     EACH(umount)                                                                                             \
-    EACH(splice)
+    EACH(splice)                                                                                             \
+    EACH(ptrace)                                                                                             \
+    EACH(signal)                                                                                             \
+    EACH(mprotect)                                                                                           \
+    EACH(vm_write)
 #define FAMILIES(EACH)                                                                                       \
     EACH(open)                                                                                               \
     EACH(mkdir)                                                                                              \
@@ -56,6 +60,14 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(connect)                                                                                            \
     EACH(accept)                                                                                             \
     EACH(setsockopt)                                                                                         \
+    EACH(bpf)                                                                                                \
+    EACH(load_module)                                                                                        \
+    EACH(unload_module)                                                                                      \
+    EACH(mmap)                                                                                               \
+    EACH(setrlimit)                                                                                          \
+    EACH(prctl)                                                                                              \
+    EACH(namespaces)                                                                                         \
+    EACH(descriptor)                                                                                         \
     FAMILIES_WITH_ENTER(EACH)
 
 #define ENTER_I386(family)                                                                                   \

@@ -24,6 +24,10 @@
 #include "file_event.h"
 #include "network.h"
 #include "network_calls.h"
+#include "kernel_calls.h"
+#include "kernel_event.h"
+#include "target.h"
+#include "mapping.h"
 
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
@@ -37,6 +41,12 @@
 #include "network_sockets.bpf.c"
 #include "network_options.bpf.c"
 #include "network_packets.bpf.c"
+#include "kernel_processes.bpf.c"
+#include "kernel_bpf.bpf.c"
+#include "kernel_modules.bpf.c"
+#include "kernel_memory.bpf.c"
+#include "kernel_self.bpf.c"
+#include "kernel_parameters.bpf.c"
 #include "compat.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -36,4 +36,12 @@ int fact_cgroup_skb(void *ctx)
     return 1;
 }
 
+/* One on a control group decides: 1 lets the read or write be. */
+SEC("?cgroup/sysctl")
+int fact_cgroup_sysctl(void *ctx)
+{
+    fired = 1;
+    return 1;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

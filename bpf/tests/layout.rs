@@ -70,5 +70,23 @@ fn the_object_and_the_reader_agree_on_every_structure() {
         socket_body { retval, descriptor, flags, family, port, protocol, address, path }
         setsockopt_body { retval, descriptor, flags, level, option, family, protocol, filter_length, filter }
         packet_body { socket, length, flags, interface, net_ns, direction, protocol, data, interface_name }
+        target { start_time_ns, pid, given }
+        ptrace_body { retval, tracee, address, data, request }
+        signal_body { retval, target, signal, flags }
+        bpf_body {
+            retval, helpers, cmd, flags, map_id, map_type, program_id, program_type, attach_type, instructions, map_name,
+            program_name, program_tag,
+        }
+        load_module_body { retval, file, args, name, flags }
+        unload_module_body { retval, name, flags }
+        mmap_body { retval, address, length, offset, file, protection, flags }
+        mprotect_body { retval, address, length, protection, vm_start, vm_end, vm_flags }
+        setrlimit_body { retval, target, soft, hard, resource }
+        prctl_body { retval, arguments, option, flags, name }
+        cgroup_write_body { retval, file, target }
+        sysctl_body { retval, file_position, action, flags, name, value, old_value }
+        namespaces_body { retval, flags, inode, target }
+        process_vm_writev_body { retval, target, address }
+        made_descriptor_body { retval, flags, entries, name }
     );
 }

@@ -106,7 +106,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     let agent = agent_user(settings, &host);
     let socket = Socket::create(&settings.link.socket, agent)?;
     // Before any thread starts: they all inherit it.
-    privileges::lower(settings.network.enabled);
+    privileges::lower();
     // With the rights that are left, so that a directory in which the file could not rotate shows now.
     log.open_file();
 

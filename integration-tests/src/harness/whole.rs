@@ -48,6 +48,12 @@ impl Expected {
         self.check(&signal)
     }
 
+    fn category(&self) -> &'static str {
+        let of_processes =
+            ["exec", "exit", "setuid", "setgid", "capset", "signal", "setrlimit", "prctl", "capabilities"];
+        if of_processes.contains(&self.event) { "Process Activity" } else { "Kernel Activity" }
+    }
+
     fn compare(&self, signal: &Signal) -> Result<()> {
         let Value::Object(mut found) = signal.0.clone() else { anyhow::bail!("no object") };
         let date = take(&mut found, "date")?.context("a date")?;
@@ -120,7 +126,7 @@ impl Expected {
             "ddtags": format!("rule_id:{id},type:{},team:blue,env:test", self.event),
             "evt": {
                 "name": self.event,
-                "category": "Process Activity",
+                "category": self.category(),
                 "outcome": "Success",
                 "matched_rules": [{ "id": id, "policy_name": "test.policy", "policy_version": "1.0.0" }],
                 "matched_on": matched,

@@ -8,8 +8,8 @@ use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
 use crate::table::{
-    Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs, Policies,
-    Privileges, ProcessTree, Proxies, SelfTest, Signals,
+    Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs,
+    Policies, Privileges, ProcessTree, Proxies, SelfTest, Signals,
 };
 
 /// The files that security-agent reads when the command line names none.

@@ -5,17 +5,38 @@ use crate::wire::Kind;
 /// What of an event of some kind a filter can look at. The login user id it can always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
+    /// The file that it is about.
+    pub file: bool,
     /// The second file.
     pub destination: bool,
-    /// The flags of an open.
-    pub open_flags: bool,
+    /// A number: flags, or a value.
+    pub number: Option<Number>,
     /// Whether the file lies in the upper layer of an overlay file system.
     pub upper_layer: bool,
 }
 
-const ONE_FILE: Capability = Capability { destination: false, open_flags: false, upper_layer: false };
+/// A number of an event that filters look at, by the last part of the name of its field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// A set of flags.
+    Flags(&'static str),
+    /// One of several values below 31, looked at as the flag of that number.
+    Value(&'static str),
+}
+
+const ONE_FILE: Capability = Capability { file: true, destination: false, number: None, upper_layer: false };
+const NO_FILE: Capability = Capability { file: false, ..ONE_FILE };
 const TWO_FILES: Capability = Capability { destination: true, ..ONE_FILE };
-const OPEN: Capability = Capability { open_flags: true, upper_layer: true, ..ONE_FILE };
+const OPEN: Capability = Capability { number: Some(Number::Flags("flags")), upper_layer: true, ..ONE_FILE };
+const MMAP: Capability = Capability { number: Some(Number::Flags("protection")), ..ONE_FILE };
+
+const fn flags(field: &'static str) -> Option<Capability> {
+    Some(Capability { number: Some(Number::Flags(field)), ..NO_FILE })
+}
+
+const fn value(field: &'static str) -> Option<Capability> {
+    Some(Capability { number: Some(Number::Value(field)), ..NO_FILE })
+}
 
 /// What can be judged of a kind; `None` if it is sent whole or not at all.
 #[must_use]
@@ -33,6 +54,12 @@ pub const fn capability(kind: Kind) -> Option<Capability> {
         | Kind::Removexattr
         | Kind::Chdir
         | Kind::Splice => Some(ONE_FILE),
+        Kind::Mmap => Some(MMAP),
+        Kind::Mprotect => flags("req_protection"),
+        Kind::Bpf => value("cmd"),
+        Kind::Signal => value("type"),
+        Kind::Prctl => value("option"),
+        Kind::Sysctl => value("action"),
         // Mounts are few, symlink has a file on its second side alone.
         _ => None,
     }

@@ -9,7 +9,7 @@ pub mod limits;
 
 use crate::v1::{Alternative, FileCondition, Filter, OpenFlags};
 
-pub use capability::{Capability, capability};
+pub use capability::{Capability, Number, capability};
 
 /// `O_ACCMODE`: of these bits, none is set when a file is opened for reading alone.
 const O_ACCMODE: u32 = 3;
@@ -21,7 +21,7 @@ pub struct Facts<'a> {
     pub file: FileFacts<'a>,
     /// Where a rename or link leads to.
     pub destination: FileFacts<'a>,
-    /// `O_*`, for open.
+    /// `O_*` for open, protection for mappings; for a number that is no set of flags, the flag of its value.
     pub flags: u32,
     /// Login user id of the acting task.
     pub auid: u32,

@@ -151,7 +151,8 @@ pub struct Alternative {
     /// Where a rename or link leads to.
     #[prost(message, optional, tag = "2")]
     pub destination: ::core::option::Option<FileCondition>,
-    /// open: the flags have one of these.
+    /// open: the flags have one of these. Mappings: the protection has. bpf, signal, prctl: the flag of the value
+    /// (1 << command, number, option) is one of these.
     #[prost(message, optional, tag = "3")]
     pub flags: ::core::option::Option<OpenFlags>,
     /// The login user id lies in one of these; empty: any.

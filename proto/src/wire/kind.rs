@@ -102,6 +102,40 @@ kinds! {
     Imds = layout::KIND_IMDS, "imds", body layout::packet_body;
     /// Any packet.
     Packet = layout::KIND_PACKET, "packet", body layout::packet_body;
+    /// A process traced another one.
+    Ptrace = layout::KIND_PTRACE, "ptrace", body layout::ptrace_body;
+    /// A signal was sent.
+    Signal = layout::KIND_SIGNAL, "signal", body layout::signal_body;
+    /// bpf(2).
+    Bpf = layout::KIND_BPF, "bpf", body layout::bpf_body;
+    /// A kernel module was loaded.
+    LoadModule = layout::KIND_LOAD_MODULE, "load_module", body layout::load_module_body;
+    /// A kernel module was removed.
+    UnloadModule = layout::KIND_UNLOAD_MODULE, "unload_module", body layout::unload_module_body;
+    /// Memory was mapped.
+    Mmap = layout::KIND_MMAP, "mmap", body layout::mmap_body;
+    /// The protection of memory was changed.
+    Mprotect = layout::KIND_MPROTECT, "mprotect", body layout::mprotect_body;
+    /// A limit of a process was set.
+    Setrlimit = layout::KIND_SETRLIMIT, "setrlimit", body layout::setrlimit_body;
+    /// prctl(2).
+    Prctl = layout::KIND_PRCTL, "prctl", body layout::prctl_body;
+    /// A process was written to a control group.
+    CgroupWrite = layout::KIND_CGROUP_WRITE, "cgroup_write", body layout::cgroup_write_body;
+    /// A kernel parameter was read or written.
+    Sysctl = layout::KIND_SYSCTL, "sysctl", body layout::sysctl_body;
+    /// A process left namespaces for new ones.
+    Unshare = layout::KIND_UNSHARE, "unshare", body layout::namespaces_body;
+    /// A process entered namespaces.
+    Setns = layout::KIND_SETNS, "setns", body layout::namespaces_body;
+    /// A process wrote to the memory of another one.
+    ProcessVmWritev = layout::KIND_PROCESS_VM_WRITEV, "process_vm_writev", body layout::process_vm_writev_body;
+    /// userfaultfd(2).
+    Userfaultfd = layout::KIND_USERFAULTFD, "userfaultfd", body layout::made_descriptor_body;
+    /// memfd_create(2).
+    MemfdCreate = layout::KIND_MEMFD_CREATE, "memfd_create", body layout::made_descriptor_body;
+    /// io_uring_setup(2).
+    IoUringSetup = layout::KIND_IO_URING_SETUP, "io_uring_setup", body layout::made_descriptor_body;
 }
 
 impl Kind {

@@ -59,6 +59,23 @@ pub const KIND_SETSOCKOPT: u32 = 67;
 pub const KIND_DNS: u32 = 68;
 pub const KIND_IMDS: u32 = 69;
 pub const KIND_PACKET: u32 = 70;
+pub const KIND_PTRACE: u32 = 96;
+pub const KIND_SIGNAL: u32 = 97;
+pub const KIND_BPF: u32 = 98;
+pub const KIND_LOAD_MODULE: u32 = 99;
+pub const KIND_UNLOAD_MODULE: u32 = 100;
+pub const KIND_MMAP: u32 = 101;
+pub const KIND_MPROTECT: u32 = 102;
+pub const KIND_SETRLIMIT: u32 = 103;
+pub const KIND_PRCTL: u32 = 104;
+pub const KIND_CGROUP_WRITE: u32 = 105;
+pub const KIND_SYSCTL: u32 = 106;
+pub const KIND_UNSHARE: u32 = 107;
+pub const KIND_SETNS: u32 = 108;
+pub const KIND_PROCESS_VM_WRITEV: u32 = 109;
+pub const KIND_USERFAULTFD: u32 = 110;
+pub const KIND_MEMFD_CREATE: u32 = 111;
+pub const KIND_IO_URING_SETUP: u32 = 112;
 pub const KIND_MAX: u32 = 127;
 pub const RECORD_FLAG_SYNTHETIC: u32 = 1;
 pub const RECORD_FLAG_ASYNC: u32 = 2;
@@ -134,6 +151,26 @@ pub const SOCKET_FLAG_FILTER_TRUNCATED: u32 = 4;
 pub const PACKET_IN: u32 = 2;
 pub const PACKET_OUT: u32 = 1;
 pub const PACKET_FLAG_TRUNCATED: u32 = 1;
+pub const SIGNAL_FLAG_GROUP: u32 = 1;
+pub const SIGNAL_FLAG_THREAD: u32 = 2;
+pub const BPF_FLAG_HELPERS_TRUNCATED: u32 = 1;
+pub const BPF_FLAG_MAP_GIVEN: u32 = 2;
+pub const BPF_FLAG_PROGRAM_GIVEN: u32 = 4;
+pub const BPF_NAME_SIZE: u32 = 16;
+pub const BPF_TAG_SIZE: u32 = 8;
+pub const BPF_HELPER_WORDS: u32 = 4;
+pub const MODULE_FLAG_FROM_MEMORY: u32 = 1;
+pub const MODULE_FLAG_ARGS_TRUNCATED: u32 = 2;
+pub const MODULE_NAME_SIZE: u32 = 56;
+pub const MODULE_ARGS_SIZE: u32 = 128;
+pub const PRCTL_FLAG_NAME_TRUNCATED: u32 = 1;
+pub const SYSCTL_ACTION_READ: u32 = 1;
+pub const SYSCTL_ACTION_WRITE: u32 = 2;
+pub const SYSCTL_FLAG_NAME_TRUNCATED: u32 = 1;
+pub const SYSCTL_FLAG_VALUE_TRUNCATED: u32 = 2;
+pub const SYSCTL_FLAG_OLD_VALUE_TRUNCATED: u32 = 4;
+pub const SYSCTL_NAME_SIZE: u32 = 128;
+pub const SYSCTL_VALUE_SIZE: u32 = 256;
 #[doc = "Where a piece of variable data lies: from the start of the record, in bytes."]
 #[repr(C)]
 #[derive(
@@ -1162,4 +1199,534 @@ const _: () = {
     ["Offset of field: packet_body::data"][::core::mem::offset_of!(packet_body, data) - 28usize];
     ["Offset of field: packet_body::interface_name"]
         [::core::mem::offset_of!(packet_body, interface_name) - 32usize];
+};
+#[doc = "The process that a call acts on."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct target {
+    #[doc = "Start of its leader; 0 with pid: it was not found."]
+    pub start_time_ns: __u64,
+    #[doc = "Thread group id in the initial pid namespace."]
+    pub pid: __u32,
+    #[doc = "The number that the caller gave, as its own pid namespace counts; 0 where it gave a descriptor."]
+    pub given: __s32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of target"][::core::mem::size_of::<target>() - 16usize];
+    ["Alignment of target"][::core::mem::align_of::<target>() - 8usize];
+    ["Offset of field: target::start_time_ns"][::core::mem::offset_of!(target, start_time_ns) - 0usize];
+    ["Offset of field: target::pid"][::core::mem::offset_of!(target, pid) - 8usize];
+    ["Offset of field: target::given"][::core::mem::offset_of!(target, given) - 12usize];
+};
+#[doc = "The bodies of kernel activity begin with the result of the call: see file_call.retval."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct ptrace_body {
+    pub retval: __s64,
+    #[doc = "PTRACE_TRACEME: the caller itself."]
+    pub tracee: target,
+    pub address: __u64,
+    pub data: __u64,
+    pub request: __u32,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of ptrace_body"][::core::mem::size_of::<ptrace_body>() - 48usize];
+    ["Alignment of ptrace_body"][::core::mem::align_of::<ptrace_body>() - 8usize];
+    ["Offset of field: ptrace_body::retval"][::core::mem::offset_of!(ptrace_body, retval) - 0usize];
+    ["Offset of field: ptrace_body::tracee"][::core::mem::offset_of!(ptrace_body, tracee) - 8usize];
+    ["Offset of field: ptrace_body::address"][::core::mem::offset_of!(ptrace_body, address) - 24usize];
+    ["Offset of field: ptrace_body::data"][::core::mem::offset_of!(ptrace_body, data) - 32usize];
+    ["Offset of field: ptrace_body::request"][::core::mem::offset_of!(ptrace_body, request) - 40usize];
+    ["Offset of field: ptrace_body::_pad"][::core::mem::offset_of!(ptrace_body, _pad) - 44usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct signal_body {
+    pub retval: __s64,
+    pub target: target,
+    pub signal: __u32,
+    #[doc = "SIGNAL_FLAG_*"]
+    pub flags: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of signal_body"][::core::mem::size_of::<signal_body>() - 32usize];
+    ["Alignment of signal_body"][::core::mem::align_of::<signal_body>() - 8usize];
+    ["Offset of field: signal_body::retval"][::core::mem::offset_of!(signal_body, retval) - 0usize];
+    ["Offset of field: signal_body::target"][::core::mem::offset_of!(signal_body, target) - 8usize];
+    ["Offset of field: signal_body::signal"][::core::mem::offset_of!(signal_body, signal) - 24usize];
+    ["Offset of field: signal_body::flags"][::core::mem::offset_of!(signal_body, flags) - 28usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct bpf_body {
+    pub retval: __s64,
+    #[doc = "Bit n: the program calls helper function n. Of programs that are loaded."]
+    pub helpers: [__u64; 4usize],
+    #[doc = "BPF_*"]
+    pub cmd: __u32,
+    #[doc = "BPF_FLAG_*"]
+    pub flags: __u32,
+    #[doc = "0: the command has no map."]
+    pub map_id: __u32,
+    pub map_type: __u32,
+    #[doc = "0: the command has no program."]
+    pub program_id: __u32,
+    pub program_type: __u32,
+    pub attach_type: __u32,
+    #[doc = "Of a program that is loaded."]
+    pub instructions: __u32,
+    #[doc = "NUL-padded."]
+    pub map_name: [__u8; 16usize],
+    pub program_name: [__u8; 16usize],
+    pub program_tag: [__u8; 8usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of bpf_body"][::core::mem::size_of::<bpf_body>() - 112usize];
+    ["Alignment of bpf_body"][::core::mem::align_of::<bpf_body>() - 8usize];
+    ["Offset of field: bpf_body::retval"][::core::mem::offset_of!(bpf_body, retval) - 0usize];
+    ["Offset of field: bpf_body::helpers"][::core::mem::offset_of!(bpf_body, helpers) - 8usize];
+    ["Offset of field: bpf_body::cmd"][::core::mem::offset_of!(bpf_body, cmd) - 40usize];
+    ["Offset of field: bpf_body::flags"][::core::mem::offset_of!(bpf_body, flags) - 44usize];
+    ["Offset of field: bpf_body::map_id"][::core::mem::offset_of!(bpf_body, map_id) - 48usize];
+    ["Offset of field: bpf_body::map_type"][::core::mem::offset_of!(bpf_body, map_type) - 52usize];
+    ["Offset of field: bpf_body::program_id"][::core::mem::offset_of!(bpf_body, program_id) - 56usize];
+    ["Offset of field: bpf_body::program_type"][::core::mem::offset_of!(bpf_body, program_type) - 60usize];
+    ["Offset of field: bpf_body::attach_type"][::core::mem::offset_of!(bpf_body, attach_type) - 64usize];
+    ["Offset of field: bpf_body::instructions"][::core::mem::offset_of!(bpf_body, instructions) - 68usize];
+    ["Offset of field: bpf_body::map_name"][::core::mem::offset_of!(bpf_body, map_name) - 72usize];
+    ["Offset of field: bpf_body::program_name"][::core::mem::offset_of!(bpf_body, program_name) - 88usize];
+    ["Offset of field: bpf_body::program_tag"][::core::mem::offset_of!(bpf_body, program_tag) - 104usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct load_module_body {
+    pub retval: __s64,
+    #[doc = "finit_module: the file behind the descriptor."]
+    pub file: file_info,
+    #[doc = "The parameters as one string."]
+    pub args: span,
+    #[doc = "Empty for a module that the kernel did not look at."]
+    pub name: span,
+    #[doc = "MODULE_FLAG_*"]
+    pub flags: __u32,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of load_module_body"][::core::mem::size_of::<load_module_body>() - 112usize];
+    ["Alignment of load_module_body"][::core::mem::align_of::<load_module_body>() - 8usize];
+    ["Offset of field: load_module_body::retval"][::core::mem::offset_of!(load_module_body, retval) - 0usize];
+    ["Offset of field: load_module_body::file"][::core::mem::offset_of!(load_module_body, file) - 8usize];
+    ["Offset of field: load_module_body::args"][::core::mem::offset_of!(load_module_body, args) - 96usize];
+    ["Offset of field: load_module_body::name"][::core::mem::offset_of!(load_module_body, name) - 100usize];
+    ["Offset of field: load_module_body::flags"][::core::mem::offset_of!(load_module_body, flags) - 104usize];
+    ["Offset of field: load_module_body::_pad"][::core::mem::offset_of!(load_module_body, _pad) - 108usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct unload_module_body {
+    pub retval: __s64,
+    pub name: span,
+    #[doc = "O_NONBLOCK, O_TRUNC (force)"]
+    pub flags: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of unload_module_body"][::core::mem::size_of::<unload_module_body>() - 16usize];
+    ["Alignment of unload_module_body"][::core::mem::align_of::<unload_module_body>() - 8usize];
+    ["Offset of field: unload_module_body::retval"]
+        [::core::mem::offset_of!(unload_module_body, retval) - 0usize];
+    ["Offset of field: unload_module_body::name"][::core::mem::offset_of!(unload_module_body, name) - 8usize];
+    ["Offset of field: unload_module_body::flags"]
+        [::core::mem::offset_of!(unload_module_body, flags) - 12usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct mmap_body {
+    #[doc = "Where it is, if it succeeded."]
+    pub retval: __s64,
+    #[doc = "As given."]
+    pub address: __u64,
+    pub length: __u64,
+    #[doc = "Bytes."]
+    pub offset: __u64,
+    #[doc = "Not valid for anonymous memory."]
+    pub file: file_info,
+    #[doc = "PROT_*"]
+    pub protection: __u32,
+    #[doc = "MAP_*"]
+    pub flags: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of mmap_body"][::core::mem::size_of::<mmap_body>() - 128usize];
+    ["Alignment of mmap_body"][::core::mem::align_of::<mmap_body>() - 8usize];
+    ["Offset of field: mmap_body::retval"][::core::mem::offset_of!(mmap_body, retval) - 0usize];
+    ["Offset of field: mmap_body::address"][::core::mem::offset_of!(mmap_body, address) - 8usize];
+    ["Offset of field: mmap_body::length"][::core::mem::offset_of!(mmap_body, length) - 16usize];
+    ["Offset of field: mmap_body::offset"][::core::mem::offset_of!(mmap_body, offset) - 24usize];
+    ["Offset of field: mmap_body::file"][::core::mem::offset_of!(mmap_body, file) - 32usize];
+    ["Offset of field: mmap_body::protection"][::core::mem::offset_of!(mmap_body, protection) - 120usize];
+    ["Offset of field: mmap_body::flags"][::core::mem::offset_of!(mmap_body, flags) - 124usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct mprotect_body {
+    pub retval: __s64,
+    #[doc = "As given."]
+    pub address: __u64,
+    pub length: __u64,
+    pub protection: __u64,
+    #[doc = "The mapping that holds the address, as it was before the call; zero if there was none."]
+    pub vm_start: __u64,
+    pub vm_end: __u64,
+    #[doc = "VM_*"]
+    pub vm_flags: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of mprotect_body"][::core::mem::size_of::<mprotect_body>() - 56usize];
+    ["Alignment of mprotect_body"][::core::mem::align_of::<mprotect_body>() - 8usize];
+    ["Offset of field: mprotect_body::retval"][::core::mem::offset_of!(mprotect_body, retval) - 0usize];
+    ["Offset of field: mprotect_body::address"][::core::mem::offset_of!(mprotect_body, address) - 8usize];
+    ["Offset of field: mprotect_body::length"][::core::mem::offset_of!(mprotect_body, length) - 16usize];
+    ["Offset of field: mprotect_body::protection"]
+        [::core::mem::offset_of!(mprotect_body, protection) - 24usize];
+    ["Offset of field: mprotect_body::vm_start"][::core::mem::offset_of!(mprotect_body, vm_start) - 32usize];
+    ["Offset of field: mprotect_body::vm_end"][::core::mem::offset_of!(mprotect_body, vm_end) - 40usize];
+    ["Offset of field: mprotect_body::vm_flags"][::core::mem::offset_of!(mprotect_body, vm_flags) - 48usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct setrlimit_body {
+    pub retval: __s64,
+    pub target: target,
+    pub soft: __u64,
+    pub hard: __u64,
+    #[doc = "RLIMIT_*"]
+    pub resource: __u32,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of setrlimit_body"][::core::mem::size_of::<setrlimit_body>() - 48usize];
+    ["Alignment of setrlimit_body"][::core::mem::align_of::<setrlimit_body>() - 8usize];
+    ["Offset of field: setrlimit_body::retval"][::core::mem::offset_of!(setrlimit_body, retval) - 0usize];
+    ["Offset of field: setrlimit_body::target"][::core::mem::offset_of!(setrlimit_body, target) - 8usize];
+    ["Offset of field: setrlimit_body::soft"][::core::mem::offset_of!(setrlimit_body, soft) - 24usize];
+    ["Offset of field: setrlimit_body::hard"][::core::mem::offset_of!(setrlimit_body, hard) - 32usize];
+    ["Offset of field: setrlimit_body::resource"]
+        [::core::mem::offset_of!(setrlimit_body, resource) - 40usize];
+    ["Offset of field: setrlimit_body::_pad"][::core::mem::offset_of!(setrlimit_body, _pad) - 44usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct prctl_body {
+    pub retval: __s64,
+    #[doc = "What follows the option."]
+    pub arguments: [__u64; 4usize],
+    #[doc = "PR_*"]
+    pub option: __u32,
+    #[doc = "PRCTL_FLAG_*"]
+    pub flags: __u32,
+    #[doc = "PR_SET_NAME: NUL-padded."]
+    pub name: [__u8; 16usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of prctl_body"][::core::mem::size_of::<prctl_body>() - 64usize];
+    ["Alignment of prctl_body"][::core::mem::align_of::<prctl_body>() - 8usize];
+    ["Offset of field: prctl_body::retval"][::core::mem::offset_of!(prctl_body, retval) - 0usize];
+    ["Offset of field: prctl_body::arguments"][::core::mem::offset_of!(prctl_body, arguments) - 8usize];
+    ["Offset of field: prctl_body::option"][::core::mem::offset_of!(prctl_body, option) - 40usize];
+    ["Offset of field: prctl_body::flags"][::core::mem::offset_of!(prctl_body, flags) - 44usize];
+    ["Offset of field: prctl_body::name"][::core::mem::offset_of!(prctl_body, name) - 48usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct cgroup_write_body {
+    #[doc = "Always 0: a move that fails is none."]
+    pub retval: __s64,
+    pub file: file_info,
+    #[doc = "Who was moved."]
+    pub target: target,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of cgroup_write_body"][::core::mem::size_of::<cgroup_write_body>() - 112usize];
+    ["Alignment of cgroup_write_body"][::core::mem::align_of::<cgroup_write_body>() - 8usize];
+    ["Offset of field: cgroup_write_body::retval"]
+        [::core::mem::offset_of!(cgroup_write_body, retval) - 0usize];
+    ["Offset of field: cgroup_write_body::file"][::core::mem::offset_of!(cgroup_write_body, file) - 8usize];
+    ["Offset of field: cgroup_write_body::target"]
+        [::core::mem::offset_of!(cgroup_write_body, target) - 96usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct sysctl_body {
+    #[doc = "Always 0."]
+    pub retval: __s64,
+    pub file_position: __u64,
+    #[doc = "SYSCTL_ACTION_*"]
+    pub action: __u32,
+    #[doc = "SYSCTL_FLAG_*"]
+    pub flags: __u32,
+    #[doc = "Below /proc/sys, with slashes."]
+    pub name: span,
+    pub value: span,
+    pub old_value: span,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of sysctl_body"][::core::mem::size_of::<sysctl_body>() - 40usize];
+    ["Alignment of sysctl_body"][::core::mem::align_of::<sysctl_body>() - 8usize];
+    ["Offset of field: sysctl_body::retval"][::core::mem::offset_of!(sysctl_body, retval) - 0usize];
+    ["Offset of field: sysctl_body::file_position"]
+        [::core::mem::offset_of!(sysctl_body, file_position) - 8usize];
+    ["Offset of field: sysctl_body::action"][::core::mem::offset_of!(sysctl_body, action) - 16usize];
+    ["Offset of field: sysctl_body::flags"][::core::mem::offset_of!(sysctl_body, flags) - 20usize];
+    ["Offset of field: sysctl_body::name"][::core::mem::offset_of!(sysctl_body, name) - 24usize];
+    ["Offset of field: sysctl_body::value"][::core::mem::offset_of!(sysctl_body, value) - 28usize];
+    ["Offset of field: sysctl_body::old_value"][::core::mem::offset_of!(sysctl_body, old_value) - 32usize];
+    ["Offset of field: sysctl_body::_pad"][::core::mem::offset_of!(sysctl_body, _pad) - 36usize];
+};
+#[doc = "unshare, setns."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct namespaces_body {
+    pub retval: __s64,
+    #[doc = "CLONE_NEW*, as given: for unshare what is left, for setns which types may be entered."]
+    pub flags: __u32,
+    #[doc = "setns with the descriptor of a namespace: its inode number."]
+    pub inode: __u32,
+    #[doc = "setns with a pidfd: the process whose namespaces are entered."]
+    pub target: target,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of namespaces_body"][::core::mem::size_of::<namespaces_body>() - 32usize];
+    ["Alignment of namespaces_body"][::core::mem::align_of::<namespaces_body>() - 8usize];
+    ["Offset of field: namespaces_body::retval"][::core::mem::offset_of!(namespaces_body, retval) - 0usize];
+    ["Offset of field: namespaces_body::flags"][::core::mem::offset_of!(namespaces_body, flags) - 8usize];
+    ["Offset of field: namespaces_body::inode"][::core::mem::offset_of!(namespaces_body, inode) - 12usize];
+    ["Offset of field: namespaces_body::target"][::core::mem::offset_of!(namespaces_body, target) - 16usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct process_vm_writev_body {
+    #[doc = "Bytes that were written."]
+    pub retval: __s64,
+    pub target: target,
+    #[doc = "The first address that was written to, as given."]
+    pub address: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of process_vm_writev_body"][::core::mem::size_of::<process_vm_writev_body>() - 32usize];
+    ["Alignment of process_vm_writev_body"][::core::mem::align_of::<process_vm_writev_body>() - 8usize];
+    ["Offset of field: process_vm_writev_body::retval"]
+        [::core::mem::offset_of!(process_vm_writev_body, retval) - 0usize];
+    ["Offset of field: process_vm_writev_body::target"]
+        [::core::mem::offset_of!(process_vm_writev_body, target) - 8usize];
+    ["Offset of field: process_vm_writev_body::address"]
+        [::core::mem::offset_of!(process_vm_writev_body, address) - 24usize];
+};
+#[doc = "userfaultfd, memfd_create, io_uring_setup."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct made_descriptor_body {
+    pub retval: __s64,
+    #[doc = "UFFD_*, MFD_*, IORING_SETUP_*"]
+    pub flags: __u32,
+    #[doc = "io_uring_setup: as given."]
+    pub entries: __u32,
+    #[doc = "memfd_create: as given."]
+    pub name: span,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of made_descriptor_body"][::core::mem::size_of::<made_descriptor_body>() - 24usize];
+    ["Alignment of made_descriptor_body"][::core::mem::align_of::<made_descriptor_body>() - 8usize];
+    ["Offset of field: made_descriptor_body::retval"]
+        [::core::mem::offset_of!(made_descriptor_body, retval) - 0usize];
+    ["Offset of field: made_descriptor_body::flags"]
+        [::core::mem::offset_of!(made_descriptor_body, flags) - 8usize];
+    ["Offset of field: made_descriptor_body::entries"]
+        [::core::mem::offset_of!(made_descriptor_body, entries) - 12usize];
+    ["Offset of field: made_descriptor_body::name"]
+        [::core::mem::offset_of!(made_descriptor_body, name) - 16usize];
+    ["Offset of field: made_descriptor_body::_pad"]
+        [::core::mem::offset_of!(made_descriptor_body, _pad) - 20usize];
 };

@@ -181,6 +181,20 @@ events! {
     CgroupWrite(CgroupWrite) = "cgroup_write", Kernel, "7.68";
     /// A kernel parameter was read or written.
     Sysctl(Sysctl) = "sysctl", Kernel, "7.65";
+    /// A process left namespaces for new ones.
+    Unshare(Unshare) = "unshare", Kernel, "none";
+    /// A process entered existing namespaces.
+    Setns(Setns) = "setns", Kernel, "none";
+    /// A process exchanged its root.
+    PivotRoot(PivotRoot) = "pivot_root", Kernel, "none";
+    /// A process wrote to the memory of another one.
+    ProcessVmWritev(ProcessVmWritev) = "process_vm_writev", Kernel, "none";
+    /// A process asked to handle page faults itself.
+    Userfaultfd(Userfaultfd) = "userfaultfd", Kernel, "none";
+    /// A file that is nothing but memory was made.
+    MemfdCreate(MemfdCreate) = "memfd_create", Kernel, "none";
+    /// Rings of io_uring were set up.
+    IoUringSetup(IoUringSetup) = "io_uring_setup", Kernel, "none";
     /// A DNS question was asked, or answered.
     Dns(Dns) = "dns", Network, "7.36";
     /// A socket was bound to an address.

@@ -23,6 +23,8 @@ pub(crate) enum Actor {
     SignalTarget,
     /// The process whose limit is set.
     LimitTarget,
+    /// The process whose memory is written.
+    WriteTarget,
 }
 
 /// The way from an event to a record.
@@ -73,6 +75,7 @@ impl Root {
                 Actor::Tracee => Some(EventKind::Ptrace),
                 Actor::SignalTarget => Some(EventKind::Signal),
                 Actor::LimitTarget => Some(EventKind::Setrlimit),
+                Actor::WriteTarget => Some(EventKind::ProcessVmWritev),
             },
             Access::Flows => Some(EventKind::FlowMonitor),
             Access::Context | Access::Packet => None,
@@ -87,18 +90,19 @@ impl Root {
 }
 
 /// The prefixes that iterate, in the order of their [`IteratorId`]s.
-const ITERATORS: [Access; 5] = [
+const ITERATORS: [Access; 6] = [
     Access::Ancestors(Actor::Current),
     Access::Ancestors(Actor::Tracee),
     Access::Ancestors(Actor::SignalTarget),
     Access::Ancestors(Actor::LimitTarget),
     Access::Flows,
+    Access::Ancestors(Actor::WriteTarget),
 ];
 
 /// The prefixes besides the names of event types.
-const SHARED: [Root; 17] = {
+const SHARED: [Root; 20] = {
     use Access::{Ancestors, Parent, Process as Itself};
-    use Actor::{Current, LimitTarget, On, SignalTarget, Tracee};
+    use Actor::{Current, LimitTarget, On, SignalTarget, Tracee, WriteTarget};
     [
         Root::new::<Context>("event", Access::Context),
         Root::new::<Packet>("network", Access::Packet),
@@ -116,6 +120,9 @@ const SHARED: [Root; 17] = {
         Root::new::<Process>("setrlimit.target", Itself(LimitTarget)),
         Root::new::<Process>("setrlimit.target.parent", Parent(LimitTarget)),
         Root::new::<Process>("setrlimit.target.ancestors", Ancestors(LimitTarget)),
+        Root::new::<Process>("process_vm_writev.target", Itself(WriteTarget)),
+        Root::new::<Process>("process_vm_writev.target.parent", Parent(WriteTarget)),
+        Root::new::<Process>("process_vm_writev.target.ancestors", Ancestors(WriteTarget)),
         Root::new::<Flow>("network_flow_monitor.flows", Access::Flows),
     ]
 };
@@ -300,6 +307,7 @@ fn process(event: &Event, actor: Actor) -> Option<&Process> {
         (Actor::Tracee, Payload::Ptrace(ptrace)) => ptrace.tracee.as_deref(),
         (Actor::SignalTarget, Payload::Signal(signal)) => signal.target.as_deref(),
         (Actor::LimitTarget, Payload::Setrlimit(setrlimit)) => setrlimit.target.as_deref(),
+        (Actor::WriteTarget, Payload::ProcessVmWritev(write)) => write.target.as_deref(),
         _ => None,
     }
 }

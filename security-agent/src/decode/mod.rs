@@ -11,6 +11,7 @@ mod exec;
 mod file;
 mod files;
 mod fork;
+mod kernel;
 mod socket_filter;
 mod sockets;
 
@@ -26,6 +27,7 @@ pub use chunks::Chunks;
 pub use context::{CgroupKey, ProcessKey, Task};
 pub use exec::Exec;
 pub use fork::Fork;
+pub use kernel::Activity;
 pub use sockets::RawPacket;
 
 use crate::resolve::users::Users;
@@ -89,6 +91,8 @@ pub enum Payload<'r> {
     Socket(Box<model::Payload>),
     /// A packet.
     Packet(RawPacket<'r>),
+    /// Kernel activity.
+    Kernel(Box<Activity>),
 }
 
 /// Decodes records one after the other; remembers the pieces of arguments that precede an exec.
@@ -133,7 +137,10 @@ impl Decoder {
                 Payload::Socket(Box::new(sockets::payload(record)?))
             }
             Kind::Dns | Kind::Imds | Kind::Packet => Payload::Packet(sockets::packet(record)?),
-            _ => Payload::File(Box::new(files::payload(record, users)?)),
+            _ => match kernel::activity(record, users) {
+                Some(activity) => Payload::Kernel(Box::new(activity)),
+                None => Payload::File(Box::new(files::payload(record, users)?)),
+            },
         };
         let flag = |bit: u32| u32::from(header.flags) & bit != 0;
         Some(Decoded {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::EventKind;
-use proto::filter::{Capability, limits};
+use proto::filter::{Capability, Number, limits};
 use secl::partial::{Alternative, Approver, Filterable, Kinds};
 use secl::{FieldId, Schema as _};
 
@@ -11,6 +11,8 @@ use super::needs::{FileNeeds, Flags, Needs, Path, Side};
 
 /// Bits of `O_*` that a filter can hold: the highest stands for the absence of flags.
 const FLAGS: i64 = 0x7fff_ffff;
+/// Values that have a flag of their own: the highest stands for the absence of flags.
+const VALUES: std::ops::Range<i64> = 0..31;
 /// Values of user ids.
 const IDS: (i64, i64) = (0, 0xffff_ffff);
 
@@ -20,6 +22,8 @@ enum Meaning {
     Path(Side),
     Name(Side),
     Flags,
+    /// A number whose flag is its own value's.
+    Value,
     Auid,
     UpperLayer,
 }
@@ -31,17 +35,19 @@ pub(super) struct Fields(BTreeMap<FieldId, Meaning>);
 impl Fields {
     pub(super) fn of(event: EventKind, capability: Capability) -> Self {
         let name = event.name();
-        let mut meanings = vec![
-            (format!("{name}.file.path"), Meaning::Path(Side::File)),
-            (format!("{name}.file.name"), Meaning::Name(Side::File)),
-            ("process.auid".to_owned(), Meaning::Auid),
-        ];
+        let mut meanings = vec![("process.auid".to_owned(), Meaning::Auid)];
+        if capability.file {
+            meanings.push((format!("{name}.file.path"), Meaning::Path(Side::File)));
+            meanings.push((format!("{name}.file.name"), Meaning::Name(Side::File)));
+        }
         if capability.destination {
             meanings.push((format!("{name}.file.destination.path"), Meaning::Path(Side::Destination)));
             meanings.push((format!("{name}.file.destination.name"), Meaning::Name(Side::Destination)));
         }
-        if capability.open_flags {
-            meanings.push((format!("{name}.flags"), Meaning::Flags));
+        match capability.number {
+            Some(Number::Flags(field)) => meanings.push((format!("{name}.{field}"), Meaning::Flags)),
+            Some(Number::Value(field)) => meanings.push((format!("{name}.{field}"), Meaning::Value)),
+            None => {}
         }
         if capability.upper_layer {
             meanings.push((format!("{name}.file.in_upper_layer"), Meaning::UpperLayer));
@@ -81,7 +87,7 @@ impl Meaning {
         let none = Kinds { scalar: true, pattern: false, glob: false, bitmask: false, range: false };
         match self {
             Self::Path(_) => Kinds { glob: true, ..none },
-            Self::Name(_) | Self::UpperLayer => none,
+            Self::Name(_) | Self::UpperLayer | Self::Value => none,
             Self::Flags => Kinds { bitmask: true, ..none },
             Self::Auid => Kinds { range: true, ..none },
         }
@@ -103,6 +109,7 @@ impl Meaning {
                 Approver::Mask(mask) => *mask != 0 && mask & !FLAGS == 0,
                 _ => false,
             },
+            Self::Value => &|approver| matches!(approver, Approver::Int(value) if VALUES.contains(value)),
             Self::Auid => &|approver| match approver {
                 Approver::Int(id) => IDS.0 <= *id && *id <= IDS.1,
                 Approver::Range(..) => true,
@@ -152,6 +159,14 @@ impl Meaning {
                     }
                 }
                 vec![Needs { flags: Some(flags), ..Needs::default() }]
+            }
+            Self::Value => {
+                let bit = |value: &Approver| match value {
+                    Approver::Int(value) if VALUES.contains(value) => 1_u32 << value,
+                    _ => 0,
+                };
+                let any_of = values.iter().map(bit).fold(0, |all, bit| all | bit);
+                vec![Needs { flags: Some(Flags { any_of, read_only: false }), ..Needs::default() }]
             }
             Self::Auid => {
                 let id = |id: i64| u32::try_from(id.clamp(IDS.0, IDS.1)).unwrap_or(u32::MAX);

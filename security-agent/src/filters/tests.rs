@@ -102,6 +102,47 @@ fn rules_that_the_kernel_cannot_judge_are_named() {
     assert_eq!(derive(&RuleSet::default(), [(EventKind::Exec, Kind::Exec)]), BTreeMap::new());
 }
 
+/// The only alternative of a rule.
+fn only(expression: &str, event: EventKind, kind: Kind) -> String {
+    match filter_of(&[expression], event, kind) {
+        Outcome::Whole(_) => "whole".to_owned(),
+        Outcome::Filter(filter) => filter.alternatives.iter().map(shown).collect::<Vec<_>>().join(" | "),
+    }
+}
+
+#[test]
+fn mappings_are_judged_by_their_protection() {
+    let mmap = |expression: &str| only(expression, EventKind::Mmap, Kind::Mmap);
+    assert_eq!(mmap("mmap.protection & PROT_EXEC > 0 && process.uid == 0"), "flags 4");
+    assert_eq!(
+        mmap("mmap.protection & (PROT_WRITE|PROT_EXEC) == (PROT_WRITE|PROT_EXEC)"),
+        "flags 6",
+        "one of them at least"
+    );
+    assert_eq!(
+        mmap("mmap.file.path == \"/tmp/x.so\" && mmap.protection & PROT_EXEC > 0"),
+        "names x.so; is /tmp/x.so; flags 4"
+    );
+    assert_eq!(mmap("mmap.flags & MAP_FIXED > 0"), "whole");
+    let mprotect = |expression: &str| only(expression, EventKind::Mprotect, Kind::Mprotect);
+    assert_eq!(mprotect("mprotect.req_protection & VM_EXEC > 0"), "flags 4");
+    assert_eq!(mprotect("mprotect.vm_protection & VM_EXEC > 0"), "whole");
+}
+
+#[test]
+fn commands_and_numbers_are_flags_of_their_own() {
+    let bpf = |expression: &str| only(expression, EventKind::Bpf, Kind::Bpf);
+    assert_eq!(bpf("bpf.cmd == BPF_PROG_LOAD && bpf.prog.name != \"\""), "flags 40");
+    assert_eq!(bpf("bpf.cmd in [BPF_MAP_CREATE, BPF_PROG_LOAD]"), "flags 41");
+    assert_eq!(bpf("bpf.cmd == BPF_PROG_BIND_MAP"), "whole", "too great a number");
+    assert_eq!(bpf("bpf.cmd != BPF_PROG_LOAD"), "whole");
+    let signal = |expression: &str| only(expression, EventKind::Signal, Kind::Signal);
+    assert_eq!(signal("signal.type == SIGKILL && signal.target.comm == \"auditd\""), "flags 1000");
+    let prctl = |expression: &str| only(expression, EventKind::Prctl, Kind::Prctl);
+    assert_eq!(prctl("prctl.option == PR_SET_NAME"), "flags 100000");
+    assert_eq!(prctl("prctl.option == PR_SET_VMA"), "whole");
+}
+
 #[test]
 fn a_rename_is_judged_by_both_names() {
     let rule = [r#"rename.file.name == "a" && rename.file.destination.path =~ "/etc/**""#];
@@ -340,4 +381,36 @@ fn the_reference_policy_is_filtered() {
         }
     }
     assert!(matches!(outcomes[&EventKind::Open], Outcome::Filter(_)), "{:?}", outcomes[&EventKind::Open]);
+}
+
+/// The events that happen all the time leave the kernel only where the shipped policy is about them.
+#[test]
+fn the_shipped_policy_is_filtered() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/policies/default.policy");
+    let policy = std::fs::read_to_string(path).unwrap();
+    let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("default.policy", policy.as_str())]);
+    let load = load(files, &model::Fields::default(), &LoadOptions::default());
+    let kinds = [
+        (EventKind::Open, Kind::Open),
+        (EventKind::Mmap, Kind::Mmap),
+        (EventKind::Mprotect, Kind::Mprotect),
+        (EventKind::Bpf, Kind::Bpf),
+        (EventKind::Prctl, Kind::Prctl),
+        (EventKind::Signal, Kind::Signal),
+        (EventKind::Sysctl, Kind::Sysctl),
+    ];
+    let outcomes = derive(&load.rules, kinds);
+    assert_eq!(outcomes.len(), kinds.len());
+    let of = |event: EventKind| match &outcomes[&event] {
+        Outcome::Filter(filter) => filter.alternatives.iter().map(shown).collect::<Vec<_>>().join(" | "),
+        Outcome::Whole(rules) => format!("whole because of {rules:?}"),
+    };
+    for (event, _) in kinds {
+        assert!(!of(event).starts_with("whole"), "{}: {}", event.name(), of(event));
+    }
+    // Mappings that can be executed, the load of a program, names of threads, writes.
+    assert_eq!(of(EventKind::Mprotect), "flags 4");
+    assert_eq!(of(EventKind::Bpf), "flags 40");
+    assert_eq!(of(EventKind::Prctl), "flags 100000");
+    assert_eq!(of(EventKind::Sysctl), "flags 4");
 }

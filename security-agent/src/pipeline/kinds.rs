@@ -7,7 +7,7 @@ use proto::wire::Kind;
 use secl::EventTypeId;
 
 /// Events that rules can be about, with the records they are made from.
-const TABLE: [(EventKind, Kind); 28] = [
+const TABLE: [(EventKind, Kind); 46] = [
     (EventKind::Exec, Kind::Exec),
     (EventKind::Exit, Kind::Exit),
     (EventKind::Setuid, Kind::Setuid),
@@ -36,6 +36,25 @@ const TABLE: [(EventKind, Kind); 28] = [
     (EventKind::Dns, Kind::Dns),
     (EventKind::Imds, Kind::Imds),
     (EventKind::Packet, Kind::Packet),
+    (EventKind::Ptrace, Kind::Ptrace),
+    (EventKind::Signal, Kind::Signal),
+    (EventKind::Bpf, Kind::Bpf),
+    (EventKind::LoadModule, Kind::LoadModule),
+    (EventKind::UnloadModule, Kind::UnloadModule),
+    (EventKind::Mmap, Kind::Mmap),
+    (EventKind::Mprotect, Kind::Mprotect),
+    (EventKind::Setrlimit, Kind::Setrlimit),
+    (EventKind::Prctl, Kind::Prctl),
+    (EventKind::CgroupWrite, Kind::CgroupWrite),
+    (EventKind::Sysctl, Kind::Sysctl),
+    (EventKind::Unshare, Kind::Unshare),
+    (EventKind::Setns, Kind::Setns),
+    // An exchange of the root is one of the calls that are told as mounts.
+    (EventKind::PivotRoot, Kind::Mount),
+    (EventKind::ProcessVmWritev, Kind::ProcessVmWritev),
+    (EventKind::Userfaultfd, Kind::Userfaultfd),
+    (EventKind::MemfdCreate, Kind::MemfdCreate),
+    (EventKind::IoUringSetup, Kind::IoUringSetup),
 ];
 
 /// The id of an event type in compiled rules.
@@ -109,9 +128,9 @@ mod tests {
             [Kind::Setuid.number(), Kind::Capset.number()]
         );
         let count = |off| observable(off).len();
-        assert_eq!(count(Off::default()), 28);
+        assert_eq!(count(Off::default()), 46);
         assert_eq!(count(Off { all_but_files: true, ..Off::default() }), 16);
-        assert_eq!(count(Off { packets: true, ..Off::default() }), 25);
-        assert_eq!(count(Off { raw_packets: true, ..Off::default() }), 27);
+        assert_eq!(count(Off { packets: true, ..Off::default() }), 43);
+        assert_eq!(count(Off { raw_packets: true, ..Off::default() }), 45);
     }
 }

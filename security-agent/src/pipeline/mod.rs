@@ -351,7 +351,7 @@ impl Pipeline {
         let ended = matches!(decoded.payload, Payload::Exit(_)).then(|| decoded.task.key());
         // Forks have no rules; what a snapshot has told already was evaluated then.
         if !applied.known && !matches!(decoded.payload, Payload::Fork(_) | Payload::CgroupAttach(_)) {
-            let mut payload = event::payload(&mut decoded.payload, &self.users);
+            let mut payload = event::payload(&mut decoded.payload, &self.users, &self.tree);
             self.network.complete(&mut payload, self.time_ns);
             let way = Way { is_async: decoded.asynchronous, ..Way::default() };
             self.evaluate(applied, payload, way);

@@ -39,6 +39,10 @@ pub(crate) enum Capability {
     Kprobe,
     /// Packets of all sockets, at the root of the control groups (4.10).
     CgroupSkb,
+    /// Programs that see reads and writes below `/proc/sys` (5.2), on the root of the control groups (version 2).
+    CgroupSysctl,
+    /// Not a program type: the kernel can load modules.
+    Modules,
     /// Not a program type: processes can make 32-bit system calls, which have no tracepoints of their own.
     CompatSyscalls,
     /// Not a program type: processes can ask for operations through rings, which are no system calls.
@@ -50,7 +54,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -62,6 +66,8 @@ impl Capability {
         Self::Lsm,
         Self::Kprobe,
         Self::CgroupSkb,
+        Self::CgroupSysctl,
+        Self::Modules,
         Self::CompatSyscalls,
         Self::IoUring,
         Self::DeferredRelease,
@@ -81,10 +87,19 @@ impl Capability {
             Self::Lsm => "lsm",
             Self::Kprobe => "kprobe",
             Self::CgroupSkb => "cgroup_skb",
+            Self::CgroupSysctl => "cgroup_sysctl",
+            Self::Modules => "modules",
             Self::CompatSyscalls => "compat_syscalls",
             Self::IoUring => "io_uring",
             Self::DeferredRelease => "deferred_release",
         }
+    }
+}
+
+impl Capability {
+    /// Without it there is nothing to watch, rather than no way to.
+    pub(crate) const fn is_subject(self) -> bool {
+        matches!(self, Self::Modules)
     }
 }
 
@@ -106,6 +121,7 @@ impl Facts {
         let mut facts = Self::default();
         facts.set(Capability::Btf, programs::kernel_btf());
         facts.set(Capability::RingBuffer, programs::ring_buffer());
+        facts.set(Capability::Modules, modules(proc));
         for (capability, outcome) in programs::try_all() {
             facts.set(capability, outcome);
         }
@@ -159,5 +175,15 @@ impl Facts {
                 detail: fact.detail.clone(),
             })
             .collect()
+    }
+}
+
+/// Whether the kernel has a list of modules, and with it the calls that change it.
+fn modules(proc: &Path) -> Result<String, String> {
+    let list = proc.join("modules");
+    match list.metadata() {
+        Ok(_) => Ok(String::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err("this kernel has none".to_owned()),
+        Err(error) => Err(format!("{}: {error}", list.display())),
     }
 }

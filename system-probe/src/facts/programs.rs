@@ -44,7 +44,7 @@ struct Attached {
     how: String,
 }
 
-const TRIALS: [Trial; 9] = [
+const TRIALS: [Trial; 10] = [
     Trial { capability: Capability::TpBtf, program: "fact_tp_btf", attach, trigger: end_a_thread },
     Trial { capability: Capability::RawTp, program: "fact_raw_tp", attach, trigger: end_a_thread },
     Trial {
@@ -63,6 +63,12 @@ const TRIALS: [Trial; 9] = [
         program: "fact_cgroup_skb",
         attach: attach_cgroup,
         trigger: send_a_packet,
+    },
+    Trial {
+        capability: Capability::CgroupSysctl,
+        program: "fact_cgroup_sysctl",
+        attach: attach_cgroup,
+        trigger: read_a_parameter,
     },
 ];
 
@@ -139,6 +145,10 @@ fn send_a_packet(_: &Attached) {
     {
         drop(socket.send_to(b"", address));
     }
+}
+
+fn read_a_parameter(_: &Attached) {
+    drop(std::fs::read("/proc/sys/kernel/ostype"));
 }
 
 fn end_a_thread(_: &Attached) {

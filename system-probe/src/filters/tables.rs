@@ -136,7 +136,8 @@ impl Tables {
         }
         let beyond = alternatives.iter().any(|given| {
             (given.destination.is_some() && !judged.destination)
-                || (given.flags.is_some() && !judged.open_flags)
+                || (given.flags.is_some() && judged.number.is_none())
+                || (given.file.is_some() && !judged.file)
                 || (given.in_upper_layer.is_some() && !judged.upper_layer)
         });
         if beyond {

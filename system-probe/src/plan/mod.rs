@@ -1,6 +1,7 @@
 //! How each observation is watched on this kernel, and why so: a pure function of the facts and the settings.
 
 mod files;
+mod kernel;
 mod network;
 mod table;
 
@@ -46,7 +47,7 @@ impl Allowed {
 
     /// Whether a program may be attached.
     fn allows(self, program: &Program) -> bool {
-        self.packets_in || program.hook != Hook::Cgroup("ingress")
+        self.packets_in || program.hook != Hook::Cgroup("cgroup_skb/ingress")
     }
 }
 
@@ -141,6 +142,10 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
                 reason: reasons.join("; "),
                 blind: blind.into_iter().map(|blind| blind.text).collect(),
             };
+        }
+        if let Some(subject) = way.needs.iter().find(|need| need.is_subject() && !facts.has(**need)) {
+            let reason = format!("nothing to watch: {}: {}", subject.name(), facts.reason(*subject));
+            return Planned { observation, way: Some(way), programs: Vec::new(), reason, blind: Vec::new() };
         }
         for obstacle in obstacles {
             if !reasons.contains(&obstacle) {

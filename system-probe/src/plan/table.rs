@@ -5,6 +5,7 @@ use std::fmt;
 use proto::wire::Kind;
 
 use super::files::FILES;
+use super::kernel::KERNEL;
 use super::network::NETWORK;
 use crate::facts::Capability;
 
@@ -74,7 +75,8 @@ pub(crate) enum Hook {
     Syscall(&'static str),
     /// An iterator.
     Iter(&'static str),
-    /// Packets that leave (`egress`) or enter (`ingress`) sockets, at the root of the control groups.
+    /// The root of the control groups of version 2: everything that runs. With the name of the hook, such as
+    /// `cgroup_skb/egress`.
     Cgroup(&'static str),
 }
 
@@ -84,14 +86,14 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
-            Self::Cgroup(name) => write!(f, "cgroup_skb/{name}"),
+            Self::Cgroup(name) => f.write_str(name),
         }
     }
 }
 
 /// All of them.
 pub(crate) fn observations() -> impl Iterator<Item = &'static Observation> {
-    PROCESSES.iter().chain(FILES).chain(NETWORK)
+    PROCESSES.iter().chain(FILES).chain(NETWORK).chain(KERNEL)
 }
 
 /// Those of processes.
@@ -176,7 +178,7 @@ static PROCESSES: &[Observation] = &[
 pub(crate) const SNAPSHOT: Program = Program { name: "snapshot_task", hook: Hook::Iter("task") };
 
 /// By typed raw tracepoints: kernel objects as arguments, and no cost for what is not traced.
-const fn tp_btf(programs: &'static [Program]) -> Way {
+pub(super) const fn tp_btf(programs: &'static [Program]) -> Way {
     let needs = &[Capability::Btf, Capability::TpBtf, Capability::RingBuffer];
     Way { needs, programs, blind: &[], label: "" }
 }

@@ -32,12 +32,6 @@ const LIFECYCLE: [&str; 4] = ["process.fork", "process.exec", "process.exit", "p
 
 const BY_PACKETS: [&str; 3] = ["network.dns", "network.imds", "network.packet"];
 
-/// What is watched by the tracepoints of single calls.
-fn by_calls() -> Vec<&'static str> {
-    let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
-    on_demand.map(|row| row.name).filter(|name| !BY_PACKETS.contains(name)).collect()
-}
-
 #[test]
 fn without_control_groups_packets_are_lost() {
     assert_eq!(unavailable(&[Capability::CgroupSkb]), BY_PACKETS);
@@ -55,6 +49,15 @@ fn packets_are_seen_as_far_as_the_settings_allow() {
     assert_eq!(names(&Plan::new(&kernel_without(&[]), ALLOWED)), ["packet_out", "packet_in"]);
 }
 
+/// What is watched on demand and needs something of the kernel.
+fn on_demand_by(needed: Capability) -> Vec<&'static str> {
+    let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
+    on_demand
+        .filter(|row| row.ways.iter().all(|way| way.needs.contains(&needed)))
+        .map(|row| row.name)
+        .collect()
+}
+
 #[test]
 fn a_kernel_that_can_do_everything_watches_everything() {
     let plan = Plan::new(&kernel_without(&[]), ALLOWED);
@@ -70,24 +73,36 @@ fn a_kernel_that_can_do_everything_watches_everything() {
 
 #[test]
 fn without_typed_tracepoints_process_lifecycle_is_lost() {
-    assert_eq!(unavailable(&[Capability::TpBtf]), LIFECYCLE);
+    let others = ["kernel.load_module", "kernel.unload_module", "kernel.cgroup_write"];
+    assert_eq!(unavailable(&[Capability::TpBtf]), [&LIFECYCLE[..], &others].concat());
 }
 
 #[test]
 fn without_tracefs_what_is_watched_by_calls_is_lost() {
-    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), by_calls());
+    let by_calls = on_demand_by(Capability::SyscallTracepoint);
+    assert!(by_calls.len() > 30, "{by_calls:?}");
+    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), by_calls);
     let plan = Plan::new(&kernel_without(&[Capability::SyscallTracepoint]), ALLOWED);
     assert_eq!(planned(&plan, "process.capset").reason, "syscall_tracepoint: refused");
 }
 
 #[test]
+fn a_kernel_without_modules_has_nothing_to_watch_there() {
+    assert_eq!(unavailable(&[Capability::Modules]), [""; 0]);
+    let plan = Plan::new(&kernel_without(&[Capability::Modules]), ALLOWED);
+    let modules = planned(&plan, "kernel.load_module");
+    assert!(modules.programs.is_empty() && modules.reason.starts_with("nothing to watch"), "{modules:?}");
+}
+
+#[test]
+fn without_programs_on_control_groups_parameters_are_lost() {
+    assert_eq!(unavailable(&[Capability::CgroupSysctl]), ["kernel.sysctl"]);
+}
+
+#[test]
 fn without_types_or_ring_buffer_nothing_live_is_left() {
     for missing in [Capability::Btf, Capability::RingBuffer] {
-        assert_eq!(
-            unavailable(&[missing]),
-            [&LIFECYCLE[..], &by_calls(), &BY_PACKETS].concat(),
-            "{missing:?}"
-        );
+        assert_eq!(unavailable(&[missing]), [&LIFECYCLE[..], &on_demand_by(missing)].concat(), "{missing:?}");
     }
 }
 

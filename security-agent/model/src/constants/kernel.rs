@@ -54,6 +54,35 @@ constants! {
         PTRACE_SYSEMU = 31, PTRACE_SYSEMU_SINGLESTEP = 32, PTRACE_PEEKMTETAGS = 33, PTRACE_POKEMTETAGS = 34,
     };
 
+    /// Namespaces of `unshare` and `setns`. Names that CWS does not have.
+    NAMESPACE_FLAGS, "Namespace flags", {
+        CLONE_NEWTIME = 0x80, CLONE_FS = 0x200, CLONE_FILES = 0x400, CLONE_NEWNS = 0x20000,
+        CLONE_SYSVSEM = 0x40000, CLONE_NEWCGROUP = 0x2000000, CLONE_NEWUTS = 0x4000000,
+        CLONE_NEWIPC = 0x8000000, CLONE_NEWUSER = 0x10000000, CLONE_NEWPID = 0x20000000,
+        CLONE_NEWNET = 0x40000000,
+    }, x86_64 {}, aarch64 {};
+
+    /// Flags of `memfd_create`. Names that CWS does not have.
+    MEMFD_FLAGS, "Memfd flags", {
+        MFD_CLOEXEC = 0x1, MFD_ALLOW_SEALING = 0x2, MFD_HUGETLB = 0x4, MFD_NOEXEC_SEAL = 0x8, MFD_EXEC = 0x10,
+    }, x86_64 {}, aarch64 {};
+
+    /// Flags of `userfaultfd`. Names that CWS does not have.
+    USERFAULTFD_FLAGS, "Userfaultfd flags", {
+        UFFD_USER_MODE_ONLY = 0x1, UFFD_NONBLOCK = 0x800, UFFD_CLOEXEC = 0x80000,
+    }, x86_64 {}, aarch64 {};
+
+    /// Flags of `io_uring_setup`. Names that CWS does not have.
+    IO_URING_FLAGS, "Io_uring flags", {
+        IORING_SETUP_IOPOLL = 0x1, IORING_SETUP_SQPOLL = 0x2, IORING_SETUP_SQ_AFF = 0x4,
+        IORING_SETUP_CQSIZE = 0x8, IORING_SETUP_CLAMP = 0x10, IORING_SETUP_ATTACH_WQ = 0x20,
+        IORING_SETUP_R_DISABLED = 0x40, IORING_SETUP_SUBMIT_ALL = 0x80, IORING_SETUP_COOP_TASKRUN = 0x100,
+        IORING_SETUP_TASKRUN_FLAG = 0x200, IORING_SETUP_SQE128 = 0x400, IORING_SETUP_CQE32 = 0x800,
+        IORING_SETUP_SINGLE_ISSUER = 0x1000, IORING_SETUP_DEFER_TASKRUN = 0x2000,
+        IORING_SETUP_NO_MMAP = 0x4000, IORING_SETUP_REGISTERED_FD_ONLY = 0x8000,
+        IORING_SETUP_NO_SQARRAY = 0x10000,
+    }, x86_64 {}, aarch64 {};
+
     /// What is done with a kernel parameter.
     SYSCTL_ACTION, "Sysctl actions", {
         SYSCTL_READ = 1, SYSCTL_WRITE = 2,

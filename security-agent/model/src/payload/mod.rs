@@ -1,11 +1,13 @@
 //! What each type of event carries besides its process.
 
 mod file;
+mod isolation;
 mod kernel;
 mod network;
 mod process;
 
 pub use file::*;
+pub use isolation::*;
 pub use kernel::*;
 pub use network::*;
 pub use process::*;

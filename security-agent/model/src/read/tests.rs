@@ -78,6 +78,9 @@ fn event(kind: EventKind) -> (Event, Sample) {
         Payload::Ptrace(ptrace) => ptrace.tracee = Some(family("ptrace.tracee", None, &mut sample)),
         Payload::Signal(signal) => signal.target = Some(family("signal.target", None, &mut sample)),
         Payload::Setrlimit(limit) => limit.target = Some(family("setrlimit.target", None, &mut sample)),
+        Payload::ProcessVmWritev(write) => {
+            write.target = Some(family("process_vm_writev.target", None, &mut sample));
+        }
         Payload::FlowMonitor(monitor) => {
             monitor.flows = Box::new([Flow::default(), Flow::default()]);
             monitor.flows.iter_mut().for_each(|flow| flow.fill("network_flow_monitor.flows", &mut sample));

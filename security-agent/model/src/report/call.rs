@@ -36,6 +36,8 @@ objects! {
         "symlink" [opt object ARGUMENTS] = of(event, EventKind::Symlink);
         /// Arguments of `umount`.
         "umount" [opt object ARGUMENTS] = of(event, EventKind::Umount);
+        /// Arguments of `pivot_root`.
+        "pivot_root" [opt object ARGUMENTS] = of(event, EventKind::PivotRoot);
     }
 
     /// Arguments of a system call.
@@ -67,6 +69,7 @@ objects! {
             Payload::Rename(rename) => text(&rename.syscall_destination_path),
             Payload::Link(link) => text(&link.syscall_destination_path),
             Payload::Symlink(symlink) => text(&symlink.syscall_path),
+            Payload::PivotRoot(pivot) => text(&pivot.syscall_put_old),
             Payload::Mount(mount) => text(&mount.syscall_mountpoint_path),
             _ => None,
         };
@@ -95,6 +98,7 @@ fn path(event: &Event) -> Option<String> {
         P::Chdir(chdir) => text(&chdir.syscall_path),
         P::Symlink(symlink) => text(&symlink.target_path),
         P::Umount(umount) => text(&umount.syscall_mountpoint_path),
+        P::PivotRoot(pivot) => text(&pivot.syscall_path),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::call::{SYSCALL, has_arguments};
 use super::file::{FILE_EVENT, has_file};
+use super::isolation::{IO_URING_SETUP, MEMFD_CREATE, PROCESS_VM_WRITEV, SETNS, UNSHARE, USERFAULTFD};
 use super::kernel::{
     BPF, CAPABILITIES, CGROUP_WRITE, EXIT, LOAD_MODULE, MATCHING_SUBEXPR, MMAP, MOUNT, MPROTECT, PRCTL,
     PTRACE, SELINUX, SETRLIMIT, SIGNAL, SPLICE, SYSCTL, UMOUNT, UNLOAD_MODULE,
@@ -118,6 +119,18 @@ objects! {
         "cgroup_write" [opt object CGROUP_WRITE] = payload!(event, CgroupWrite);
         /// An access to a kernel parameter.
         "sysctl" [opt object SYSCTL] = payload!(event, Sysctl);
+        /// Namespaces that a process left.
+        "unshare" [opt object UNSHARE] = payload!(event, Unshare);
+        /// Namespaces that a process entered.
+        "setns" [opt object SETNS] = payload!(event, Setns);
+        /// What was written to the memory of another process.
+        "process_vm_writev" [opt object PROCESS_VM_WRITEV] = payload!(event, ProcessVmWritev);
+        /// A descriptor for page faults.
+        "userfaultfd" [opt object USERFAULTFD] = payload!(event, Userfaultfd);
+        /// A file in memory.
+        "memfd_create" [opt object MEMFD_CREATE] = payload!(event, MemfdCreate);
+        /// Rings of `io_uring`.
+        "io_uring_setup" [opt object IO_URING_SETUP] = payload!(event, IoUringSetup);
         /// A DNS message.
         "dns" [opt object DNS] = payload!(event, Dns);
         /// A socket that was bound.

@@ -6,6 +6,7 @@
 mod call;
 mod event;
 mod file;
+mod isolation;
 mod kernel;
 mod network;
 pub(crate) mod object;

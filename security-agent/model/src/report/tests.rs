@@ -181,6 +181,7 @@ fn every_event() -> impl Iterator<Item = Event> {
             Payload::Signal(signal) => signal.target = target,
             Payload::Setrlimit(setrlimit) => setrlimit.target = target,
             Payload::Ptrace(ptrace) => ptrace.tracee = target,
+            Payload::ProcessVmWritev(write) => write.target = target,
             Payload::FlowMonitor(monitor) => monitor.flows = Box::new([Flow::default()]),
             Payload::Packet(packet) => packet.tls = Some(crate::Tls::default()),
             _ => {}

@@ -182,7 +182,8 @@ impl ProcessTree {
             | Payload::CgroupAttach(_)
             | Payload::File(_)
             | Payload::Socket(_)
-            | Payload::Packet(_) => {}
+            | Payload::Packet(_)
+            | Payload::Kernel(_) => {}
         }
         applied
     }

@@ -188,7 +188,9 @@ impl ProcessTree {
             }
             Payload::CgroupAttach(attach) => self.move_to_cgroup(decoded, attach.cgroup_path, resolve),
             Payload::Packet(_) if decoded.remembered => self.look_up(decoded, resolve),
-            Payload::File(_) | Payload::Socket(_) | Payload::Packet(_) => self.act(decoded, resolve),
+            Payload::File(_) | Payload::Socket(_) | Payload::Packet(_) | Payload::Kernel(_) => {
+                self.act(decoded, resolve)
+            }
         };
         self.stay_within_limits();
         Some(applied)
@@ -198,6 +200,16 @@ impl ProcessTree {
     #[must_use]
     pub fn get(&self, key: ProcessKey) -> Option<&Arc<Process>> {
         self.entry(self.known_key(key, false)).map(|entry| &entry.process)
+    }
+
+    /// The process that something was done to: what is known of it, at least its identity.
+    #[must_use]
+    pub fn target(&self, key: ProcessKey) -> Arc<Process> {
+        self.get(key).cloned().unwrap_or_else(|| {
+            let source = ProcessSource::Placeholder;
+            let (pid, start_time) = (key.pid, key.start_time_ns);
+            Arc::new(Process { pid, tid: pid, start_time, source, ..Process::default() })
+        })
     }
 
     /// Number of living processes.

@@ -34,7 +34,7 @@ pub(super) fn payload(record: &Record<'_>, users: &Users) -> Option<Payload> {
         Kind::Removexattr => Payload::Removexattr(attributes::xattr(view, &record.body())),
         Kind::Symlink => Payload::Symlink(names::symlink(view, &record.body())),
         Kind::Umount => Payload::Umount(mounts::umount(view, &record.body())),
-        Kind::Mount => Payload::Mount(mounts::mount(view, &record.body())?),
+        Kind::Mount => mounts::mount(view, &record.body())?,
         Kind::Splice => Payload::Splice(splice(view, &record.body())),
         _ => return None,
     })

@@ -1,7 +1,7 @@
 //! Mounts.
 
-use model::Text;
-use model::payload::{Mount, Umount};
+use model::payload::{Mount, PivotRoot, Umount};
+use model::{Payload, Text};
 use proto::wire::layout::{
     FILE_FLAG_DETACHED, MOUNT_CALL_MOUNT, MOUNT_CALL_PIVOT_ROOT, mount_body, path_body,
 };
@@ -13,14 +13,20 @@ use super::{View, result};
 /// `MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED` of mount(2): says how an existing mount propagates.
 const CHANGES_PROPAGATION: u32 = 1 << 17 | 1 << 18 | 1 << 19 | 1 << 20;
 
-/// `None` for calls that mount nothing: a change of propagation, an exchange of the root.
-pub(super) fn mount(view: View<'_, '_>, body: &mount_body) -> Option<Mount> {
-    let is_propagation = body.what == MOUNT_CALL_MOUNT && body.flags & CHANGES_PROPAGATION != 0;
-    if is_propagation || body.what == MOUNT_CALL_PIVOT_ROOT {
+/// `None` for calls that mount nothing: a change of propagation.
+pub(super) fn mount(view: View<'_, '_>, body: &mount_body) -> Option<Payload> {
+    if body.what == MOUNT_CALL_MOUNT && body.flags & CHANGES_PROPAGATION != 0 {
         return None;
     }
+    if body.what == MOUNT_CALL_PIVOT_ROOT {
+        return Some(Payload::PivotRoot(PivotRoot {
+            syscall_path: view.text(body.source_given),
+            syscall_put_old: view.text(body.call.path),
+            call: result(&body.call),
+        }));
+    }
     let detached = body.mount_flags & FILE_FLAG_DETACHED != 0;
-    Some(Mount {
+    Some(Payload::Mount(Mount {
         fs_type: Text::new(until_nul(&body.filesystem)),
         mountpoint_path: normalized_path(view.record, &body.mountpoint),
         source_path: view.text(body.source),
@@ -35,7 +41,7 @@ pub(super) fn mount(view: View<'_, '_>, body: &mount_body) -> Option<Mount> {
         parent_mount_id: body.parent_mount_id,
         bind_source_mount_id: body.bind_source_mount_id,
         device: body.device,
-    })
+    }))
 }
 
 /// The record's file is the root of the mount that is gone, under the path of its mount point.

@@ -167,8 +167,19 @@ fn a_mount_that_is_attached_nowhere_is_not_visible() {
 fn calls_that_mount_nothing_are_no_event() {
     let private = mount_body { flags: 1 << 18 | 1 << 14, ..mount_body::default() };
     assert!(decode(Kind::Mount, |_| private).is_none());
-    let pivot = mount_body { what: MOUNT_CALL_PIVOT_ROOT, ..mount_body::default() };
-    assert!(decode(Kind::Mount, |_| pivot).is_none());
+}
+
+#[test]
+fn an_exchange_of_the_root_is_an_event_of_its_own() {
+    let event = decode(Kind::Mount, |builder| mount_body {
+        what: MOUNT_CALL_PIVOT_ROOT,
+        source_given: builder.push(b"/new"),
+        call: file_call { path: builder.push(b"/new/old"), retval: -1, ..file_call::default() },
+        ..mount_body::default()
+    });
+    let Some(Payload::PivotRoot(pivot)) = event else { panic!("{event:?}") };
+    assert_eq!((&*pivot.syscall_path, &*pivot.syscall_put_old), (&b"/new"[..], &b"/new/old"[..]));
+    assert_eq!(pivot.call.retval, -1);
 }
 
 #[test]
