@@ -214,6 +214,17 @@ struct file {
     void *private_data;
 };
 
+/* fs/internal.h: what an open is asked to do. */
+struct open_flags {
+    int open_flag;
+    __u16 mode;
+};
+
+/* A path that was copied from the caller. */
+struct filename {
+    const char *name;
+};
+
 struct fdtable {
     unsigned int max_fds;
     struct file **fd;
@@ -337,6 +348,7 @@ struct pt_regs {
 struct pt_regs {
     __u64 regs[31];
     __u64 orig_x0;
+    __s32 syscallno;
 };
 #endif
 

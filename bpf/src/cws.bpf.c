@@ -22,6 +22,8 @@
 #include "file_calls.h"
 #include "call.h"
 #include "file_event.h"
+#include "caller.h"
+#include "operation.h"
 
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
@@ -33,5 +35,7 @@
 #include "file_mounts.bpf.c"
 #include "file_pipes.bpf.c"
 #include "compat.bpf.c"
+#include "hooks_names.bpf.c"
+#include "hooks_files.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
