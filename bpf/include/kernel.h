@@ -248,6 +248,17 @@ struct file {
     void *private_data;
 };
 
+/* fs/internal.h: what an open is asked to do. */
+struct open_flags {
+    int open_flag;
+    __u16 mode;
+};
+
+/* A path that was copied from the caller. */
+struct filename {
+    const char *name;
+};
+
 struct fdtable {
     unsigned int max_fds;
     struct file **fd;

@@ -36,7 +36,9 @@ use crate::notify;
 use crate::own_log;
 use crate::pid_file::PidFile;
 use crate::pid_namespace;
+use crate::plan;
 use crate::plan::Allowed;
+use crate::plan::Family;
 use crate::plan::Plan;
 use crate::privileges;
 use crate::ring;
@@ -102,7 +104,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     privileges::raise_limits();
 
     let host = HostPaths::detect(&Environment::of_this_process());
-    let watcher = Arc::new(watcher(settings, &host, &BTreeSet::new())?);
+    let watcher = Arc::new(watcher(settings, &host, &BTreeSet::new(), args.plan.plan)?);
     let agent = agent_user(settings, &host);
     let socket = Socket::create(&settings.link.socket, agent)?;
     // Before any thread starts: they all inherit it.
@@ -163,8 +165,9 @@ pub(crate) fn watcher(
     settings: &ProbeSettings,
     host: &HostPaths,
     kinds: &BTreeSet<Kind>,
+    only: Option<Family>,
 ) -> anyhow::Result<Watcher> {
-    let facts = Facts::probe(&host.proc);
+    let facts = Facts::probe(&host.proc, &plan::functions());
     for (fact, missing) in facts.missing() {
         tracing::debug!(fact, missing, "not on this kernel");
     }
@@ -175,6 +178,7 @@ pub(crate) fn watcher(
         compat: stream.compat_syscalls,
         packets: settings.network.enabled,
         packets_in: settings.packets.ingress,
+        only,
     };
     let plan = Plan::new(&facts, allowed);
     let symbols = Symbols::read(&host.proc).unwrap_or_default();

@@ -215,7 +215,7 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let facts = Facts::probe("/proc".as_ref());
+        let facts = Facts::probe("/proc".as_ref(), &crate::plan::functions());
         let programs = [
             (Capability::TpBtf, "fact_tp_btf"),
             (Capability::Fentry, "fact_fentry"),

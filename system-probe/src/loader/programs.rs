@@ -75,6 +75,11 @@ impl Programs {
         self.refused.get(program).or_else(|| self.unloaded.get(program)).map(String::as_str)
     }
 
+    /// What the kernel said when it refused a program for good, if it did.
+    pub(super) fn refused(&self, program: &str) -> Option<&str> {
+        self.refused.get(program).map(String::as_str)
+    }
+
     /// Calls `attach` with a loaded program.
     pub(super) fn attach(
         &self,
