@@ -220,7 +220,7 @@ fn a_name_that_a_container_asks_for_is_the_containers() -> Result<()> {
     let Some((docker, mut pair)) = start(setup, None)? else { return Ok(()) };
     // Its loopback interface is its own; nobody answers there.
     let command = ["/bin/busybox", "nslookup", "www.in-container.test", "127.0.0.1"];
-    let id = docker.container(&["--name=cws-dns", "--network=none"], &command)?;
+    let id = docker.container(&["--name=cws-dns"], &command)?;
     docker.run(["wait", &id])?;
     let signal = pair.expect("asked", |_| true)?;
     assert_container(&signal, &id, "cws-dns");
