@@ -68,6 +68,14 @@ struct Connection {
     degraded: Vec<Degraded>,
 }
 
+/// Somebody who captures the stream.
+struct Capture {
+    writer: capture::Writer,
+    sender: mpsc::Sender<Vec<u8>>,
+    /// A snapshot was written: what comes now can be understood.
+    has_begun: bool,
+}
+
 struct Agent {
     parts: Parts,
     wanted: watch::Sender<Wanted>,
@@ -78,7 +86,7 @@ struct Agent {
     resynced: Option<Instant>,
     connection: Connection,
     degraded_told: Vec<Degraded>,
-    captures: Vec<(capture::Writer, mpsc::Sender<Vec<u8>>)>,
+    captures: Vec<Capture>,
     ticks: u64,
     /// Signals that the outputs lost, as far as the pipeline knows.
     unwritten: u64,
@@ -227,11 +235,24 @@ impl Agent {
 
     /// Gives a copy to whoever captures. One who does not keep up loses the capture.
     fn copy(&mut self, content: impl Fn() -> Content) {
+        if self.captures.is_empty() {
+            return;
+        }
+        let content = content();
         let users = self.parts.pipeline.users();
-        self.captures.retain_mut(|(writer, sender)| {
-            writer.write_names(users);
-            writer.write(content());
-            sender.try_send(writer.take()).is_ok()
+        let probe = self.connection.probe.as_ref();
+        self.captures.retain_mut(|capture| {
+            let begins = matches!(&content, Content::Batch(batch) if batch.snapshot_begin);
+            if begins && !capture.has_begun {
+                capture.has_begun = true;
+                capture.writer.write(Content::Connected(probe.cloned().unwrap_or_default()));
+            }
+            if !capture.has_begun && !matches!(content, Content::Container(_)) {
+                return true;
+            }
+            capture.writer.write_names(users);
+            capture.writer.write(content.clone());
+            capture.sender.try_send(capture.writer.take()).is_ok()
         });
     }
 
@@ -253,7 +274,7 @@ impl Agent {
                 for answer in self.parts.pipeline.container_answers() {
                     writer.write(Content::Container(answer));
                 }
-                self.captures.push((writer, sender));
+                self.captures.push(Capture { writer, sender, has_begun: false });
                 // A capture begins with a snapshot of the processes.
                 self.wanted.send_modify(|wanted| wanted.resync += 1);
             }
@@ -262,7 +283,7 @@ impl Agent {
 
     fn tick(&mut self) {
         self.ticks += 1;
-        self.captures.retain(|(_, sender)| !sender.is_closed());
+        self.captures.retain(|capture| !capture.sender.is_closed());
         let now_ns = wall_now();
         if self.ticks.is_multiple_of(2) && self.watch.as_mut().is_some_and(Watch::changed) {
             tracing::info!("the policy directory has changed");

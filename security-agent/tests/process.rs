@@ -137,6 +137,7 @@ fn batch(machine: &mut Machine, first_sequence: u64, snapshot_end: bool) -> Batc
         records: records.into(),
         first_sequence,
         count,
+        snapshot_begin: snapshot_end,
         snapshot_end,
         realtime_offset_ns,
         ..Batch::default()

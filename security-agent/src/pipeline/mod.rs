@@ -245,6 +245,10 @@ impl Pipeline {
     pub fn batch(&mut self, batch: &Batch) {
         self.counters.batches += 1;
         self.clock = Clock { realtime_offset_ns: batch.realtime_offset_ns };
+        if batch.snapshot_begin {
+            self.tree.begin_snapshot();
+            self.losses.snapshot_begins(batch.first_sequence);
+        }
         let (mut seen, mut undecodable) = (0_u64, 0_u64);
         for record in Records::new(&batch.records) {
             match record {

@@ -83,6 +83,7 @@ impl Fed {
             first_sequence: self.sequence,
             count,
             losses,
+            snapshot_begin: snapshot_end,
             snapshot_end,
             realtime_offset_ns: 1_700_000_000_000_000_000,
         };

@@ -219,7 +219,10 @@ impl ProcessTree {
         if matches!(known, Known::Current) {
             refresh(entry, task, membership.as_ref(), resolve, &mut self.retired);
             entry.seen_ns = entry.seen_ns.max(decoded.time_ns);
-            entry.stream = stream;
+            // What is older than the snapshot does not show that the process lived at its time.
+            if !self.snapshot.has_overtaken() {
+                entry.stream = stream;
+            }
         }
         let mut process = Arc::clone(&entry.process);
         if matches!(known, Known::Newer) && !task.has_credentials(&process.credentials) {

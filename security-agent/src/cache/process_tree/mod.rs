@@ -173,6 +173,7 @@ impl ProcessTree {
 
     /// Takes in one record and says who acted. A snapshot record gives nothing until [`ProcessTree::end_snapshot`].
     pub fn apply(&mut self, decoded: &mut Decoded<'_>, resolve: Resolve<'_>) -> Option<Applied> {
+        self.forget_unseen_before(decoded);
         self.use_known_start_times(decoded);
         if decoded.synthetic && matches!(decoded.payload, Payload::Exec(_)) {
             self.add_to_snapshot(decoded, resolve);
