@@ -68,6 +68,7 @@ struct record {
                 struct mount_body mount;
                 struct socket_body socket;
                 struct setsockopt_body setsockopt;
+                struct packet_body packet;
             };
         };
     };

@@ -389,7 +389,8 @@ async fn it_is_small_and_has_few_privileges() {
     println!("resident: {} (anonymous {}, files {})", field("VmRSS"), field("RssAnon"), field("RssFile"));
     assert_eq!(field("NoNewPrivs"), "1");
     let kept = u64::from_str_radix(&field("CapEff"), 16).unwrap();
-    assert!(kept.count_ones() <= 4, "{kept:x}");
+    // BPF, PERFMON, SYS_PTRACE, DAC_READ_SEARCH, and NET_ADMIN for programs that see packets.
+    assert!(kept.count_ones() <= 5, "{kept:x}");
     assert_eq!(field("CapBnd"), field("CapEff"));
 }
 
