@@ -82,6 +82,7 @@ struct record {
                 struct namespaces_body namespaces;
                 struct process_vm_writev_body process_vm_writev;
                 struct made_descriptor_body made_descriptor;
+                struct packet_body packet;
             };
         };
     };
