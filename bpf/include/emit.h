@@ -66,6 +66,8 @@ struct record {
                 struct xattr_body xattr;
                 struct splice_body splice;
                 struct mount_body mount;
+                struct socket_body socket;
+                struct setsockopt_body setsockopt;
                 struct ptrace_body ptrace;
                 struct signal_body signal;
                 struct bpf_body bpf;

@@ -87,6 +87,17 @@
 #define KIND_SPLICE      46
 #define KIND_SYMLINK     47
 
+#define KIND_BIND       64
+#define KIND_CONNECT    65
+#define KIND_ACCEPT     66
+#define KIND_SETSOCKOPT 67
+/* A packet of a name service. */
+#define KIND_DNS 68
+/* A packet of a metadata service of a cloud. */
+#define KIND_IMDS 69
+/* Any packet. */
+#define KIND_PACKET 70
+
 /* Kernel activity. */
 #define KIND_PTRACE        96
 #define KIND_SIGNAL        97
@@ -120,6 +131,9 @@
 /* The start times in the context are cut to multiples of START_TICK_NS, as /proc tells them. Only with
  * RECORD_FLAG_SYNTHETIC. */
 #define RECORD_FLAG_START_TICKS 0x0008
+/* The context is not that of who acts at this moment: it is what was remembered of the socket's user, who may
+ * have changed, or ended, since. All zero: nobody is known. */
+#define RECORD_FLAG_REMEMBERED 0x0010
 
 /* ---- record_header.errors: what could not be read; the event itself is real --------------------------- */
 
@@ -257,6 +271,36 @@
 #define MOUNT_CALL_MOVE_MOUNT 3
 /* The root was exchanged; mountpoint is where the old root went. */
 #define MOUNT_CALL_PIVOT_ROOT 4
+
+/* ---- network ---------------------------------------------------------------------------------------- */
+
+/* The largest path of a Unix socket, with the NUL that begins an abstract one. */
+#define UNIX_PATH_SIZE_MAX 108
+/* Instructions of a socket filter that are told; there are 4096 at most. */
+#define SOCKET_FILTER_INSTRUCTIONS_MAX 2048
+/* Bytes of a packet that are told, from the IP header on: of name and metadata services, and of any other. */
+#define SERVICE_PACKET_SIZE_MAX 16384
+#define ANY_PACKET_SIZE_MAX     512
+
+#define INTERFACE_NAME_SIZE 16
+
+/* ---- socket_body.flags, setsockopt_body.flags -------------------------------------------------------- */
+
+/* The address (the filter) is what the caller gave: the kernel has not kept one, since the call failed. */
+#define SOCKET_FLAG_GIVEN 0x0001
+/* No call of its own: begun by sending (TCP fast open) or by io_uring. */
+#define SOCKET_FLAG_NO_CALL 0x0002
+/* setsockopt: there is a filter, and its end is missing. */
+#define SOCKET_FLAG_FILTER_TRUNCATED 0x0004
+
+/* ---- packet_body ------------------------------------------------------------------------------------- */
+
+/* packet_body.direction: the values of SECL's INGRESS and EGRESS. */
+#define PACKET_IN  2
+#define PACKET_OUT 1
+
+/* packet_body.flags: its end is missing. */
+#define PACKET_FLAG_TRUNCATED 0x0001
 
 /* ---- signal_body.flags ------------------------------------------------------------------------------ */
 
@@ -643,6 +687,65 @@ struct mount_body {
     __u8 filesystem[FILESYSTEM_NAME_SIZE];
 };
 
+/* bind, connect, accept. */
+struct socket_body {
+    __s64 retval;
+    /* Of the socket; for accept the new one. */
+    __s32 descriptor;
+    /* SOCKET_FLAG_* */
+    __u32 flags;
+    /* AF_*: of the address; AF_UNSPEC if a connection was dissolved. */
+    __u16 family;
+    /* Port of the address, in the byte order of the host. */
+    __u16 port;
+    /* SOCK_* and IPPROTO_* of the socket. */
+    __u16 type;
+    __u16 protocol;
+    /* bind: the own address; connect and accept: that of the peer. IPv4 in the first 4 bytes. */
+    __u8 address[16];
+    /* The same of a Unix socket; what begins with NUL is abstract. */
+    struct span path;
+    __u32 _pad;
+};
+
+struct setsockopt_body {
+    __s64 retval;
+    __s32 descriptor;
+    /* SOCKET_FLAG_* */
+    __u32 flags;
+    /* As given. */
+    __s32 level;
+    __s32 option;
+    /* Of the socket. */
+    __u16 family;
+    __u16 type;
+    __u16 protocol;
+    /* Instructions of the filter that was attached, before any cut. */
+    __u16 filter_length;
+    /* struct sock_filter each. */
+    struct span filter;
+    __u32 _pad;
+};
+
+struct packet_body {
+    /* Identity of the socket as long as the machine runs. */
+    __u64 socket;
+    /* Bytes of the packet, from the IP header on, before any cut. What the kernel sends or has received in
+     * one piece can be many packets of a network. */
+    __u32 length;
+    /* PACKET_FLAG_* */
+    __u32 flags;
+    __u32 interface;
+    /* Inode number of the network namespace of the socket. */
+    __u32 net_ns;
+    /* PACKET_IN or PACKET_OUT */
+    __u16 direction;
+    /* ETH_P_*, in the byte order of the host. */
+    __u16 protocol;
+    /* From the IP header on. */
+    struct span data;
+    __u8 interface_name[INTERFACE_NAME_SIZE];
+};
 /* The process that a call acts on. */
 struct target {
     /* Start of its leader; 0 with pid: it was not found. */

@@ -56,6 +56,10 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(mkdir)                                                                                              \
     EACH(chdir)                                                                                              \
     EACH(mount)                                                                                              \
+    EACH(bind)                                                                                               \
+    EACH(connect)                                                                                            \
+    EACH(accept)                                                                                             \
+    EACH(setsockopt)                                                                                         \
     EACH(bpf)                                                                                                \
     EACH(load_module)                                                                                        \
     EACH(unload_module)                                                                                      \
@@ -105,12 +109,32 @@ static __always_inline int compat__enter(__s32 number)
     return 0;
 }
 
+/* socketcall: one call for all that is done to sockets, with the arguments in the caller's memory. */
+#define SOCKETCALL_I386 102
+
+__noinline int compat__exit_socketcall(__u64 ret)
+{
+    __u32 form = call__load_socketcall(ret);
+
+    if (form == FORM_BIND)
+        return socket__report_bind(bpf_get_current_task());
+    if (form == FORM_CONNECT)
+        return socket__report_connect(bpf_get_current_task());
+    if (form == FORM_ACCEPT)
+        return socket__report_accept(bpf_get_current_task());
+    if (form == FORM_SETSOCKOPT)
+        return setsockopt__report(bpf_get_current_task());
+    return 0;
+}
+
 static __always_inline int compat__exit(__s32 number, long ret)
 {
     __u32 form;
 
     if (credentials__kind_i386(number))
         return compat__exit_credentials(number, ret);
+    if (number == SOCKETCALL_I386)
+        return compat__exit_socketcall(ret);
     FAMILIES(EXIT_I386)
     return 0;
 }

@@ -36,4 +36,12 @@ int fact_cgroup_sysctl(void *ctx)
     return 1;
 }
 
+/* 1: the packet passes. */
+SEC("?cgroup_skb/egress")
+int fact_cgroup_skb(void *ctx)
+{
+    fired = 1;
+    return 1;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

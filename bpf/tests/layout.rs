@@ -67,6 +67,9 @@ fn the_object_and_the_reader_agree_on_every_structure() {
             call, mountpoint, what, flags, mount_id, parent_mount_id, bind_source_mount_id, device, mount_flags, source,
             root, source_given, type_given, filesystem,
         }
+        socket_body { retval, descriptor, flags, family, port, protocol, address, path }
+        setsockopt_body { retval, descriptor, flags, level, option, family, protocol, filter_length, filter }
+        packet_body { socket, length, flags, interface, net_ns, direction, protocol, data, interface_name }
         target { start_time_ns, pid, given }
         ptrace_body { retval, tracee, address, data, request }
         signal_body { retval, target, signal, flags }

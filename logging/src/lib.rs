@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::{Layer, Layered, SubscriberExt};
 use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::rotation::Rotation;
@@ -45,6 +46,30 @@ pub struct Options {
 pub struct Log {
     shared: Arc<Shared>,
     file: Option<(PathBuf, Rotation)>,
+    filter: Filter,
+}
+
+type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
+
+/// What is logged, to be changed while the process runs.
+#[derive(Clone)]
+pub struct Filter(reload::Handle<Targets, Layered<Layers, Registry>>);
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Filter").finish_non_exhaustive()
+    }
+}
+
+impl Filter {
+    /// Changes it, to a filter as in [`Options::filter`].
+    ///
+    /// # Errors
+    /// If it is none, or nothing logs any more.
+    pub fn set(&self, filter: &str) -> anyhow::Result<()> {
+        let filter: Targets = filter.parse().context("the filter of the log")?;
+        self.0.reload(filter).context("nothing logs any more")
+    }
 }
 
 /// Starts to log.
@@ -59,9 +84,11 @@ pub fn start(options: Options) -> anyhow::Result<Log> {
     if options.file.is_some() {
         layers.push(layer(&options, false, ToFile(Arc::clone(&shared))));
     }
+    let (filter, handle) = reload::Layer::new(filter);
     let started = Registry::default().with(layers).with(filter).try_init();
     started.context("cannot start the log")?;
-    Ok(Log { shared, file: options.file.map(|path| (path, options.rotation)) })
+    let file = options.file.map(|path| (path, options.rotation));
+    Ok(Log { shared, file, filter: Filter(handle) })
 }
 
 fn layer<W>(options: &Options, colour: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
@@ -93,6 +120,12 @@ impl Log {
     /// Logs why the process ends, in the file only: whoever started it reads it on standard error anyway.
     pub fn failed(&self, error: &anyhow::Error) {
         self.shared.to_file_only(|| tracing::error!("{error:#}"));
+    }
+
+    /// What is logged.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        self.filter.clone()
     }
 
     /// The file that lines go to now.

@@ -16,6 +16,12 @@ _security__agent() {
             ",$1")
                 cmd="security__agent"
                 ;;
+            security__agent,config)
+                cmd="security__agent__subcmd__config"
+                ;;
+            security__agent,flare)
+                cmd="security__agent__subcmd__flare"
+                ;;
             security__agent,help)
                 cmd="security__agent__subcmd__help"
                 ;;
@@ -30,6 +36,36 @@ _security__agent() {
                 ;;
             security__agent,version)
                 cmd="security__agent__subcmd__version"
+                ;;
+            security__agent__subcmd__config,get)
+                cmd="security__agent__subcmd__config__subcmd__get"
+                ;;
+            security__agent__subcmd__config,help)
+                cmd="security__agent__subcmd__config__subcmd__help"
+                ;;
+            security__agent__subcmd__config,list-runtime)
+                cmd="security__agent__subcmd__config__subcmd__list__subcmd__runtime"
+                ;;
+            security__agent__subcmd__config,set)
+                cmd="security__agent__subcmd__config__subcmd__set"
+                ;;
+            security__agent__subcmd__config__subcmd__help,get)
+                cmd="security__agent__subcmd__config__subcmd__help__subcmd__get"
+                ;;
+            security__agent__subcmd__config__subcmd__help,help)
+                cmd="security__agent__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            security__agent__subcmd__config__subcmd__help,list-runtime)
+                cmd="security__agent__subcmd__config__subcmd__help__subcmd__list__subcmd__runtime"
+                ;;
+            security__agent__subcmd__config__subcmd__help,set)
+                cmd="security__agent__subcmd__config__subcmd__help__subcmd__set"
+                ;;
+            security__agent__subcmd__help,config)
+                cmd="security__agent__subcmd__help__subcmd__config"
+                ;;
+            security__agent__subcmd__help,flare)
+                cmd="security__agent__subcmd__help__subcmd__flare"
                 ;;
             security__agent__subcmd__help,help)
                 cmd="security__agent__subcmd__help__subcmd__help"
@@ -46,6 +82,15 @@ _security__agent() {
             security__agent__subcmd__help,version)
                 cmd="security__agent__subcmd__help__subcmd__version"
                 ;;
+            security__agent__subcmd__help__subcmd__config,get)
+                cmd="security__agent__subcmd__help__subcmd__config__subcmd__get"
+                ;;
+            security__agent__subcmd__help__subcmd__config,list-runtime)
+                cmd="security__agent__subcmd__help__subcmd__config__subcmd__list__subcmd__runtime"
+                ;;
+            security__agent__subcmd__help__subcmd__config,set)
+                cmd="security__agent__subcmd__help__subcmd__config__subcmd__set"
+                ;;
             security__agent__subcmd__help__subcmd__runtime,capture)
                 cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__capture"
                 ;;
@@ -58,8 +103,14 @@ _security__agent() {
             security__agent__subcmd__help__subcmd__runtime,policy)
                 cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__policy"
                 ;;
+            security__agent__subcmd__help__subcmd__runtime,process-cache)
+                cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__process__subcmd__cache"
+                ;;
             security__agent__subcmd__help__subcmd__runtime,reload)
                 cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__reload"
+                ;;
+            security__agent__subcmd__help__subcmd__runtime,self-test)
+                cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__self__subcmd__test"
                 ;;
             security__agent__subcmd__help__subcmd__runtime__subcmd__policy,check)
                 cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__policy__subcmd__check"
@@ -69,6 +120,9 @@ _security__agent() {
                 ;;
             security__agent__subcmd__help__subcmd__runtime__subcmd__policy,test)
                 cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__policy__subcmd__test"
+                ;;
+            security__agent__subcmd__help__subcmd__runtime__subcmd__process__subcmd__cache,dump)
+                cmd="security__agent__subcmd__help__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__dump"
                 ;;
             security__agent__subcmd__runtime,capture)
                 cmd="security__agent__subcmd__runtime__subcmd__capture"
@@ -85,8 +139,14 @@ _security__agent() {
             security__agent__subcmd__runtime,policy)
                 cmd="security__agent__subcmd__runtime__subcmd__policy"
                 ;;
+            security__agent__subcmd__runtime,process-cache)
+                cmd="security__agent__subcmd__runtime__subcmd__process__subcmd__cache"
+                ;;
             security__agent__subcmd__runtime,reload)
                 cmd="security__agent__subcmd__runtime__subcmd__reload"
+                ;;
+            security__agent__subcmd__runtime,self-test)
+                cmd="security__agent__subcmd__runtime__subcmd__self__subcmd__test"
                 ;;
             security__agent__subcmd__runtime__subcmd__help,capture)
                 cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__capture"
@@ -103,8 +163,14 @@ _security__agent() {
             security__agent__subcmd__runtime__subcmd__help,policy)
                 cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__policy"
                 ;;
+            security__agent__subcmd__runtime__subcmd__help,process-cache)
+                cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__process__subcmd__cache"
+                ;;
             security__agent__subcmd__runtime__subcmd__help,reload)
                 cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__reload"
+                ;;
+            security__agent__subcmd__runtime__subcmd__help,self-test)
+                cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__self__subcmd__test"
                 ;;
             security__agent__subcmd__runtime__subcmd__help__subcmd__policy,check)
                 cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__policy__subcmd__check"
@@ -114,6 +180,9 @@ _security__agent() {
                 ;;
             security__agent__subcmd__runtime__subcmd__help__subcmd__policy,test)
                 cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__policy__subcmd__test"
+                ;;
+            security__agent__subcmd__runtime__subcmd__help__subcmd__process__subcmd__cache,dump)
+                cmd="security__agent__subcmd__runtime__subcmd__help__subcmd__process__subcmd__cache__subcmd__dump"
                 ;;
             security__agent__subcmd__runtime__subcmd__policy,check)
                 cmd="security__agent__subcmd__runtime__subcmd__policy__subcmd__check"
@@ -139,6 +208,18 @@ _security__agent() {
             security__agent__subcmd__runtime__subcmd__policy__subcmd__help,test)
                 cmd="security__agent__subcmd__runtime__subcmd__policy__subcmd__help__subcmd__test"
                 ;;
+            security__agent__subcmd__runtime__subcmd__process__subcmd__cache,dump)
+                cmd="security__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__dump"
+                ;;
+            security__agent__subcmd__runtime__subcmd__process__subcmd__cache,help)
+                cmd="security__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help"
+                ;;
+            security__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help,dump)
+                cmd="security__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help__subcmd__dump"
+                ;;
+            security__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help,help)
+                cmd="security__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help__subcmd__help"
+                ;;
             *)
                 ;;
         esac
@@ -146,7 +227,7 @@ _security__agent() {
 
     case "${cmd}" in
         security__agent)
-            opts="-c -h -V --cfgpath --help --version start status version runtime help"
+            opts="-c -h -V --cfgpath --help --version start status config flare version runtime help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -167,9 +248,267 @@ _security__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        security__subcmd__agent__subcmd__help)
-            opts="start status version runtime help"
+        security__subcmd__agent__subcmd__config)
+            opts="-j -c -h --json --cfgpath --help get set list-runtime help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__get)
+            opts="-c -h --cfgpath --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__help)
+            opts="get set list-runtime help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__help__subcmd__get)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__help__subcmd__list__subcmd__runtime)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__list__subcmd__runtime)
+            opts="-c -h --cfgpath --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__config__subcmd__set)
+            opts="-c -h --cfgpath --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__flare)
+            opts="-o -c -h --output --cfgpath --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help)
+            opts="start status config flare version runtime help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help__subcmd__config)
+            opts="get set list-runtime"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help__subcmd__config__subcmd__get)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help__subcmd__config__subcmd__list__subcmd__runtime)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help__subcmd__config__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help__subcmd__flare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -196,7 +535,7 @@ _security__agent() {
             return 0
             ;;
         security__subcmd__agent__subcmd__help__subcmd__runtime)
-            opts="capture policy reload fields eval"
+            opts="capture policy reload self-test process-cache fields eval"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -307,7 +646,49 @@ _security__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        security__subcmd__agent__subcmd__help__subcmd__runtime__subcmd__process__subcmd__cache)
+            opts="dump"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         security__subcmd__agent__subcmd__help__subcmd__runtime__subcmd__reload)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__help__subcmd__runtime__subcmd__self__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -364,7 +745,7 @@ _security__agent() {
             return 0
             ;;
         security__subcmd__agent__subcmd__runtime)
-            opts="-c -h --cfgpath --help capture policy reload fields eval help"
+            opts="-c -h --cfgpath --help capture policy reload self-test process-cache fields eval help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -460,7 +841,7 @@ _security__agent() {
             return 0
             ;;
         security__subcmd__agent__subcmd__runtime__subcmd__help)
-            opts="capture policy reload fields eval help"
+            opts="capture policy reload self-test process-cache fields eval help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -585,7 +966,49 @@ _security__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__help__subcmd__process__subcmd__cache)
+            opts="dump"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__help__subcmd__process__subcmd__cache__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         security__subcmd__agent__subcmd__runtime__subcmd__help__subcmd__reload)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__help__subcmd__self__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -761,7 +1184,127 @@ _security__agent() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__process__subcmd__cache)
+            opts="-c -h --cfgpath --help dump help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__dump)
+            opts="-o -c -h --with-args --format --output --cfgpath --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "dot json" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help)
+            opts="dump help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help__subcmd__dump)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__process__subcmd__cache__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         security__subcmd__agent__subcmd__runtime__subcmd__reload)
+            opts="-c -h --cfgpath --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cfgpath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        security__subcmd__agent__subcmd__runtime__subcmd__self__subcmd__test)
             opts="-c -h --cfgpath --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

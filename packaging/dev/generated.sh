@@ -8,7 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 mode=${1:?usage: generated.sh check|write}
 packaging/dev/setup.sh test
 before=$(git status --porcelain && git diff | sha256sum)
-UPDATE_GENERATED=1 cargo test --quiet --locked -p proto -p settings -p secl -p model -p engine -p security-agent -p cli-docs
+# First what the other packages need to compile.
+UPDATE_GENERATED=1 cargo test --quiet --locked -p proto
+UPDATE_GENERATED=1 cargo test --quiet --locked -p settings -p secl -p model -p engine -p security-agent -p cli-docs
 after=$(git status --porcelain && git diff | sha256sum)
 if [[ $mode == check && $before != "$after" ]]; then
     echo "committed files differ from what the code generates; the working tree now has the right ones:" >&2

@@ -45,6 +45,12 @@ lacks 'DD_API_KEY'
 has 'drop: ["ALL"]'
 has 'runAsNonRoot: true'
 has '- KILL'
+has 'fieldPath: status.hostIP'
+has 'DD_KUBELET_TLS_VERIFY'
+has 'resources: ["nodes/pods", "nodes/proxy"]'
+has 'automountServiceAccountToken: false'
+# The token is mounted once: not into the privileged container.
+[[ $(grep -c 'name: token, mountPath' "$out") == 1 ]] || bad "the token is not mounted into one container"
 
 render "everything" "${on[@]}" --set datadog.apiKey=k --set datadog.site=datadoghq.eu --set 'datadog.tags={a:b}' \
     --set datadog.clusterName=c --set datadog.securityAgent.runtime.policies.configMap=mine \
@@ -57,6 +63,15 @@ has 'name: mine'
 has 'path: "/var/lib/spool"'
 has 'key: api-key'
 lacks '- KILL'
+
+render "no kubelet" "${on[@]}" --set datadog.kubelet.enabled=false
+lacks 'KUBELET'
+lacks 'kind: ClusterRole'
+lacks 'serviceAccountToken:'
+
+render "a kubelet with certificates of its own" "${on[@]}" --set datadog.kubelet.hostCAPath=/etc/kubernetes/pki/ca.crt
+has 'path: "/etc/kubernetes/pki/ca.crt"'
+has 'value: /var/run/host-kubelet-ca.crt'
 
 render "an existing secret" "${on[@]}" --set datadog.apiKeyExistingSecret=theirs
 has 'name: theirs'

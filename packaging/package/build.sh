@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds packages from the release build: `build.sh deb rpm tarball`, or any of these. They land in target/packages.
 #
-# CWS_BIN_DIR: where the built programs are, if not to be built now.
+# CWS_BIN_DIR: where the built programs are, if not to be built now. CWS_PACKAGES_DIR: where the packages go.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-readonly OUT=target/packages STAGE=packaging/package/stage.sh
+readonly OUT=${CWS_PACKAGES_DIR:-target/packages} STAGE=packaging/package/stage.sh
 
 main() {
     (($#)) || set -- deb rpm tarball

@@ -54,7 +54,7 @@ remove_unchanged_configuration() {
 
 # What the processes have made while they ran, without what users wrote and without logs.
 remove_state() {
-    rm -rf /opt/datadog-agent/run/spool
+    rm -rf /opt/datadog-agent/run/spool /opt/datadog-agent/run/self-test-*
     rm -f /opt/datadog-agent/run/*.sock /opt/datadog-agent/run/*.pid
 }
 

@@ -38,9 +38,12 @@ copy_files() {
 remove_files() {
     while read -r file; do
         if is_config "$file" && [ "$1" != purge ]; then continue; fi
-        rm -f "$destination$file"
+        rm -f "$destination$file" "$destination$file.new"
     done <files
-    rmdir "$destination/usr/share/doc/cws-agent" 2>/dev/null || true
+    # Directories that may have been made for them; those of a shell that is installed are not empty.
+    for directory in doc/cws-agent fish/vendor_completions.d fish zsh/vendor-completions zsh; do
+        rmdir "$destination/usr/share/$directory" 2>/dev/null || true
+    done
 }
 
 install_all() {

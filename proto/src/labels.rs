@@ -23,8 +23,30 @@ pub const CONTAINER_LABELS: [(&str, &str); 13] = [
     ("org.opencontainers.image.source", "git.repository_url"),
 ];
 
+/// What the kubelet tells of a pod, and the tags that it becomes: labels of the pod that have a meaning of their own, and
+/// under the names of their tags what is not a label. Others may be anything, secrets included.
+pub const POD_LABELS: [(&str, &str); 17] = [
+    ("tags.datadoghq.com/env", "env"),
+    ("tags.datadoghq.com/service", "service"),
+    ("tags.datadoghq.com/version", "version"),
+    ("app.kubernetes.io/name", "kube_app_name"),
+    ("app.kubernetes.io/instance", "kube_app_instance"),
+    ("app.kubernetes.io/version", "kube_app_version"),
+    ("app.kubernetes.io/component", "kube_app_component"),
+    ("app.kubernetes.io/part-of", "kube_app_part_of"),
+    ("app.kubernetes.io/managed-by", "kube_app_managed_by"),
+    ("kube_ownerref_kind", "kube_ownerref_kind"),
+    ("kube_ownerref_name", "kube_ownerref_name"),
+    ("kube_deployment", "kube_deployment"),
+    ("kube_daemon_set", "kube_daemon_set"),
+    ("kube_stateful_set", "kube_stateful_set"),
+    ("kube_replica_set", "kube_replica_set"),
+    ("kube_job", "kube_job"),
+    ("kube_qos", "kube_qos"),
+];
+
 /// The tag that the label `name` becomes; `None`: it is not read.
 #[must_use]
 pub fn tag_of_label(name: &str) -> Option<&'static str> {
-    CONTAINER_LABELS.iter().find(|(label, _)| *label == name).map(|(_, tag)| *tag)
+    CONTAINER_LABELS.iter().chain(&POD_LABELS).find(|(label, _)| *label == name).map(|(_, tag)| *tag)
 }

@@ -19,7 +19,7 @@ use proto::v1::Batch;
 use proto::wire::Records;
 use security_agent::cache::process_tree::{Limits, ProcessTree, Resolve};
 use security_agent::decode::{Clock, Decoder};
-use security_agent::pipeline::{Config, Pipeline, observable};
+use security_agent::pipeline::{Config, Off, Pipeline, observable};
 use security_agent::policies::load_directory;
 use security_agent::report::scrub::Scrubber;
 use security_agent::resolve::users::{Names, Users};
@@ -63,11 +63,13 @@ fn pipeline(policies: Option<&Path>) -> Pipeline {
         own_events: false,
         kernel_filters: true,
         losses_interval_ns: u64::MAX,
+        network: security_agent::network::Config::default(),
         retention_ns: 0,
     };
     let mut pipeline = Pipeline::new(config, users());
     if let Some(policies) = policies {
-        let options = LoadOptions { enabled_events: Some(observable(false)), ..LoadOptions::default() };
+        let options =
+            LoadOptions { enabled_events: Some(observable(Off::default())), ..LoadOptions::default() };
         pipeline.replace_rules(load_directory(policies, &options), 0);
     }
     pipeline

@@ -11,18 +11,24 @@ use engine::limiter::Rate;
 use engine::{HostFacts, LoadOptions};
 use proto::v1::{ConfigureReply, Degraded, HelloReply};
 use serde_json::{Value as Json, json};
-use settings::{AgentSettings, Enablement};
+use settings::{AgentSettings, Enablement, LogLevel};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
+
+mod self_test;
 
 use crate::control::{self, Request};
 use crate::heartbeat::Heartbeats;
 use crate::host;
+use crate::metrics::{self, DogStatsd, Metric};
 use crate::notify;
-use crate::pipeline::Pipeline;
-use crate::policies::{Watch, load_directory};
+use crate::own_log;
+use crate::pipeline::{Off, Pipeline};
+use crate::policies::{Watch, load_with};
 use crate::report::{Report, Sink};
+use crate::resolve::kubelet::Kubelet;
+use crate::self_test::{Outcome, SelfTest};
 use crate::stream::capture::{self, ContainerAnswer, Content, Header};
 use crate::stream::client::{self, Incoming, VERSION, Wanted};
 use crate::stream::containers::{self, Lookups};
@@ -45,6 +51,12 @@ pub struct Parts {
     pub sinks: Vec<Sink>,
     /// How policies are loaded.
     pub load_options: LoadOptions,
+    /// The configuration as it may be shown.
+    pub effective: Json,
+    /// What of the log can be changed; `None`: nothing.
+    pub log_filter: Option<logging::Filter>,
+    /// Where metrics are sent.
+    pub dogstatsd: Option<DogStatsd>,
 }
 
 /// The connection as `status` shows it.
@@ -54,6 +66,14 @@ struct Connection {
     last_error: String,
     last_batch: Option<Instant>,
     degraded: Vec<Degraded>,
+}
+
+/// Somebody who captures the stream.
+struct Capture {
+    writer: capture::Writer,
+    sender: mpsc::Sender<Vec<u8>>,
+    /// A snapshot was written: what comes now can be understood.
+    has_begun: bool,
 }
 
 struct Agent {
@@ -66,10 +86,13 @@ struct Agent {
     resynced: Option<Instant>,
     connection: Connection,
     degraded_told: Vec<Degraded>,
-    captures: Vec<(capture::Writer, mpsc::Sender<Vec<u8>>)>,
+    captures: Vec<Capture>,
     ticks: u64,
     /// Signals that the outputs lost, as far as the pipeline knows.
     unwritten: u64,
+    log_level: LogLevel,
+    self_test: Option<SelfTest>,
+    self_tested: Option<Outcome>,
 }
 
 /// Runs until it is told to end by SIGTERM or SIGINT.
@@ -82,14 +105,25 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let listener = control::listen(&parts.settings.privileges.command_socket)?;
     let (requests_sender, mut requests) = mpsc::channel(REQUESTS);
+    if !parts.settings.metrics.prometheus.is_empty() {
+        let requests = requests_sender.clone();
+        metrics::serve(&parts.settings.metrics.prometheus, move || current(requests.clone())).await?;
+    }
     tokio::spawn(control::serve(listener, requests_sender));
 
     let (wanted, wanted_receiver) = watch::channel(Wanted::default());
     let mut agent = Agent::new(parts, wanted);
+    if agent.parts.settings.self_test.enabled {
+        agent.prepare_self_test();
+    }
     agent.reload();
     let socket = &agent.parts.settings.link.socket;
     let mut incoming = client::spawn(socket, wanted_receiver)?;
-    let mut lookups = containers::spawn(socket)?;
+    let kubelet = Kubelet::new(&agent.parts.settings.kubernetes).unwrap_or_else(|error| {
+        tracing::warn!("the kubelet is not asked about pods: {error:#}");
+        None
+    });
+    let mut lookups = containers::spawn(socket, kubelet)?;
     notify::ready();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -115,9 +149,17 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The metrics of now. `None`: the agent ends.
+async fn current(requests: mpsc::Sender<Request>) -> Option<Vec<Metric>> {
+    let (sender, answer) = oneshot::channel();
+    requests.send(Request::Status(sender)).await.ok()?;
+    Some(metrics::of_status(&answer.await.ok()?))
+}
+
 impl Agent {
     fn new(parts: Parts, wanted: watch::Sender<Wanted>) -> Self {
         let policies = &parts.settings.policies;
+        let log_level = parts.settings.log.level;
         let watch = policies.watch_dir.then(|| Watch::new(&policies.dir));
         Self {
             parts,
@@ -132,6 +174,9 @@ impl Agent {
             captures: Vec::new(),
             ticks: 0,
             unwritten: 0,
+            log_level,
+            self_test: None,
+            self_tested: None,
         }
     }
 
@@ -157,12 +202,14 @@ impl Agent {
                 }
                 self.degraded_told.clone_from(&degraded);
                 self.connection.degraded = degraded;
+                self.act_for_self_test();
             }
             Incoming::Batch(batch) => {
                 pipeline.refresh_users(Instant::now());
                 self.copy(|| Content::Batch(batch.clone()));
                 self.parts.pipeline.batch(&batch);
                 self.connection.last_batch = Some(Instant::now());
+                self.look_at_self_test();
             }
             Incoming::Disconnected(reason) => {
                 self.copy(|| Content::Disconnected(reason.clone()));
@@ -188,11 +235,24 @@ impl Agent {
 
     /// Gives a copy to whoever captures. One who does not keep up loses the capture.
     fn copy(&mut self, content: impl Fn() -> Content) {
+        if self.captures.is_empty() {
+            return;
+        }
+        let content = content();
         let users = self.parts.pipeline.users();
-        self.captures.retain_mut(|(writer, sender)| {
-            writer.write_names(users);
-            writer.write(content());
-            sender.try_send(writer.take()).is_ok()
+        let probe = self.connection.probe.as_ref();
+        self.captures.retain_mut(|capture| {
+            let begins = matches!(&content, Content::Batch(batch) if batch.snapshot_begin);
+            if begins && !capture.has_begun {
+                capture.has_begun = true;
+                capture.writer.write(Content::Connected(probe.cloned().unwrap_or_default()));
+            }
+            if !capture.has_begun && !matches!(content, Content::Container(_)) {
+                return true;
+            }
+            capture.writer.write_names(users);
+            capture.writer.write(content.clone());
+            capture.sender.try_send(capture.writer.take()).is_ok()
         });
     }
 
@@ -201,6 +261,12 @@ impl Agent {
         match request {
             Request::Status(answer) => drop(answer.send(self.status())),
             Request::Reload(answer) => drop(answer.send(self.reload())),
+            Request::Config(answer) => drop(answer.send(self.parts.effective.clone())),
+            Request::SetLogLevel(level, answer) => drop(answer.send(self.set_log_level(&level))),
+            Request::SelfTest(answer) => self.test_on_request(answer),
+            Request::ProcessCache(with_args, answer) => {
+                drop(answer.send(self.parts.pipeline.process_cache(with_args)));
+            }
             Request::Capture(sender) => {
                 let header = Header::new(&self.parts.settings.host.hostname, &self.parts.load_options.host);
                 let mut writer = capture::Writer::new(header);
@@ -208,7 +274,7 @@ impl Agent {
                 for answer in self.parts.pipeline.container_answers() {
                     writer.write(Content::Container(answer));
                 }
-                self.captures.push((writer, sender));
+                self.captures.push(Capture { writer, sender, has_begun: false });
                 // A capture begins with a snapshot of the processes.
                 self.wanted.send_modify(|wanted| wanted.resync += 1);
             }
@@ -217,11 +283,18 @@ impl Agent {
 
     fn tick(&mut self) {
         self.ticks += 1;
-        self.captures.retain(|(_, sender)| !sender.is_closed());
+        self.captures.retain(|capture| !capture.sender.is_closed());
         let now_ns = wall_now();
         if self.ticks.is_multiple_of(2) && self.watch.as_mut().is_some_and(Watch::changed) {
             tracing::info!("the policy directory has changed");
             self.reload();
+        }
+        self.act_for_self_test_again();
+        self.look_at_self_test();
+        let seconds = self.parts.settings.signals.stats_interval.as_secs().max(1);
+        if let Some(dogstatsd) = self.parts.dogstatsd.as_ref().filter(|_| self.ticks.is_multiple_of(seconds))
+        {
+            dogstatsd.send(metrics::of_status(&self.status()));
         }
         let unwritten = self.parts.sinks.iter().map(Sink::lost).sum();
         let pipeline = &mut self.parts.pipeline;
@@ -244,17 +317,44 @@ impl Agent {
         if let Some(watch) = &mut self.watch {
             watch.loaded();
         }
-        let load = load_directory(&settings.policies.dir, load_options);
+        let policy = self.self_test.as_ref().map(SelfTest::policy);
+        let load = load_with(&settings.policies.dir, policy, load_options);
         let answer = json!({ "rules": load.counts, "diagnostics": load.diagnostics });
         pipeline.replace_rules(load, wall_now());
-        let kinds = pipeline.wanted_kinds();
-        let filters = pipeline.wanted_filters();
+        self.configure();
+        answer
+    }
+
+    /// Lets the probe know what the rules in force need.
+    fn configure(&self) {
+        let kinds = self.parts.pipeline.wanted_kinds();
+        let filters = self.parts.pipeline.wanted_filters();
         self.wanted.send_if_modified(|wanted| {
             let is_other = wanted.kinds != kinds || wanted.filters != filters;
             (wanted.kinds, wanted.filters) = (kinds, filters);
             is_other
         });
-        answer
+    }
+
+    fn set_log_level(&mut self, name: &str) -> Json {
+        let Some(level) = LogLevel::of_name(name) else {
+            return json!({ "error": format!("{name} is none of trace, debug, info, warn, error, critical, off") });
+        };
+        let Some(filter) = &self.parts.log_filter else {
+            return json!({ "error": "this log cannot be changed" });
+        };
+        match filter.set(&own_log::filter(level)) {
+            Ok(()) => {
+                self.log_level = level;
+                let keys = self.parts.effective.as_array_mut().into_iter().flatten();
+                for key in keys.filter(|key| key["key"] == "log_level") {
+                    *key = json!({ "key": "log_level", "value": level.name(), "source": "changed while it runs" });
+                }
+                tracing::info!(level = level.name(), "logging at another level");
+                json!({ "log_level": level.name() })
+            }
+            Err(error) => json!({ "error": format!("{error:#}") }),
+        }
     }
 
     fn deliver(&mut self) {
@@ -280,6 +380,9 @@ impl Agent {
             "uptime_seconds": self.started.elapsed().as_secs(),
             "resident_bytes": host::resident_bytes(),
             "policies_dir": settings.policies.dir,
+            "log_level": self.log_level.name(),
+            "log_file": settings.log.file,
+            "self_test": self.self_test_status(),
             "probe": {
                 "socket": settings.link.socket,
                 "connected": connection.probe.is_some(),
@@ -295,10 +398,11 @@ impl Agent {
     }
 
     fn end(mut self) {
+        self.self_test = None;
         self.parts.pipeline.release_all();
         self.parts.pipeline.tell_all_losses(wall_now());
         self.deliver();
-        self.parts.sinks.into_iter().for_each(Sink::close);
+        Sink::close(self.parts.sinks);
         let socket: PathBuf = self.parts.settings.privileges.command_socket;
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::debug!(%error, socket = %socket.display(), "cannot remove the command socket");
@@ -309,9 +413,13 @@ impl Agent {
 /// How policies are loaded on this host: what their filters choose by, what can be watched, how often rules report.
 #[must_use]
 pub fn load_options(host: HostFacts, settings: &AgentSettings) -> LoadOptions {
-    let files_only = settings.module.enablement() == Enablement::FilesOnly;
+    let off = Off {
+        all_but_files: settings.module.enablement() == Enablement::FilesOnly,
+        packets: !settings.network.enabled,
+        raw_packets: !settings.addresses.raw_packets,
+    };
     let rate = Rate::per_second(settings.signals.rate, settings.signals.burst);
-    let enabled_events = Some(crate::pipeline::observable(files_only));
+    let enabled_events = Some(crate::pipeline::observable(off));
     LoadOptions { host, enabled_events, rate, ..LoadOptions::default() }
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Longest request, bytes.
 const REQUEST_SIZE_MAX: u64 = 4 << 10;
 /// Longest answer that the command line reads, bytes.
-const ANSWER_SIZE_MAX: u64 = 16 << 20;
+const ANSWER_SIZE_MAX: u64 = 256 << 20;
 /// How long a peer may take to ask, or to take the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that are served at once.
@@ -28,13 +28,27 @@ const CONNECTIONS: usize = 8;
 const CAPTURE_QUEUE: usize = 256;
 
 /// What can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     /// How it is.
     Status,
     /// Load the policies again.
     Reload,
+    /// Its configuration.
+    Config,
+    /// Log more or less.
+    SetLogLevel {
+        /// Name of the level.
+        level: String,
+    },
+    /// Test whether events come through.
+    SelfTest,
+    /// The processes that it knows.
+    ProcessCache {
+        /// With their arguments.
+        with_args: bool,
+    },
     /// Everything that comes from the probe, from a new snapshot on.
     Capture,
 }
@@ -46,6 +60,14 @@ pub enum Request {
     Status(oneshot::Sender<Json>),
     /// Wants a reload, and to know how it went.
     Reload(oneshot::Sender<Json>),
+    /// Wants the configuration.
+    Config(oneshot::Sender<Json>),
+    /// Wants it to log at the level of this name.
+    SetLogLevel(String, oneshot::Sender<Json>),
+    /// Wants a self-test, and its result.
+    SelfTest(oneshot::Sender<Json>),
+    /// Wants the processes, with their arguments or without.
+    ProcessCache(bool, oneshot::Sender<Json>),
     /// Wants a copy of the stream.
     Capture(mpsc::Sender<Vec<u8>>),
 }
@@ -121,6 +143,14 @@ async fn answer(mut connection: UnixStream, requests: &mpsc::Sender<Request>) ->
     match command {
         Command::Status => ask(&mut write, requests, Request::Status).await,
         Command::Reload => ask(&mut write, requests, Request::Reload).await,
+        Command::Config => ask(&mut write, requests, Request::Config).await,
+        Command::SetLogLevel { level } => {
+            ask(&mut write, requests, |answer| Request::SetLogLevel(level, answer)).await
+        }
+        Command::SelfTest => ask(&mut write, requests, Request::SelfTest).await,
+        Command::ProcessCache { with_args } => {
+            ask(&mut write, requests, |answer| Request::ProcessCache(with_args, answer)).await
+        }
         Command::Capture => {
             let (sender, mut pieces) = mpsc::channel(CAPTURE_QUEUE);
             requests.send(Request::Capture(sender)).await.context("the agent is ending")?;
@@ -142,7 +172,7 @@ async fn answer(mut connection: UnixStream, requests: &mpsc::Sender<Request>) ->
 async fn ask(
     write: &mut (impl AsyncWriteExt + Unpin),
     requests: &mpsc::Sender<Request>,
-    request: fn(oneshot::Sender<Json>) -> Request,
+    request: impl FnOnce(oneshot::Sender<Json>) -> Request,
 ) -> anyhow::Result<()> {
     let (sender, answer) = oneshot::channel();
     requests.send(request(sender)).await.context("the agent is ending")?;
@@ -201,7 +231,11 @@ mod tests {
             while let Some(request) = requests.recv().await {
                 match request {
                     Request::Status(answer) => answer.send(json!({ "pid": 7 })).unwrap(),
-                    Request::Reload(answer) => drop(answer),
+                    Request::SetLogLevel(level, answer) => answer.send(json!([level])).unwrap(),
+                    Request::ProcessCache(with_args, answer) => answer.send(json!([with_args])).unwrap(),
+                    Request::Reload(answer) | Request::Config(answer) | Request::SelfTest(answer) => {
+                        drop(answer)
+                    }
                     Request::Capture(pieces) => {
                         pieces.send(b"one".to_vec()).await.unwrap();
                         pieces.send(b"two".to_vec()).await.unwrap();
@@ -211,6 +245,10 @@ mod tests {
         });
         assert_eq!(call(&socket, Command::Status).await.unwrap().0, json!({ "pid": 7 }));
         assert!(call(&socket, Command::Reload).await.is_err());
+        let level = Command::SetLogLevel { level: "debug".to_owned() };
+        assert_eq!(call(&socket, level).await.unwrap().0, json!(["debug"]));
+        let processes = Command::ProcessCache { with_args: true };
+        assert_eq!(call(&socket, processes).await.unwrap().0, json!([true]));
         let (_, mut connection) = call(&socket, Command::Capture).await.unwrap();
         let mut bytes = Vec::new();
         connection.read_to_end(&mut bytes).await.unwrap();

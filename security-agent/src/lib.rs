@@ -13,6 +13,8 @@ pub mod decode;
 pub mod filters;
 pub mod heartbeat;
 pub mod host;
+pub mod metrics;
+pub mod network;
 mod notify;
 pub mod own_log;
 pub mod pipeline;
@@ -22,6 +24,7 @@ pub mod report;
 pub mod resolve;
 #[cfg(test)]
 mod script;
+pub mod self_test;
 pub mod stream;
 #[cfg(test)]
 mod test_probe;

@@ -2,6 +2,7 @@
 
 use logging::rotation::Rotation;
 use logging::{Log, Options};
+use settings::LogLevel;
 use settings::table::AgentLog;
 
 /// Starts to log; to the file of the settings, if there is to be one, once that is opened. `service`: this is the agent
@@ -10,18 +11,22 @@ use settings::table::AgentLog;
 /// # Errors
 /// If something logs already.
 pub fn start(log: &AgentLog, service: bool) -> anyhow::Result<Log> {
-    use settings::LogLevel;
-    // Libraries below the agent have nothing to say to an administrator unless something is wrong.
-    let filter = match log.level {
-        LogLevel::Off | LogLevel::Critical | LogLevel::Error => log.level.directive().to_owned(),
-        _ => format!("warn,security_agent={0},engine={0},logging={0},rule={0}", log.level.directive()),
-    };
     logging::start(Options {
-        filter,
+        filter: filter(log.level),
         json: log.json,
         targets: true,
         console: log.console || !service,
         file: log.file.clone().filter(|_| service),
         rotation: Rotation { max_size: log.file_max_size.0, max_files: log.file_max_rolls },
     })
+}
+
+/// What is logged at this level.
+#[must_use]
+pub fn filter(level: LogLevel) -> String {
+    // Libraries below the agent have nothing to say to an administrator unless something is wrong.
+    match level {
+        LogLevel::Off | LogLevel::Critical | LogLevel::Error => level.directive().to_owned(),
+        _ => format!("warn,security_agent={0},engine={0},logging={0},rule={0}", level.directive()),
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use proto::v1::probe_server::{Probe, ProbeServer};
 use proto::v1::{
     Batch, ConfigureReply, ConfigureRequest, ContainerReply, ContainerRequest, HelloReply, HelloRequest,
-    StatusReply, StatusRequest, StreamRequest,
+    ResyncReply, ResyncRequest, StatusReply, StatusRequest, StreamRequest,
 };
 use proto::wire::RECORD_LAYOUT_HASH;
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +26,8 @@ pub(crate) struct Script {
     pub(crate) containers: std::collections::BTreeMap<String, ContainerReply>,
     /// The ids of containers that the agent asked about.
     pub(crate) asked: Vec<String>,
+    /// How many snapshots it asked for within a stream.
+    pub(crate) resyncs: u32,
     /// The streams that the agent began; sending on one reaches the agent, dropping it ends the stream.
     pub(crate) streams: Vec<mpsc::Sender<Result<Batch, Status>>>,
 }
@@ -112,6 +114,11 @@ impl Probe for Service {
     ) -> Result<Response<ConfigureReply>, Status> {
         self.0.lock().unwrap().configured.push(request.into_inner().kinds);
         Ok(Response::new(ConfigureReply::default()))
+    }
+
+    async fn resync(&self, _: Request<ResyncRequest>) -> Result<Response<ResyncReply>, Status> {
+        self.0.lock().unwrap().resyncs += 1;
+        Ok(Response::new(ResyncReply {}))
     }
 
     async fn container(

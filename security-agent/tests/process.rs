@@ -50,7 +50,7 @@ impl Setup {
         std::fs::write(setup.path("policies/test.policy"), policy).unwrap();
         let yaml = format!(
             "runtime_security_config:\n  enabled: true\n  socket: {0}/probe.sock\n  policies.dir: {0}/policies\n  \
-             outputs.file.path: {0}/signals.jsonl\nsecurity_agent:\n  cmd_socket: {0}/command.sock\n  log_file: {0}/own.log\n  user: nobody\n",
+             outputs.file.path: {0}/signals.jsonl\n  run_path: {0}\n  self_test.enabled: false\nsecurity_agent:\n  cmd_socket: {0}/command.sock\n  log_file: {0}/own.log\n  user: nobody\n",
             root.display()
         );
         std::fs::write(setup.path("agent.yaml"), yaml).unwrap();
@@ -137,6 +137,7 @@ fn batch(machine: &mut Machine, first_sequence: u64, snapshot_end: bool) -> Batc
         records: records.into(),
         first_sequence,
         count,
+        snapshot_begin: snapshot_end,
         snapshot_end,
         realtime_offset_ns,
         ..Batch::default()

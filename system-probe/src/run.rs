@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::net::Ipv6Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::identity;
 use crate::identity::User;
 use crate::kernel::Kernel;
 use crate::loader::Options;
+use crate::loader::PacketOptions;
 use crate::loader::Programs;
 use crate::loader::RingSource;
 use crate::loader::Watcher;
@@ -51,6 +53,9 @@ use crate::stream::Queue;
 /// Bytes of records that wait for the agent at most; the number of records is a setting. An agent that is alive takes
 /// what 10,000 processes cause in a second; this holds them for about that long.
 const QUEUE_BYTES: usize = 16 << 20;
+
+/// `fd00:ec2::254`: the metadata service of AWS.
+const METADATA_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
 
 /// Reads the configuration. What is wrong with it is all said at once.
 pub(crate) fn load_settings(config: &std::path::Path) -> anyhow::Result<settings::Loaded<ProbeSettings>> {
@@ -101,7 +106,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     let agent = agent_user(settings, &host);
     let socket = Socket::create(&settings.link.socket, agent)?;
     // Before any thread starts: they all inherit it.
-    privileges::lower();
+    privileges::lower(watcher.uses_control_groups());
     // With the rights that are left, so that a directory in which the file could not rotate shows now.
     log.open_file();
 
@@ -168,6 +173,8 @@ pub(crate) fn watcher(
         fentry: stream.use_fentry,
         kprobe: stream.use_kprobe_fallback,
         compat: stream.compat_syscalls,
+        packets: settings.network.enabled,
+        packets_in: settings.packets.ingress,
     };
     let plan = Plan::new(&facts, allowed);
     let symbols = Symbols::read(&host.proc).unwrap_or_default();
@@ -175,6 +182,7 @@ pub(crate) fn watcher(
         ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),
         deferred_release: symbols.deferred_release().unwrap_or_default(),
         own_pid: pid_namespace::own_pid(&host.proc),
+        packets: packet_options(settings),
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
     let programs = Programs::load(first, options)?;
@@ -185,6 +193,19 @@ pub(crate) fn watcher(
         }
     }
     Ok(watcher)
+}
+
+/// Which packets are those of a service.
+fn packet_options(settings: &ProbeSettings) -> PacketOptions {
+    let mut name_ports = [0; settings::Ports::MAX];
+    for (place, port) in name_ports.iter_mut().zip(&settings.packets.dns_ports.0) {
+        *place = *port;
+    }
+    PacketOptions {
+        name_ports,
+        metadata_ipv4: Some(settings.packets.imds_ipv4),
+        metadata_ipv6: Some(METADATA_IPV6),
+    }
 }
 
 /// The agent's user; without one, only root can connect.

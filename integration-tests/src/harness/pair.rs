@@ -103,6 +103,16 @@ impl Pair {
         })
     }
 
+    /// Runs a command of security-agent with the configuration of the pair.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn command(&self, arguments: &[&str]) -> Result<std::process::Output> {
+        let mut command = Command::new(built("security-agent")?);
+        let command = command.args(arguments).arg("-c").arg(self.files.agent_configuration());
+        command.output().context("run security-agent")
+    }
+
     /// Answer of `security-agent status --json`.
     ///
     /// # Errors

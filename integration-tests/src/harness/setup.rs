@@ -104,11 +104,14 @@ impl Setup {
              runtime_security_config.outputs.file.max_size: 0\n\
              runtime_security_config.event_server.rate: 1000000\n\
              runtime_security_config.event_server.burst: 1000000\n\
+             runtime_security_config.run_path: {run}\n\
+             runtime_security_config.self_test.enabled: false\n\
              security_agent.cmd_socket: {commands}\n\
              security_agent.log_file: {log}\n\
              {more}",
             policies = files.path("policies").display(),
             signals = files.signals().display(),
+            run = files.path("agent").display(),
             commands = files.path("agent/command.sock").display(),
             log = files.agent_log().display(),
             more = self.agent,

@@ -8,7 +8,8 @@ use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
 use crate::table::{
-    AgentLog, Host, KernelFilters, Link, Module, Outputs, Policies, Privileges, ProcessTree, Signals,
+    Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs,
+    Policies, Privileges, ProcessTree, Proxies, SelfTest, Signals,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -35,12 +36,26 @@ process! {
     policies: Policies;
     /// Whether the kernel filters for them.
     kernel_filters: KernelFilters;
+    /// Whether packets are watched.
+    network: Network;
+    /// What is known of addresses.
+    addresses: Addresses;
     /// How much is remembered about processes.
     process_tree: ProcessTree;
     /// What signals hold and how many there may be.
     signals: Signals;
     /// Where signals go.
     outputs: Outputs;
+    /// How signals get to the intake.
+    intake: Intake;
+    /// Proxies on that way.
+    proxies: Proxies;
+    /// What operators can watch.
+    metrics: Metrics;
+    /// The test at the start.
+    self_test: SelfTest;
+    /// Who tells about pods.
+    kubernetes: Kubernetes;
 }
 
 /// Reads `files` in order, the later being stronger, then the environment. A directory stands for the

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Where other programs have their proxies.
+const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
 /// The variables that can matter: `DD_…` and the few older names without that prefix.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -22,6 +25,7 @@ impl Environment {
     pub fn of_this_process() -> Self {
         let matters = |name: &str| {
             ["DD_", "HOST_", "LOG_", "DOCKER_", "KUBERNETES_"].iter().any(|prefix| name.starts_with(prefix))
+                || PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
         };
         Self::from_pairs(
             std::env::vars_os()

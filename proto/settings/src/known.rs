@@ -86,6 +86,9 @@ pub(crate) trait Group: Default {
     #[cfg(test)]
     fn members() -> &'static [&'static str];
 
+    /// The keys with their values as YAML, secrets blotted out.
+    fn values(&self) -> Vec<(&'static str, String)>;
+
     /// Sets `key`, by its documented name, to a value that is not null. `None`: not a key of this group.
     ///
     /// # Errors
@@ -121,6 +124,15 @@ macro_rules! process {
         #[derive(Debug, Clone, PartialEq, Eq, Default)]
         pub struct $name {
             $($(#[doc = $field_doc])+ pub $field: $group,)+
+        }
+
+        impl $name {
+            /// Every key with its value as YAML, secrets blotted out.
+            #[must_use]
+            pub fn values(&self) -> Vec<(&'static str, String)> {
+                use $crate::known::Group;
+                [$(self.$field.values()),+].concat()
+            }
         }
 
         impl $crate::known::Process for $name {

@@ -21,6 +21,7 @@
 pub mod agent;
 mod diagnostics;
 mod enablement;
+mod endpoint;
 mod environment;
 mod flatten;
 mod host;
@@ -30,6 +31,7 @@ mod node;
 mod planned;
 pub mod probe;
 pub mod reference;
+mod secret;
 pub mod table;
 #[cfg(test)]
 mod use_of_keys;
@@ -39,8 +41,10 @@ mod yaml;
 pub use crate::agent::AgentSettings;
 pub use crate::diagnostics::{ConfigError, ConfigErrors, Location, Severity, Warning};
 pub use crate::enablement::Enablement;
+pub use crate::endpoint::{Endpoint, TlsVersion};
 pub use crate::environment::Environment;
 pub use crate::host::HostPaths;
 pub use crate::layers::{Loaded, Source};
 pub use crate::probe::ProbeSettings;
-pub use crate::value::{Bytes, LogLevel};
+pub use crate::secret::{ProxyUrl, Secret};
+pub use crate::value::{AddressRanges, Bytes, LogLevel, Ports};

@@ -6,7 +6,7 @@ use crate::diagnostics::ConfigErrors;
 use crate::environment::Environment;
 use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
-use crate::table::{Containers, EventStream, Link, Module, ProbeLog};
+use crate::table::{Containers, EventStream, Link, Module, Network, Packets, ProbeLog};
 
 /// Where system-probe's file is when the command line does not say.
 pub const DEFAULT_FILE: &str = "/etc/datadog-agent/system-probe.yaml";
@@ -25,6 +25,10 @@ process! {
     log: ProbeLog;
     /// How events are collected and sent.
     event_stream: EventStream;
+    /// Whether packets are watched.
+    network: Network;
+    /// Which.
+    packets: Packets;
     /// Where names of containers come from.
     containers: Containers;
 }

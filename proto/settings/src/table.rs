@@ -11,13 +11,16 @@
 //!
 //! `since` names the version of the reference that introduced the key, or `OWN` if it is ours alone; the
 //! parts after it may be left out, and keep this order.
+//!
+//! The groups about the intake and about operating the agent are in files of their own.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::known::{Files, Group, Key, Since, assign};
 use crate::node::Node;
-use crate::value::{Bytes, LogLevel, Setting};
+use crate::value::{AddressRanges, Bytes, LogLevel, Ports, Setting};
 
 const fn v(version: &'static str) -> Since {
     Since::Reference(version)
@@ -76,6 +79,10 @@ macro_rules! group {
                 &[$(stringify!($field)),+]
             }
 
+            fn values(&self) -> Vec<(&'static str, String)> {
+                vec![$(($key, self.$field.render())),+]
+            }
+
             fn set(&mut self, key: &str, value: &Node) -> Option<Result<(), String>> {
                 match key {
                     $($key => Some(assign(&mut self.$field, value, range!($type $(, $low, $high)?))),)+
@@ -94,6 +101,12 @@ macro_rules! range {
         Some::<std::ops::RangeInclusive<$type>>($low..=$high)
     };
 }
+
+mod intake;
+mod operating;
+
+pub use intake::Intake;
+pub use operating::{Kubernetes, Metrics, Proxies, SelfTest};
 
 fn strings(items: &[&str]) -> Vec<String> {
     items.iter().map(|&item| item.to_owned()).collect()
@@ -177,6 +190,53 @@ group! {
     /// Longest time that a record waits for its message to fill up.
     batch_delay: Duration = Duration::from_millis(5), "runtime_security_config.probe.batch_delay", since(OWN),
         range(Duration::ZERO => Duration::from_secs(1));
+}
+
+group! {
+    /// Network
+    Network, Files::Either;
+
+    /// Watches packets: events of name services (`dns`), metadata services (`imds`) and of packets that match a filter
+    /// (`packet`). Nothing is attached to an interface; the programs are attached while a rule needs them.
+    enabled: bool = true, "event_monitoring_config.network.enabled", since(v("7.36")),
+        also["runtime_security_config.network.enabled"];
+}
+
+group! {
+    /// Which packets are watched
+    Packets, Files::Own;
+
+    /// Also watches packets that come in: answers of name and metadata services.
+    ingress: bool = true, "event_monitoring_config.network.ingress.enabled", since(v("7.60"));
+
+    /// Ports of name services, over UDP and TCP. 5353 adds multicast DNS, 5355 LLMNR.
+    dns_ports: Ports = Ports(vec![53]), "runtime_security_config.network.dns_ports", since(OWN);
+
+    /// IPv4 address of the metadata service of a cloud. The IPv6 one is `fd00:ec2::254`.
+    imds_ipv4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254), "runtime_security_config.imds_ipv4", since(v("7.60"));
+}
+
+group! {
+    /// Addresses and names
+    Addresses, Files::Either;
+
+    /// Remembers which names the answers of name services gave an address, for `connect.addr.hostname` and
+    /// `accept.addr.hostname`. Rules about connections then need packets of name services as well.
+    names: bool = true, "event_monitoring_config.dns_resolution.enabled", since(v("7.65"));
+
+    /// Addresses whose names are remembered at most. Beyond this, the one that was answered longest ago is forgotten.
+    names_max: u32 = 1_024, "event_monitoring_config.dns_resolution.cache_size", since(v("7.65")), range(1 => 1_000_000);
+
+    /// Addresses that are not public. Empty: those of the special-purpose registries of IANA.
+    private_ranges: AddressRanges = AddressRanges(Vec::new()), "event_monitoring_config.network.private_ip_ranges",
+        since(v("7.61"));
+
+    /// Further addresses that are not public.
+    extra_private_ranges: AddressRanges = AddressRanges(Vec::new()),
+        "event_monitoring_config.network.extra_private_ip_ranges", since(v("7.61"));
+
+    /// Lets rules look at any packet (`packet`). Off, such rules are skipped.
+    raw_packets: bool = true, "event_monitoring_config.network.raw_packet.enabled", since(v("7.60"));
 }
 
 group! {
@@ -311,7 +371,7 @@ group! {
     retention: Duration = Duration::from_secs(6), "runtime_security_config.event_server.retention", since(v("7.28")),
         range(Duration::ZERO => Duration::from_secs(60));
 
-    /// Sends events about the agent itself: `ruleset_loaded`, `lost_events`, `heartbeat`.
+    /// Sends events about the agent itself: `ruleset_loaded`, `lost_events`, `heartbeat`, `self_test`.
     monitoring_events: bool = true, "runtime_security_config.agent_monitoring_events", since(v("7.27"));
 
     /// How often losses and other counters are looked at, and reported if they grew.
@@ -335,4 +395,8 @@ group! {
 
     /// Renamed files that are kept beside the current one.
     file_max_files: u32 = 5, "runtime_security_config.outputs.file.max_files", since(OWN), range(0 => 1_000);
+
+    /// Syslog server to which each signal is sent (RFC 5424, facility `authpriv`): `unix:///dev/log`,
+    /// `udp://HOST:PORT` or `tcp://HOST:PORT`. Empty: none.
+    syslog: String = String::new(), "runtime_security_config.outputs.syslog.address", since(OWN);
 }

@@ -1,11 +1,15 @@
 //! The types that a key can have, and how each is read from text and written as YAML.
 
+mod network;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::node::{Kind, Node};
 use crate::yaml;
+
+pub use network::{AddressRanges, Ports};
 
 /// A type of value. Scalars are read leniently, as the reference does: `"true"`, `yes` and `1` are all true.
 pub(crate) trait Setting: Sized + PartialOrd {
@@ -275,6 +279,15 @@ impl LogLevel {
         Self::NAMES.iter().find(|(level, _)| *level == self).map_or("info", |(_, name)| name)
     }
 
+    /// The level of this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let word = name.trim().to_ascii_lowercase();
+        // `warning` is what the reference's documentation also says.
+        let word = if word == "warning" { "warn" } else { word.as_str() };
+        Self::NAMES.iter().find(|(_, name)| *name == word).map(|(level, _)| *level)
+    }
+
     /// The filter directive of `tracing-subscriber` for this level.
     #[must_use]
     pub fn directive(self) -> &'static str {
@@ -290,10 +303,7 @@ impl Setting for LogLevel {
     const EXPECTED: &'static str = "one of trace, debug, info, warn, error, critical, off";
 
     fn read(node: &Node) -> Option<Self> {
-        let word = node.text()?.trim().to_ascii_lowercase();
-        // `warning` is what the reference's documentation also says.
-        let word = if word == "warning" { "warn" } else { word.as_str() };
-        Self::NAMES.iter().find(|(_, name)| *name == word).map(|(level, _)| *level)
+        Self::of_name(node.text()?)
     }
 
     fn render(&self) -> String {
@@ -302,7 +312,7 @@ impl Setting for LogLevel {
 }
 
 /// `text` as a double-quoted YAML scalar, unless it is plain beyond doubt.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
         && !matches!(

@@ -31,6 +31,10 @@ pub struct StreamRequest {
     #[prost(fixed64, tag = "1")]
     pub layout_hash: u64,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResyncRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResyncReply {}
 /// Many records in one message, in kernel order.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Batch {
@@ -46,12 +50,15 @@ pub struct Batch {
     /// Losses since the previous batch; absent kinds lost nothing.
     #[prost(message, repeated, tag = "4")]
     pub losses: ::prost::alloc::vec::Vec<Loss>,
-    /// All records up to here come from the snapshot; live ones follow. True in exactly one batch of a stream.
+    /// The records of a snapshot end with this batch; live ones follow.
     #[prost(bool, tag = "5")]
     pub snapshot_end: bool,
     /// The clocks at sending, so that the agent follows changes of the wall clock.
     #[prost(sfixed64, tag = "6")]
     pub realtime_offset_ns: i64,
+    /// A snapshot begins with this batch. The first batch of a stream is one; more follow when asked for.
+    #[prost(bool, tag = "7")]
+    pub snapshot_begin: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Loss {
@@ -554,6 +561,28 @@ pub mod probe_client {
             req.extensions_mut().insert(GrpcMethod::new("cws.probe.v1.Probe", "Stream"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// A new snapshot within the running stream, between two messages of live events: nothing is lost by it, as it
+        /// would be by beginning another stream.
+        pub async fn resync(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResyncRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResyncReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cws.probe.v1.Probe/Resync",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cws.probe.v1.Probe", "Resync"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Which event kinds the loaded rules need; the probe attaches those and detaches others.
         pub async fn configure(
             &mut self,
@@ -652,6 +681,12 @@ pub mod probe_server {
             &self,
             request: tonic::Request<super::StreamRequest>,
         ) -> std::result::Result<tonic::Response<Self::StreamStream>, tonic::Status>;
+        /// A new snapshot within the running stream, between two messages of live events: nothing is lost by it, as it
+        /// would be by beginning another stream.
+        async fn resync(
+            &self,
+            request: tonic::Request<super::ResyncRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResyncReply>, tonic::Status>;
         /// Which event kinds the loaded rules need; the probe attaches those and detaches others.
         async fn configure(
             &self,
@@ -830,6 +865,49 @@ pub mod probe_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cws.probe.v1.Probe/Resync" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResyncSvc<T: Probe>(pub Arc<T>);
+                    impl<T: Probe> tonic::server::UnaryService<super::ResyncRequest>
+                    for ResyncSvc<T> {
+                        type Response = super::ResyncReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResyncRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Probe>::resync(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResyncSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

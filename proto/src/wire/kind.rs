@@ -88,6 +88,20 @@ kinds! {
     Splice = layout::KIND_SPLICE, "splice", body layout::splice_body;
     /// A symbolic link was made.
     Symlink = layout::KIND_SYMLINK, "symlink", body layout::link_body;
+    /// A socket was bound to an address.
+    Bind = layout::KIND_BIND, "bind", body layout::socket_body;
+    /// A connection was opened.
+    Connect = layout::KIND_CONNECT, "connect", body layout::socket_body;
+    /// A connection was accepted.
+    Accept = layout::KIND_ACCEPT, "accept", body layout::socket_body;
+    /// An option of a socket was set.
+    Setsockopt = layout::KIND_SETSOCKOPT, "setsockopt", body layout::setsockopt_body;
+    /// A packet to or from a name service.
+    Dns = layout::KIND_DNS, "dns", body layout::packet_body;
+    /// A packet to or from a metadata service.
+    Imds = layout::KIND_IMDS, "imds", body layout::packet_body;
+    /// Any packet.
+    Packet = layout::KIND_PACKET, "packet", body layout::packet_body;
     /// A process traced another one.
     Ptrace = layout::KIND_PTRACE, "ptrace", body layout::ptrace_body;
     /// A signal was sent.

@@ -52,6 +52,13 @@ pub const KIND_UMOUNT: u32 = 44;
 pub const KIND_CHDIR: u32 = 45;
 pub const KIND_SPLICE: u32 = 46;
 pub const KIND_SYMLINK: u32 = 47;
+pub const KIND_BIND: u32 = 64;
+pub const KIND_CONNECT: u32 = 65;
+pub const KIND_ACCEPT: u32 = 66;
+pub const KIND_SETSOCKOPT: u32 = 67;
+pub const KIND_DNS: u32 = 68;
+pub const KIND_IMDS: u32 = 69;
+pub const KIND_PACKET: u32 = 70;
 pub const KIND_PTRACE: u32 = 96;
 pub const KIND_SIGNAL: u32 = 97;
 pub const KIND_BPF: u32 = 98;
@@ -74,6 +81,7 @@ pub const RECORD_FLAG_SYNTHETIC: u32 = 1;
 pub const RECORD_FLAG_ASYNC: u32 = 2;
 pub const RECORD_FLAG_COMPAT: u32 = 4;
 pub const RECORD_FLAG_START_TICKS: u32 = 8;
+pub const RECORD_FLAG_REMEMBERED: u32 = 16;
 pub const ERROR_FILE: u32 = 1;
 pub const ERROR_INTERPRETER: u32 = 2;
 pub const ERROR_ARGS: u32 = 4;
@@ -132,6 +140,17 @@ pub const MOUNT_CALL_FSMOUNT: u32 = 1;
 pub const MOUNT_CALL_OPEN_TREE: u32 = 2;
 pub const MOUNT_CALL_MOVE_MOUNT: u32 = 3;
 pub const MOUNT_CALL_PIVOT_ROOT: u32 = 4;
+pub const UNIX_PATH_SIZE_MAX: u32 = 108;
+pub const SOCKET_FILTER_INSTRUCTIONS_MAX: u32 = 2048;
+pub const SERVICE_PACKET_SIZE_MAX: u32 = 16384;
+pub const ANY_PACKET_SIZE_MAX: u32 = 512;
+pub const INTERFACE_NAME_SIZE: u32 = 16;
+pub const SOCKET_FLAG_GIVEN: u32 = 1;
+pub const SOCKET_FLAG_NO_CALL: u32 = 2;
+pub const SOCKET_FLAG_FILTER_TRUNCATED: u32 = 4;
+pub const PACKET_IN: u32 = 2;
+pub const PACKET_OUT: u32 = 1;
+pub const PACKET_FLAG_TRUNCATED: u32 = 1;
 pub const SIGNAL_FLAG_GROUP: u32 = 1;
 pub const SIGNAL_FLAG_THREAD: u32 = 2;
 pub const BPF_FLAG_HELPERS_TRUNCATED: u32 = 1;
@@ -1036,6 +1055,150 @@ const _: () = {
     ["Offset of field: mount_body::type_given"][::core::mem::offset_of!(mount_body, type_given) - 152usize];
     ["Offset of field: mount_body::_pad"][::core::mem::offset_of!(mount_body, _pad) - 156usize];
     ["Offset of field: mount_body::filesystem"][::core::mem::offset_of!(mount_body, filesystem) - 160usize];
+};
+#[doc = "bind, connect, accept."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct socket_body {
+    pub retval: __s64,
+    #[doc = "Of the socket; for accept the new one."]
+    pub descriptor: __s32,
+    #[doc = "SOCKET_FLAG_*"]
+    pub flags: __u32,
+    #[doc = "AF_*: of the address; AF_UNSPEC if a connection was dissolved."]
+    pub family: __u16,
+    #[doc = "Port of the address, in the byte order of the host."]
+    pub port: __u16,
+    #[doc = "SOCK_* and IPPROTO_* of the socket."]
+    pub type_: __u16,
+    pub protocol: __u16,
+    #[doc = "bind: the own address; connect and accept: that of the peer. IPv4 in the first 4 bytes."]
+    pub address: [__u8; 16usize],
+    #[doc = "The same of a Unix socket; what begins with NUL is abstract."]
+    pub path: span,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of socket_body"][::core::mem::size_of::<socket_body>() - 48usize];
+    ["Alignment of socket_body"][::core::mem::align_of::<socket_body>() - 8usize];
+    ["Offset of field: socket_body::retval"][::core::mem::offset_of!(socket_body, retval) - 0usize];
+    ["Offset of field: socket_body::descriptor"][::core::mem::offset_of!(socket_body, descriptor) - 8usize];
+    ["Offset of field: socket_body::flags"][::core::mem::offset_of!(socket_body, flags) - 12usize];
+    ["Offset of field: socket_body::family"][::core::mem::offset_of!(socket_body, family) - 16usize];
+    ["Offset of field: socket_body::port"][::core::mem::offset_of!(socket_body, port) - 18usize];
+    ["Offset of field: socket_body::type_"][::core::mem::offset_of!(socket_body, type_) - 20usize];
+    ["Offset of field: socket_body::protocol"][::core::mem::offset_of!(socket_body, protocol) - 22usize];
+    ["Offset of field: socket_body::address"][::core::mem::offset_of!(socket_body, address) - 24usize];
+    ["Offset of field: socket_body::path"][::core::mem::offset_of!(socket_body, path) - 40usize];
+    ["Offset of field: socket_body::_pad"][::core::mem::offset_of!(socket_body, _pad) - 44usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct setsockopt_body {
+    pub retval: __s64,
+    pub descriptor: __s32,
+    #[doc = "SOCKET_FLAG_*"]
+    pub flags: __u32,
+    #[doc = "As given."]
+    pub level: __s32,
+    pub option: __s32,
+    #[doc = "Of the socket."]
+    pub family: __u16,
+    pub type_: __u16,
+    pub protocol: __u16,
+    #[doc = "Instructions of the filter that was attached, before any cut."]
+    pub filter_length: __u16,
+    #[doc = "struct sock_filter each."]
+    pub filter: span,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of setsockopt_body"][::core::mem::size_of::<setsockopt_body>() - 40usize];
+    ["Alignment of setsockopt_body"][::core::mem::align_of::<setsockopt_body>() - 8usize];
+    ["Offset of field: setsockopt_body::retval"][::core::mem::offset_of!(setsockopt_body, retval) - 0usize];
+    ["Offset of field: setsockopt_body::descriptor"]
+        [::core::mem::offset_of!(setsockopt_body, descriptor) - 8usize];
+    ["Offset of field: setsockopt_body::flags"][::core::mem::offset_of!(setsockopt_body, flags) - 12usize];
+    ["Offset of field: setsockopt_body::level"][::core::mem::offset_of!(setsockopt_body, level) - 16usize];
+    ["Offset of field: setsockopt_body::option"][::core::mem::offset_of!(setsockopt_body, option) - 20usize];
+    ["Offset of field: setsockopt_body::family"][::core::mem::offset_of!(setsockopt_body, family) - 24usize];
+    ["Offset of field: setsockopt_body::type_"][::core::mem::offset_of!(setsockopt_body, type_) - 26usize];
+    ["Offset of field: setsockopt_body::protocol"]
+        [::core::mem::offset_of!(setsockopt_body, protocol) - 28usize];
+    ["Offset of field: setsockopt_body::filter_length"]
+        [::core::mem::offset_of!(setsockopt_body, filter_length) - 30usize];
+    ["Offset of field: setsockopt_body::filter"][::core::mem::offset_of!(setsockopt_body, filter) - 32usize];
+    ["Offset of field: setsockopt_body::_pad"][::core::mem::offset_of!(setsockopt_body, _pad) - 36usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct packet_body {
+    #[doc = "Identity of the socket as long as the machine runs."]
+    pub socket: __u64,
+    #[doc = "Bytes of the packet, from the IP header on, before any cut. What the kernel sends or has received in\n one piece can be many packets of a network."]
+    pub length: __u32,
+    #[doc = "PACKET_FLAG_*"]
+    pub flags: __u32,
+    pub interface: __u32,
+    #[doc = "Inode number of the network namespace of the socket."]
+    pub net_ns: __u32,
+    #[doc = "PACKET_IN or PACKET_OUT"]
+    pub direction: __u16,
+    #[doc = "ETH_P_*, in the byte order of the host."]
+    pub protocol: __u16,
+    #[doc = "From the IP header on."]
+    pub data: span,
+    pub interface_name: [__u8; 16usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of packet_body"][::core::mem::size_of::<packet_body>() - 48usize];
+    ["Alignment of packet_body"][::core::mem::align_of::<packet_body>() - 8usize];
+    ["Offset of field: packet_body::socket"][::core::mem::offset_of!(packet_body, socket) - 0usize];
+    ["Offset of field: packet_body::length"][::core::mem::offset_of!(packet_body, length) - 8usize];
+    ["Offset of field: packet_body::flags"][::core::mem::offset_of!(packet_body, flags) - 12usize];
+    ["Offset of field: packet_body::interface"][::core::mem::offset_of!(packet_body, interface) - 16usize];
+    ["Offset of field: packet_body::net_ns"][::core::mem::offset_of!(packet_body, net_ns) - 20usize];
+    ["Offset of field: packet_body::direction"][::core::mem::offset_of!(packet_body, direction) - 24usize];
+    ["Offset of field: packet_body::protocol"][::core::mem::offset_of!(packet_body, protocol) - 26usize];
+    ["Offset of field: packet_body::data"][::core::mem::offset_of!(packet_body, data) - 28usize];
+    ["Offset of field: packet_body::interface_name"]
+        [::core::mem::offset_of!(packet_body, interface_name) - 32usize];
 };
 #[doc = "The process that a call acts on."]
 #[repr(C)]

@@ -88,7 +88,30 @@ pub(crate) struct Document {
 
 /// Parses the first document of a file. `Ok(None)`: there is no document.
 pub(crate) fn parse(file: FileId, text: &str) -> Result<Option<Document>, YamlError> {
-    Builder::new(file, text).run()
+    Builder::new(file, text).run().or_else(|error| match spaced(text) {
+        // Places in it are those in the file.
+        Some(spaced) => Builder::new(file, &spaced).run(),
+        None => Err(error),
+    })
+}
+
+/// The text with spaces instead of tabs between a key and its value, if there are any. YAML allows tabs there, and so does the
+/// reference, but the parser does not before a value that begins with a letter. Places stay what they are.
+fn spaced(text: &str) -> Option<String> {
+    let mut out = text.as_bytes().to_vec();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let indent = line.bytes().take_while(|b| matches!(b, b' ' | b'-')).count();
+        let key = line[indent..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let rest = &line[indent + key..];
+        if let Some(value) = rest.strip_prefix(':').filter(|_| key > 0) {
+            let tabs = value.bytes().take_while(|b| *b == b'\t').count();
+            let from = start + line.len() - value.len();
+            out[from..from + tabs].fill(b' ');
+        }
+        start += line.len();
+    }
+    (out != text.as_bytes()).then(|| String::from_utf8(out).ok()).flatten()
 }
 
 /// A collection that is being read.

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use proto::v1::{Batch, HelloReply};
 use proto::wire::Kind;
 use security_agent::cache::process_tree::Limits;
-use security_agent::pipeline::{Config, Pipeline, observable};
+use security_agent::pipeline::{Config, Off, Pipeline, observable};
 use security_agent::report::scrub::Scrubber;
 use security_agent::report::terminal::Style;
 use security_agent::resolve::users::{Names, Users};
@@ -46,25 +46,27 @@ fn pipeline() -> Pipeline {
     let config = Config {
         limits: LIMITS,
         scrubber: Scrubber::new(&[]),
+        shown_envs: model::environment::ShownWithValue::default(),
         style: Some(Style { colour: false }),
         agent: model::report::AgentInfo::default(),
         hostname: String::new(),
         own_events: true,
         kernel_filters: true,
         losses_interval_ns: 1,
+        network: security_agent::network::Config::default(),
         retention_ns: 1,
     };
     let mut pipeline = Pipeline::new(config, Users::fixed(Names::default(), Names::default()));
     let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("fuzz.policy", POLICY)]);
-    let options = LoadOptions { enabled_events: Some(observable(false)), ..LoadOptions::default() };
+    let options = LoadOptions { enabled_events: Some(observable(Off::default())), ..LoadOptions::default() };
     pipeline.replace_rules(load(files, &model::Fields::default(), &options), 0);
     pipeline
 }
 
 /// Frames the input as records: kind and length come from it, so that most of them pass the reader's checks.
-fn frame(mut input: &[u8]) -> (Vec<u8>, bool) {
+fn frame(mut input: &[u8]) -> (Vec<u8>, bool, bool) {
     let mut records = Vec::new();
-    let mut snapshot_end = false;
+    let (mut snapshot_begin, mut snapshot_end) = (false, false);
     while let [kind, flags, words, rest @ ..] = input {
         let length = (usize::from(*words) * 8).min(rest.len() / 8 * 8);
         let (content, after) = rest.split_at(length);
@@ -80,19 +82,23 @@ fn frame(mut input: &[u8]) -> (Vec<u8>, bool) {
         records.extend_from_slice(&[0; 4]);
         records.extend_from_slice(content);
         snapshot_end |= flags & 4 != 0;
+        snapshot_begin |= flags & 8 != 0;
         input = after;
     }
-    (records, snapshot_end)
+    (records, snapshot_begin, snapshot_end)
 }
 
 fuzz_target!(|input: &[u8]| {
     let mut pipeline = pipeline();
     let hello = HelloReply { boot_id: "boot".into(), ..HelloReply::default() };
-    let (framed, snapshot_end) = frame(input);
+    let (framed, snapshot_begin, snapshot_end) = frame(input);
     for records in [input.to_vec(), framed.clone(), framed] {
         pipeline.connected(&hello);
         let count = u32::try_from(records.len() / 24).unwrap_or(u32::MAX);
-        pipeline.batch(&Batch { records: records.into(), count, snapshot_end, ..Batch::default() });
+        let batch = Batch { records: records.into(), count, snapshot_begin, snapshot_end, ..Batch::default() };
+        pipeline.batch(&batch);
+        // Another one in the same stream.
+        pipeline.batch(&batch);
         pipeline.take_reports();
         assert!(pipeline.tree().len() <= LIMITS.processes);
         for process in pipeline.tree().iter() {

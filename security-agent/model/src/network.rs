@@ -39,6 +39,10 @@ record! {
             family: u16 = "family", "7.37", {
                 constants: Some(&ADDRESS_FAMILY), example: Some("bind.addr.family == AF_INET && bind.addr.port == 22"),
             };
+            /// Path of a Unix socket, as it was bound; an abstract one begins with `@`.
+            path: Text = "path", "none", {
+                matching: secl::Matching::Plain, example: Some(r#"connect.addr.path == "/var/run/docker.sock""#),
+            };
         }
         nested {
             /// The address, for IPv4 and IPv6.

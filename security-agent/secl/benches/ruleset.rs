@@ -1,6 +1,25 @@
 //! Evaluation of the default policy on a mix of events, and of ten times as many rules; compile time.
 //!
 //! `cargo bench -p secl`. One iteration is the whole mix; criterion prints events per second.
+//!
+//! Times tell little on a busy machine; instructions do not change with load. `COUNT=TYPE:ROUNDS` (`all` for the mix) goes through events
+//! for a profiler, `TENFOLD=1` with ten times as many rules:
+//!
+//! ```text
+//! COUNT=all:20 valgrind --tool=callgrind --toggle-collect='ruleset::pass*' target/release/deps/ruleset-… --bench
+//! ```
+//!
+//! Instructions per event with the release profile (x86-64):
+//!
+//! | | 282 rules | 2,820 rules |
+//! |---|---|---|
+//! | the mix | 2,290 | 3,280 |
+//! | open | 1,692 | 2,004 |
+//! | exec | 8,457 | 11,973 |
+//!
+//! What is left of the growth are matches: two rules of the policy match every exec of the mix, and so do their variants.
+//! By CPU time (`COUNT=all:20000`, less that of `COUNT=all:1`), one core of a machine that was busy with other things evaluated 3.1 million
+//! events a second with 282 rules, and 2.1 million with 2,820.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark")]
 
 #[path = "../tests/support/mod.rs"]

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 
 use crate::ir::{FieldRef, IntExpr, Length, Part, Source, TextExpr};
-use crate::program::{CompiledKind, IntOperand, net};
+use crate::program::{CompiledKind, IntOperand, SimpleInt, net};
 use crate::schema::{Event, Variables};
 use crate::text::folded;
 use crate::text::wild;
@@ -76,8 +76,15 @@ impl<E: Event, V: Variables> Scene<'_, E, V> {
         }
     }
 
+    #[inline]
     pub(crate) fn any_int(&self, operand: &IntOperand, test: impl FnMut(i64) -> bool) -> bool {
         let mut test = test;
+        match operand.simple {
+            Some(SimpleInt::Const(value)) => return test(value),
+            Some(SimpleInt::Field(field)) => return test(self.event.int(field)),
+            Some(SimpleInt::Masked(field, mask)) => return test(self.event.int(field) & mask),
+            None => {}
+        }
         match &operand.list {
             None => test(self.int(&operand.expr, 0)),
             Some(list) => self.any_element(list, &mut |element| test(self.int(&operand.expr, element))),
@@ -131,7 +138,7 @@ impl<E: Event, V: Variables> Scene<'_, E, V> {
         }
     }
 
-    fn any_string(&self, source: &Source, test: impl FnMut(&[u8]) -> bool) -> bool {
+    pub(crate) fn any_string(&self, source: &Source, test: impl FnMut(&[u8]) -> bool) -> bool {
         let mut test = test;
         match source {
             Source::Field(field) => {

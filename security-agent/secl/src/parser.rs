@@ -244,7 +244,8 @@ impl<'a> Parser<'_, 'a> {
         self.next();
         let number = match *self.peek() {
             TokenKind::Int(value) if negative => Some(ExprKind::Int(value.wrapping_neg())),
-            TokenKind::Int(value) => Some(ExprKind::Int(value)),
+            // A plus is part of the number and no operator, so it touches it.
+            TokenKind::Int(value) if start.end == self.span().start => Some(ExprKind::Int(value)),
             _ => None,
         };
         if let Some(kind) = number {
@@ -302,9 +303,6 @@ impl<'a> Parser<'_, 'a> {
         self.next();
         let mut members = Vec::new();
         loop {
-            if !members.is_empty() && *self.peek() == TokenKind::CloseList {
-                break;
-            }
             members.push(self.nested(Self::bits)?);
             if members.len() > self.limits.list_members {
                 let message = format!("the list has more than {} members", self.limits.list_members);

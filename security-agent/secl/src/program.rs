@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::ast::BitOp;
 use crate::eval::Scene;
 use crate::ir::{Cond, IntExpr, Like, Order, Part, Source, Test, TextExpr};
-use crate::schema::{Event, Variables};
+use crate::schema::{Event, FieldId, Variables};
 use crate::text::matcher::TextMatcher;
 use crate::value::IpNet;
 
@@ -30,6 +31,67 @@ impl Node {
             Self::All(parts) => parts.iter().all(|part| part.holds(test)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(test)),
         }
+    }
+}
+
+/// A step of a condition: which test is made, and where to go on for either result.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    test: u32,
+    yes: u32,
+    no: u32,
+}
+
+/// Steps of many conditions, and what they lead to.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(Vec<Step>);
+
+/// Numbers from here on are no steps but results.
+const NO: u32 = u32::MAX - 1;
+const YES: u32 = u32::MAX;
+
+impl Steps {
+    /// Appends a condition; gives the number it begins with.
+    pub(crate) fn add(&mut self, node: &Node) -> u32 {
+        self.add_before(node, YES, NO)
+    }
+
+    /// The steps of a condition that goes on at `yes` and `no`. From the last one to the first, as each has to know what comes after it.
+    fn add_before(&mut self, node: &Node, yes: u32, no: u32) -> u32 {
+        match node {
+            Node::Const(value) => {
+                if *value {
+                    yes
+                } else {
+                    no
+                }
+            }
+            Node::Test(test) => {
+                // Rules are bounded in number and size far below 4 G steps; saturating keeps that from being a panic.
+                let number = u32::try_from(self.0.len()).unwrap_or(NO);
+                self.0.push(Step { test: *test, yes, no });
+                number
+            }
+            Node::Not(inner) => self.add_before(inner, no, yes),
+            Node::All(parts) => parts.iter().rev().fold(yes, |yes, part| self.add_before(part, yes, no)),
+            Node::Any(parts) => parts.iter().rev().fold(no, |no, part| self.add_before(part, yes, no)),
+        }
+    }
+
+    /// Whether the condition that begins at `start` holds if the tests have the given results.
+    #[inline]
+    pub(crate) fn holds(&self, start: u32, mut test: impl FnMut(u32) -> bool) -> bool {
+        let mut at = start;
+        while let Some(step) = self.0.get(at as usize) {
+            at = if test(step.test) { step.yes } else { step.no };
+        }
+        at == YES
+    }
+
+    /// Frees what only building needs.
+    pub(crate) fn finish(mut self) -> Self {
+        self.0.shrink_to_fit();
+        self
     }
 }
 
@@ -136,16 +198,43 @@ impl CompiledKind {
 pub(crate) struct IntOperand {
     pub(crate) expr: IntExpr,
     pub(crate) list: Option<Source>,
+    pub(crate) simple: Option<SimpleInt>,
+}
+
+/// The integers that most tests are about; they are read without going through an expression.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SimpleInt {
+    Const(i64),
+    Field(FieldId),
+    /// Some bits of a field.
+    Masked(FieldId, i64),
+}
+
+impl SimpleInt {
+    fn new(expr: &IntExpr) -> Option<Self> {
+        let field = |expr: &IntExpr| match expr {
+            IntExpr::Source(Source::Field(field)) if !field.list => Some(field.id),
+            _ => None,
+        };
+        match expr {
+            IntExpr::Const(value) => Some(Self::Const(*value)),
+            IntExpr::Bits(BitOp::And, x, y) => match (field(x), &**y) {
+                (Some(field), IntExpr::Const(mask)) => Some(Self::Masked(field, *mask)),
+                _ => None,
+            },
+            expr => field(expr).map(Self::Field),
+        }
+    }
 }
 
 impl IntOperand {
     pub(crate) fn new(expr: &IntExpr) -> Self {
-        Self { expr: expr.clone(), list: expr.list() }
+        Self { expr: expr.clone(), list: expr.list(), simple: SimpleInt::new(expr) }
     }
 
     /// The plain value of a field or variable.
     pub(crate) fn source(source: Source) -> Self {
-        Self { expr: IntExpr::Source(source), list: source.ty().list.then_some(source) }
+        Self::new(&IntExpr::Source(source))
     }
 }
 
@@ -178,4 +267,34 @@ impl IntSet {
 /// An address as events give it; an absent one is the zero address.
 pub(crate) fn net(addr: Option<IpAddr>) -> IpNet {
     addr.map_or(IpNet::UNSPECIFIED, IpNet::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn node() -> impl Strategy<Value = Node> {
+        let leaf = prop_oneof![any::<bool>().prop_map(Node::Const), (0..5u32).prop_map(Node::Test)];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            let parts = prop::collection::vec(inner.clone(), 0..4).prop_map(Vec::into_boxed_slice);
+            prop_oneof![
+                inner.prop_map(|node| Node::Not(Box::new(node))),
+                parts.clone().prop_map(Node::All),
+                parts.prop_map(Node::Any),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn steps_decide_as_the_tree_does(nodes in prop::collection::vec(node(), 1..4), results in any::<[bool; 5]>()) {
+            let mut steps = Steps::default();
+            let starts: Vec<u32> = nodes.iter().map(|node| steps.add(node)).collect();
+            for (node, start) in nodes.iter().zip(starts) {
+                let expected = node.holds(&mut |test| results[test as usize]);
+                prop_assert_eq!(steps.holds(start, |test| results[test as usize]), expected);
+            }
+        }
+    }
 }

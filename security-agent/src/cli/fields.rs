@@ -25,8 +25,8 @@ const DETAILED: usize = 20;
 /// # Errors
 /// Standard output cannot be written.
 pub fn run(args: &FieldsArgs) -> anyhow::Result<ExitCode> {
-    let mut fields: Vec<&FieldInfo> =
-        model::fields().iter().filter(|field| selects(args, &field.name)).collect();
+    let mut fields = rows();
+    fields.retain(|field| selects(args, &field.name));
     fields.sort_by(|a, b| a.name.cmp(&b.name));
     let mut out = BufWriter::new(io::stdout().lock());
     let written = if args.json { write_json(&mut out, &fields) } else { write_text(&mut out, &fields) };
@@ -39,6 +39,75 @@ pub fn run(args: &FieldsArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
         Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// A name that rules can use.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    /// The field it is, or is derived from.
+    field: &'static FieldInfo,
+    derived: Option<Derived>,
+}
+
+/// What can be asked of a field or iterator besides its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Derived {
+    /// How long the text is.
+    Length,
+    /// How many elements the iterator has.
+    Count(&'static str),
+}
+
+/// Every name: the fields of the model and the lengths that the language derives from them.
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut iterators = Vec::new();
+    for field in model::fields() {
+        let row = |name: String, derived| Row { name, field, derived };
+        rows.push(row(field.name.clone(), None));
+        if field.leaf.length {
+            rows.push(row(format!("{}.length", field.name), Some(Derived::Length)));
+        }
+        if let Some(iterator) = field.iterator.filter(|iterator| !iterators.contains(iterator)) {
+            iterators.push(iterator);
+            rows.push(row(format!("{iterator}.length"), Some(Derived::Count(iterator))));
+        }
+    }
+    rows
+}
+
+impl Row {
+    fn type_name(&self) -> String {
+        match self.derived {
+            None => self.field.type_name(),
+            Some(Derived::Length) if self.field.is_list() => "int[]".to_owned(),
+            Some(_) => "int".to_owned(),
+        }
+    }
+
+    /// First CWS release with it.
+    fn since(&self) -> &'static str {
+        match self.derived {
+            None => self.field.leaf.since,
+            Some(Derived::Length) => "7.40",
+            Some(Derived::Count(_)) => "7.60",
+        }
+    }
+
+    /// The documentation on one line.
+    fn meaning(&self) -> String {
+        match self.derived {
+            None => self.field.leaf.doc.split_whitespace().collect::<Vec<_>>().join(" "),
+            Some(Derived::Length) => format!("Length of `{}` in bytes.", self.field.name),
+            Some(Derived::Count(iterator)) => format!("Number of elements of `{iterator}`."),
+        }
+    }
+
+    /// What the model says of the values, if they are those of the field.
+    fn leaf(&self) -> Option<&'static model::Leaf> {
+        self.derived.is_none().then_some(self.field.leaf)
     }
 }
 
@@ -62,68 +131,65 @@ fn matches_wildcards(pattern: &str, name: &str) -> bool {
     name.ends_with(last)
 }
 
-fn write_text(out: &mut impl Write, fields: &[&FieldInfo]) -> io::Result<()> {
+fn write_text(out: &mut impl Write, fields: &[Row]) -> io::Result<()> {
     let width = fields.iter().map(|field| field.name.len()).max().unwrap_or(0);
     for field in fields {
-        let event = field.event.map_or("every event", model::EventKind::name);
+        let event = field.field.event.map_or("every event", model::EventKind::name);
         if fields.len() > DETAILED {
             writeln!(out, "{:width$}  {:8}  {event}", field.name, field.type_name())?;
             continue;
         }
-        writeln!(out, "{}  {}  ({event}, since {})", field.name, field.type_name(), field.leaf.since)?;
-        writeln!(out, "    {}", meaning(field))?;
-        if let Some(group) = field.leaf.constants {
+        writeln!(out, "{}  {}  ({event}, since {})", field.name, field.type_name(), field.since())?;
+        writeln!(out, "    {}", field.meaning())?;
+        if let Some(group) = field.leaf().and_then(|leaf| leaf.constants) {
             let names: Vec<&str> = group.iter().map(|(name, _)| name).take(6).collect();
             let more = if group.iter().count() > names.len() { ", …" } else { "" };
             writeln!(out, "    {}: {}{more}", group.title, names.join(", "))?;
         }
-        if let Some(example) = field.leaf.example {
+        if let Some(example) = field.leaf().and_then(|leaf| leaf.example) {
             writeln!(out, "    example: {example}")?;
         }
     }
     Ok(())
 }
 
-fn write_json(out: &mut impl Write, fields: &[&FieldInfo]) -> io::Result<()> {
-    let all: Vec<Json> = fields.iter().map(|field| describe(field)).collect();
+fn write_json(out: &mut impl Write, fields: &[Row]) -> io::Result<()> {
+    let all: Vec<Json> = fields.iter().map(describe).collect();
     serde_json::to_writer_pretty(&mut *out, &all)?;
     writeln!(out)
 }
 
-fn describe(field: &FieldInfo) -> Json {
+fn describe(row: &Row) -> Json {
+    let leaf = row.leaf();
+    let iterator = row.field.iterator.filter(|_| !matches!(row.derived, Some(Derived::Count(_))));
     json!({
-        "name": field.name,
-        "type": field.type_name(),
-        "event": field.event.map(model::EventKind::name),
-        "iterator": field.iterator,
-        "since": field.leaf.since,
-        "meaning": meaning(field),
-        "constants": field.leaf.constants.map(|group| group.title),
-        "is_time": field.leaf.time,
-        "has_length": field.leaf.length,
-        "example": field.leaf.example,
+        "name": row.name,
+        "type": row.type_name(),
+        "event": row.field.event.map(model::EventKind::name),
+        "iterator": iterator,
+        "since": row.since(),
+        "meaning": row.meaning(),
+        "constants": leaf.and_then(|leaf| leaf.constants).map(|group| group.title),
+        "is_time": leaf.is_some_and(|leaf| leaf.time),
+        "has_length": leaf.is_some_and(|leaf| leaf.length),
+        "example": leaf.and_then(|leaf| leaf.example),
     })
-}
-
-/// The documentation of a field on one line.
-fn meaning(field: &FieldInfo) -> String {
-    field.leaf.doc.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(pattern: &str) -> Vec<&'static str> {
+    fn names(pattern: &str) -> Vec<String> {
         let args = FieldsArgs { pattern: Some(pattern.to_owned()), json: false };
-        model::fields().iter().map(|field| field.name.as_str()).filter(|name| selects(&args, name)).collect()
+        rows().into_iter().map(|row| row.name).filter(|name| selects(&args, name)).collect()
     }
 
     #[test]
     fn a_pattern_is_a_part_of_a_name_or_has_wildcards() {
-        assert_eq!(names("dns.question.na"), ["dns.question.name"]);
+        assert_eq!(names("dns.question.na"), ["dns.question.name", "dns.question.name.length"]);
         assert_eq!(names("dns.*.type"), ["dns.question.type"]);
-        assert_eq!(names("dns.*.typ"), Vec::<&str>::new());
+        assert_eq!(names("dns.*.typ"), Vec::<String>::new());
         assert_eq!(names("rename.*.destination.*.epoch"), ["rename.file.destination.package.epoch"]);
         assert_eq!(names("open.mode"), ["open.file.destination.mode"]);
         assert!(names("*").len() > 2000);
@@ -132,8 +198,7 @@ mod tests {
     #[test]
     fn few_fields_are_explained_and_many_are_listed() {
         let text = |pattern: &str| {
-            let fields: Vec<_> =
-                model::fields().iter().filter(|field| field.name.contains(pattern)).collect();
+            let fields: Vec<_> = rows().into_iter().filter(|row| row.name.contains(pattern)).collect();
             let mut out = Vec::new();
             write_text(&mut out, &fields).unwrap();
             String::from_utf8(out).unwrap()
@@ -143,19 +208,54 @@ mod tests {
         assert!(few.contains("Open flags: O_RDONLY, O_WRONLY"), "{few}");
         assert!(few.contains("example: "), "{few}");
         let many = text("open.file");
-        assert_eq!(
-            many.lines().count(),
-            model::fields().iter().filter(|f| f.name.contains("open.file")).count()
-        );
+        assert_eq!(many.lines().count(), rows().iter().filter(|row| row.name.contains("open.file")).count());
     }
 
     #[test]
     fn json_tells_all_of_a_field() {
-        let field = model::field("process.ancestors.file.path").unwrap();
-        let json = describe(field);
+        let of = |name: &str| describe(rows().iter().find(|row| row.name == name).unwrap());
+        let json = of("process.ancestors.file.path");
         assert_eq!(json["type"], "string[]");
         assert_eq!(json["iterator"], "process.ancestors");
         assert_eq!(json["event"], Json::Null);
         assert_eq!(json["has_length"], true);
+    }
+    #[test]
+    fn lengths_are_fields_too() {
+        let of = |name: &str| describe(rows().iter().find(|row| row.name == name).unwrap());
+        let length = of("process.ancestors.file.path.length");
+        assert_eq!((&length["type"], &length["iterator"]), (&json!("int[]"), &json!("process.ancestors")));
+        assert_eq!(of("open.file.name.length")["type"], "int");
+        let count = of("network_flow_monitor.flows.length");
+        assert_eq!((&count["type"], &count["iterator"]), (&json!("int"), &Json::Null));
+        assert_eq!(count["event"], "network_flow_monitor");
+    }
+
+    #[test]
+    fn every_name_can_be_used() {
+        let schema = model::Fields::default();
+        let compiler = secl::Compiler::new(&schema);
+        for row in rows() {
+            let ty = compiler
+                .value(&row.name, None)
+                .unwrap_or_else(|found| panic!("{}: {found:?}", row.name))
+                .ty();
+            assert_eq!(ty.to_string().to_lowercase(), row.type_name(), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn all_fields_of_the_shared_table_are_there() {
+        let root = std::env::var_os("CWS_SHARED").map_or_else(
+            || std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
+            std::path::PathBuf::from,
+        );
+        let Ok(table) = std::fs::read_to_string(root.join("secl/fields.tsv")) else { return };
+        let rows = rows();
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let row = rows.iter().find(|row| row.name == columns[0]);
+            assert_eq!(row.map(Row::type_name).as_deref(), Some(columns[1]), "{}", columns[0]);
+        }
     }
 }

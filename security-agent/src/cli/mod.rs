@@ -1,10 +1,15 @@
 //! The command line.
 
 mod capture;
+mod config;
 pub mod eval;
 pub mod fields;
+mod flare;
+mod output;
 pub mod policy;
+mod process_cache;
 mod replay;
+mod self_test;
 mod start;
 mod status;
 
@@ -42,6 +47,10 @@ enum Command {
     Start(start::StartArgs),
     /// Asks the running agent, and system-probe, how they are.
     Status(status::StatusArgs),
+    /// Prints the configuration of the running agent: every key, its value, and where that comes from.
+    Config(config::RunningConfigArgs),
+    /// Collects what somebody who helps needs to know into an archive, without secrets. Nothing is sent.
+    Flare(flare::FlareArgs),
     /// Prints the version.
     Version,
     /// Rules, policies and events.
@@ -59,6 +68,11 @@ enum RuntimeCommand {
     /// Lets the running agent load its policies again.
     #[command(hide = true)]
     Reload,
+    /// Lets the running agent test whether events come through.
+    SelfTest,
+    /// The processes that the running agent knows.
+    #[command(subcommand)]
+    ProcessCache(process_cache::ProcessCacheCommand),
     /// Lists the fields that rules can use.
     Fields(fields::FieldsArgs),
     /// Evaluates expressions on events that are written down.
@@ -88,6 +102,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Start(args) => start::run(&args, &config),
         Command::Status(args) => status::run(&args, &config),
+        Command::Config(args) => config::run(&args, &config),
+        Command::Flare(args) => flare::run(&args, &config),
         Command::Version => {
             println!("security-agent {VERSION}");
             Ok(ExitCode::SUCCESS)
@@ -99,6 +115,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Runtime(RuntimeCommand::Reload | RuntimeCommand::Policy(RuntimePolicyCommand::Reload)) => {
             reload(&config)
         }
+        Command::Runtime(RuntimeCommand::SelfTest) => self_test::run(&config),
+        Command::Runtime(RuntimeCommand::ProcessCache(command)) => process_cache::run(&command, &config),
         Command::Runtime(RuntimeCommand::Fields(args)) => fields::run(&args),
         Command::Runtime(RuntimeCommand::Eval(args)) => eval::run(&args),
     }
@@ -170,6 +188,13 @@ mod tests {
             "runtime fields exec --json",
             "runtime eval --cases x.jsonl",
             "version",
+            "config",
+            "config get site",
+            "config set log_level debug",
+            "config list-runtime",
+            "flare",
+            "runtime self-test",
+            "runtime process-cache dump --with-args",
         ] {
             let words = std::iter::once("security-agent").chain(line.split(' '));
             if let Err(error) = Cli::try_parse_from(words) {

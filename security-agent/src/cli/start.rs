@@ -8,20 +8,24 @@ use anyhow::Context;
 use clap::Args;
 use logging::Log;
 use logging::rotation::{RotatingFile, Rotation};
+use model::PrivateRanges;
 use model::environment::{SHOWN_WITH_VALUE, ShownWithValue};
-use settings::{AgentSettings, Enablement, Environment, HostPaths};
+use settings::{AgentSettings, Enablement, Environment, HostPaths, Loaded};
 
+use super::config::effective;
 use super::{ConfigArgs, log_warnings, replay, runtime};
 use crate::agent::{self, Parts, load_options};
 use crate::cache::process_tree::Limits;
+use crate::metrics::DogStatsd;
 use crate::pipeline::{Config, Pipeline};
 use crate::privileges::{self, Outcome, Wish};
+use crate::report::intake;
 use crate::report::scrub::Scrubber;
-use crate::report::sink::{FileOutput, Stdout};
+use crate::report::sink::{FileOutput, Stdout, Syslog};
 use crate::report::terminal::Style;
 use crate::report::{Sink, sink::Output};
 use crate::resolve::users::Users;
-use crate::{host, notify, own_log};
+use crate::{host, network, notify, own_log};
 
 /// Options of `start`.
 #[derive(Debug, Args)]
@@ -42,7 +46,7 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
     log_warnings(&loaded);
     match &args.replay {
         Some(capture) => replay::run(capture, settings),
-        None => watch(args, &environment, settings, &log).inspect_err(|error| log.failed(error)),
+        None => watch(args, &environment, &loaded, &log).inspect_err(|error| log.failed(error)),
     }
 }
 
@@ -50,9 +54,10 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
 fn watch(
     args: &StartArgs,
     environment: &Environment,
-    settings: &AgentSettings,
+    loaded: &Loaded<AgentSettings>,
     log: &Log,
 ) -> anyhow::Result<ExitCode> {
+    let settings = &loaded.value;
     if settings.module.enablement() == Enablement::Nothing {
         tracing::info!("runtime_security_config.enabled is not set: nothing to do");
         notify::nothing_to_do();
@@ -69,14 +74,17 @@ fn watch(
     log.open_file();
 
     let facts = host::facts(&host_paths.root, &settings.host.hostname);
-    let pipeline_config =
-        pipeline_config(settings, host::agent_info(&facts, &settings.host), style(settings));
+    let agent_info = host::agent_info(&facts, &settings.host);
+    let pipeline_config = pipeline_config(settings, agent_info.clone(), style(settings));
     let pipeline = Pipeline::new(pipeline_config, Users::of_host(&host_paths.root));
     let parts = Parts {
         settings: settings.clone(),
         pipeline,
         sinks: sinks(settings)?,
         load_options: load_options(facts, settings),
+        effective: effective(loaded),
+        log_filter: Some(log.filter()),
+        dogstatsd: DogStatsd::start(&settings.metrics, &agent_info.tags).context("cannot start a thread")?,
     };
     let result = runtime().context("cannot start the runtime")?.block_on(agent::run(parts));
     drop(pidfile);
@@ -121,7 +129,26 @@ pub(super) fn pipeline_config(
         own_events: settings.signals.monitoring_events,
         kernel_filters: settings.kernel_filters.enabled && settings.kernel_filters.approvers,
         losses_interval_ns: nanoseconds(settings.signals.stats_interval),
+        network: network_config(settings),
         retention_ns: nanoseconds(settings.signals.retention),
+    }
+}
+
+/// How packets and addresses are understood by these settings.
+fn network_config(settings: &AgentSettings) -> network::Config {
+    let addresses = &settings.addresses;
+    // The settings have checked their form.
+    let parsed = |ranges: &settings::AddressRanges| -> Vec<secl::IpNet> {
+        ranges.0.iter().filter_map(|range| range.parse().ok()).collect()
+    };
+    let private = match parsed(&addresses.private_ranges) {
+        none if none.is_empty() => PrivateRanges::default(),
+        ranges => PrivateRanges::new(ranges),
+    };
+    network::Config {
+        private_ranges: private.with(parsed(&addresses.extra_private_ranges)),
+        names: addresses.names && settings.network.enabled,
+        names_max: usize::try_from(addresses.names_max).unwrap_or(usize::MAX),
     }
 }
 
@@ -153,11 +180,19 @@ pub(super) fn outputs(settings: &AgentSettings) -> anyhow::Result<Vec<(String, B
             .with_context(|| format!("cannot write signals to {}", path.display()))?;
         outputs.push((path.display().to_string(), Box::new(FileOutput(file))));
     }
+    if !settings.outputs.syslog.is_empty() {
+        let syslog = Syslog::new(&settings.outputs.syslog)
+            .context("runtime_security_config.outputs.syslog.address")?;
+        outputs.push((format!("syslog {}", settings.outputs.syslog), Box::new(syslog)));
+    }
     Ok(outputs)
 }
 
 fn sinks(settings: &AgentSettings) -> anyhow::Result<Vec<Sink>> {
-    let outputs = outputs(settings)?;
+    let mut outputs = outputs(settings)?;
+    for (name, intake) in intake::intakes(settings)? {
+        outputs.push((name, Box::new(intake)));
+    }
     if outputs.is_empty() {
         tracing::warn!("no output is configured: signals only show in the counters of `status`");
     }

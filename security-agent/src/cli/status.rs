@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use proto::v1::{KindCount, StatusReply, observation::State};
 use serde_json::{Value as Json, json};
+use settings::AgentSettings;
 
 use super::{ConfigArgs, runtime};
 use crate::control::{self, Command};
@@ -28,20 +29,27 @@ pub(super) struct StatusArgs {
 /// The exit code is 0 if the agent answers, whatever it says.
 pub(super) fn run(args: &StatusArgs, config: &ConfigArgs) -> anyhow::Result<ExitCode> {
     let settings = config.load_quietly()?;
+    let (json, text) = both(&settings)?;
+    let is_running = json["agent"]["error"].is_null();
+    if args.json {
+        println!("{json}");
+    } else {
+        print!("{text}");
+    }
+    Ok(if is_running { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What both processes say, as JSON and for people.
+pub(super) fn both(settings: &AgentSettings) -> anyhow::Result<(Json, String)> {
     let runtime = runtime()?;
     let agent = runtime.block_on(control::call(&settings.privileges.command_socket, Command::Status));
     let agent = agent.map(|(answer, _)| answer);
     let probe = runtime.block_on(client::status(&settings.link.socket));
-    let is_running = agent.is_ok();
     let agent = agent.unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
     let probe =
         probe.map_or_else(|error| json!({ "error": error.to_string() }), |probe| probe_status(&probe));
-    if args.json {
-        println!("{}", json!({ "agent": agent, "probe": probe }));
-    } else {
-        print!("{}", for_people(&agent, &probe, &settings.link.socket));
-    }
-    Ok(if is_running { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let text = for_people(&agent, &probe, &settings.link.socket);
+    Ok((json!({ "agent": agent, "probe": probe }), text))
 }
 
 /// The probe's answer as JSON.
@@ -136,6 +144,8 @@ fn agent_lines(agent: &Json, line: &mut impl FnMut(String)) {
     for part in list(&agent["probe"]["degraded"]) {
         line(format!("  degraded: {}: {}", word(&part["observation"]), word(&part["reason"])));
     }
+    line(format!("  self-test: {}", word(&agent["self_test"]["result"])));
+    line(format!("  log level {}", word(&agent["log_level"])));
     let rules = &pipeline["rules"];
     line(format!(
         "  policies from {}: {} rules loaded, {} skipped, {} errors",
@@ -182,6 +192,34 @@ fn agent_lines(agent: &Json, line: &mut impl FnMut(String)) {
             sink["dropped"],
             sink["failed"]
         ));
+        delivery_lines(&sink["delivery"], line);
+    }
+}
+
+fn delivery_lines(delivery: &Json, line: &mut impl FnMut(String)) {
+    if delivery.is_null() {
+        return;
+    }
+    let state = match delivery["connected"].as_bool() {
+        Some(true) => "connected",
+        Some(false) => "not connected",
+        None => "nothing sent yet",
+    };
+    let error = word(&delivery["last_error"]);
+    let error =
+        if delivery["connected"] == true || error.is_empty() { String::new() } else { format!(": {error}") };
+    line(format!("    {state}{error}"));
+    line(format!(
+        "    {} sent, {} refused, {} dropped, {} damaged; {} wait ({})",
+        delivery["sent"],
+        delivery["refused"],
+        delivery["dropped"],
+        delivery["damaged"],
+        delivery["waiting"],
+        mebibytes(&delivery["waiting_bytes"])
+    ));
+    if let Some(problem) = delivery["spool_problem"].as_str() {
+        line(format!("    waiting signals do not outlive the agent: {problem}"));
     }
 }
 

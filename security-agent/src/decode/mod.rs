@@ -12,11 +12,13 @@ mod file;
 mod files;
 mod fork;
 mod kernel;
+mod socket_filter;
+mod sockets;
 
 use model::environment::ShownWithValue;
 use proto::wire::layout::{
-    RECORD_FLAG_ASYNC, RECORD_FLAG_START_TICKS, RECORD_FLAG_SYNTHETIC, capset_body, exit_body, setgid_body,
-    setuid_body, span,
+    RECORD_FLAG_ASYNC, RECORD_FLAG_REMEMBERED, RECORD_FLAG_START_TICKS, RECORD_FLAG_SYNTHETIC, capset_body,
+    exit_body, setgid_body, setuid_body, span,
 };
 use proto::wire::{Kind, Record};
 
@@ -26,6 +28,7 @@ pub use context::{CgroupKey, ProcessKey, Task};
 pub use exec::Exec;
 pub use fork::Fork;
 pub use kernel::Activity;
+pub use sockets::RawPacket;
 
 use crate::resolve::users::Users;
 
@@ -55,6 +58,8 @@ pub struct Decoded<'r> {
     pub start_is_cut: bool,
     /// It was submitted through `io_uring`.
     pub asynchronous: bool,
+    /// The task is not the one that acts, but what was remembered of it: it may have changed, or ended, since.
+    pub remembered: bool,
     /// `ERROR_*`: parts of the record that the kernel side could not read.
     pub errors: u32,
     /// Who did it.
@@ -84,6 +89,10 @@ pub enum Payload<'r> {
     File(Box<model::Payload>),
     /// Kernel activity.
     Kernel(Box<Activity>),
+    /// Something happened to a socket.
+    Socket(Box<model::Payload>),
+    /// A packet.
+    Packet(RawPacket<'r>),
 }
 
 /// Decodes records one after the other; remembers the pieces of arguments that precede an exec.
@@ -124,6 +133,10 @@ impl Decoder {
             Kind::Setgid => Payload::Setgid(record.body()),
             Kind::Capset => Payload::Capset(record.body()),
             Kind::CgroupAttach => Payload::CgroupAttach(cgroup::cgroup_attach(record)),
+            Kind::Bind | Kind::Connect | Kind::Accept | Kind::Setsockopt => {
+                Payload::Socket(Box::new(sockets::payload(record)?))
+            }
+            Kind::Dns | Kind::Imds | Kind::Packet => Payload::Packet(sockets::packet(record)?),
             _ => match kernel::activity(record, users) {
                 Some(activity) => Payload::Kernel(Box::new(activity)),
                 None => Payload::File(Box::new(files::payload(record, users)?)),
@@ -135,6 +148,7 @@ impl Decoder {
             synthetic: flag(RECORD_FLAG_SYNTHETIC),
             start_is_cut: flag(RECORD_FLAG_START_TICKS),
             asynchronous: flag(RECORD_FLAG_ASYNC),
+            remembered: flag(RECORD_FLAG_REMEMBERED),
             errors,
             task,
             payload,

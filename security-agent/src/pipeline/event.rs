@@ -34,9 +34,13 @@ pub(super) fn payload(decoded: &mut Payload<'_>, users: &Users, tree: &ProcessTr
             cap_effective: change.cap_effective,
             cap_permitted: change.cap_permitted,
         }),
-        Payload::File(event) => std::mem::replace(&mut **event, ModelPayload::Fork(payload::Fork {})),
+        Payload::File(event) | Payload::Socket(event) => {
+            std::mem::replace(&mut **event, ModelPayload::Fork(payload::Fork {}))
+        }
         Payload::Kernel(activity) => with_target(activity, tree),
-        Payload::Fork(_) | Payload::CgroupAttach(_) => ModelPayload::Fork(payload::Fork {}),
+        Payload::Fork(_) | Payload::CgroupAttach(_) | Payload::Packet(_) => {
+            ModelPayload::Fork(payload::Fork {})
+        }
     }
 }
 

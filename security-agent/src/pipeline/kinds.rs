@@ -7,7 +7,7 @@ use proto::wire::Kind;
 use secl::EventTypeId;
 
 /// Events that rules can be about, with the records they are made from.
-const TABLE: [(EventKind, Kind); 39] = [
+const TABLE: [(EventKind, Kind); 46] = [
     (EventKind::Exec, Kind::Exec),
     (EventKind::Exit, Kind::Exit),
     (EventKind::Setuid, Kind::Setuid),
@@ -29,6 +29,13 @@ const TABLE: [(EventKind, Kind); 39] = [
     (EventKind::Chdir, Kind::Chdir),
     (EventKind::Symlink, Kind::Symlink),
     (EventKind::Umount, Kind::Umount),
+    (EventKind::Bind, Kind::Bind),
+    (EventKind::Connect, Kind::Connect),
+    (EventKind::Accept, Kind::Accept),
+    (EventKind::Setsockopt, Kind::Setsockopt),
+    (EventKind::Dns, Kind::Dns),
+    (EventKind::Imds, Kind::Imds),
+    (EventKind::Packet, Kind::Packet),
     (EventKind::Ptrace, Kind::Ptrace),
     (EventKind::Signal, Kind::Signal),
     (EventKind::Bpf, Kind::Bpf),
@@ -56,11 +63,29 @@ pub(super) fn event_type(kind: EventKind) -> EventTypeId {
     EventTypeId(kind as u16)
 }
 
-/// The events that rules can be about. `files_only`: just those about files.
+/// What the configuration leaves out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Off {
+    /// All but the events about files.
+    pub all_but_files: bool,
+    /// Events of packets.
+    pub packets: bool,
+    /// Among these, those of packets of any kind.
+    pub raw_packets: bool,
+}
+
+impl Off {
+    fn holds(self, event: EventKind) -> bool {
+        (self.all_but_files && event.category() != Category::File)
+            || (self.packets && event.has_packet())
+            || (self.raw_packets && event == EventKind::Packet)
+    }
+}
+
+/// The events that rules can be about.
 #[must_use]
-pub fn observable(files_only: bool) -> BTreeSet<EventTypeId> {
-    let kinds = TABLE.iter().map(|(event, _)| *event);
-    kinds.filter(|event| !files_only || event.category() == Category::File).map(event_type).collect()
+pub fn observable(off: Off) -> BTreeSet<EventTypeId> {
+    TABLE.iter().map(|(event, _)| *event).filter(|event| !off.holds(*event)).map(event_type).collect()
 }
 
 /// Those of the events that are made from records of their own, with these.
@@ -99,9 +124,13 @@ mod tests {
     #[test]
     fn only_what_is_not_always_sent_is_wanted() {
         assert_eq!(
-            wire_kinds([EventKind::Exec, EventKind::Capset, EventKind::Setuid, EventKind::Dns]),
+            wire_kinds([EventKind::Exec, EventKind::Capset, EventKind::Setuid, EventKind::FlowMonitor]),
             [Kind::Setuid.number(), Kind::Capset.number()]
         );
-        assert_eq!((observable(false).len(), observable(true).len()), (39, 16));
+        let count = |off| observable(off).len();
+        assert_eq!(count(Off::default()), 46);
+        assert_eq!(count(Off { all_but_files: true, ..Off::default() }), 16);
+        assert_eq!(count(Off { packets: true, ..Off::default() }), 43);
+        assert_eq!(count(Off { raw_packets: true, ..Off::default() }), 45);
     }
 }

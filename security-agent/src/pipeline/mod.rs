@@ -5,6 +5,7 @@
 //! reports. Time is that of the records.
 
 mod containers;
+mod dump;
 mod event;
 mod held;
 mod kinds;
@@ -26,17 +27,19 @@ use secl::EventTypeId;
 use serde_json::{Map, Value as Json};
 
 use crate::cache::process_tree::{Applied, Limits, ProcessTree, Resolve};
-use crate::decode::{Clock, Decoded, Decoder, Payload};
+use crate::decode::{Clock, Decoded, Decoder, Payload, RawPacket};
 use crate::filters::{self, Outcome};
+use crate::network::{self, Network};
 use crate::report::own::RULESET_LOADED;
 use crate::report::scrub::Scrubber;
 use crate::report::terminal::Style;
 use crate::report::{Report, ruleset};
 use crate::resolve::users::Users;
+use crate::self_test;
 use crate::stream::losses::LossTracker;
 use held::{Held, Item};
 
-pub use kinds::{observable, wire_kinds};
+pub use kinds::{Off, observable, wire_kinds};
 
 const SECOND: u64 = 1_000_000_000;
 /// How often ended containers and control groups, and expired variables, are looked for: nanoseconds of the stream.
@@ -63,6 +66,8 @@ pub struct Config {
     pub kernel_filters: bool,
     /// Shortest time between two `lost_events`, nanoseconds.
     pub losses_interval_ns: u64,
+    /// How packets and addresses are understood.
+    pub network: network::Config,
     /// Longest time that events wait for what a runtime tells about their container, nanoseconds of the stream.
     pub retention_ns: u64,
 }
@@ -88,6 +93,14 @@ pub struct Counters {
     pub held: u64,
     /// Events that did not wait to the end, because it took too long or too many waited.
     pub released_early: u64,
+}
+
+/// How an event came about.
+#[derive(Debug, Default)]
+struct Way {
+    is_async: bool,
+    is_snapshot: bool,
+    packet: Option<Box<model::Packet>>,
 }
 
 /// The state between records and reports.
@@ -123,6 +136,9 @@ pub struct Pipeline {
     held: Held,
     /// Control groups that lived when they were last looked at.
     cgroups: FxHashSet<Text>,
+    /// Rules of the self-test that matched.
+    self_tested: Vec<String>,
+    network: Network,
 }
 
 impl Pipeline {
@@ -152,12 +168,27 @@ impl Pipeline {
             purged_ns: 0,
             held: Held::default(),
             cgroups: FxHashSet::default(),
+            self_tested: Vec::new(),
+            network: Network::new(config.network.clone()),
             config,
         }
     }
 
-    /// Puts rules in force. Variables and processes stay.
+    /// Puts rules in force, and says so. Variables and processes stay.
     pub fn replace_rules(&mut self, load: Load, now_ns: u64) {
+        let macros = self.put_in_force(load);
+        let mut members = Map::new();
+        members.insert("policies".into(), ruleset::policies(&self.policies));
+        members.insert("macros_loaded".into(), macros);
+        let title = format!(
+            "{} rules loaded, {} skipped, {} errors",
+            self.counts.loaded, self.counts.skipped, self.counts.errors
+        );
+        self.own_event(RULESET_LOADED, title, now_ns, members);
+    }
+
+    /// Puts rules in force that differ from those before by the self-test's alone; gives the names of their macros.
+    pub fn put_in_force(&mut self, load: Load) -> Json {
         let Load { rules, policies, counts, .. } = load;
         let macros: Vec<Json> = rules.macros().iter().map(|name| name.as_str().into()).collect();
         self.evaluated_types = rules.event_types();
@@ -167,24 +198,28 @@ impl Pipeline {
         } else {
             BTreeMap::new()
         };
+        self.network.replace_rules(&rules);
         self.engine.replace_rules(rules);
         (self.policies, self.counts) = (policies, counts);
-        let mut members = Map::new();
-        members.insert("policies".into(), ruleset::policies(&self.policies));
-        members.insert("macros_loaded".into(), macros.into());
-        let title = format!(
-            "{} rules loaded, {} skipped, {} errors",
-            self.counts.loaded, self.counts.skipped, self.counts.errors
-        );
-        self.own_event(RULESET_LOADED, title, now_ns, members);
+        macros.into()
+    }
+
+    /// The rules of the self-test that matched since the last call.
+    pub fn take_self_tested(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.self_tested)
     }
 
     /// The event kinds that the rules in force need from the probe, beyond the life of processes.
     #[must_use]
     pub fn wanted_kinds(&self) -> Vec<u32> {
-        wire_kinds(
+        let mut kinds = wire_kinds(
             self.engine.rules().event_types().into_iter().filter_map(|id| EventKind::from_number(id.0)),
-        )
+        );
+        if let Some(kind) = self.network.also_needed(&kinds).filter(|kind| !kinds.contains(&kind.number())) {
+            kinds.push(kind.number());
+            kinds.sort_unstable();
+        }
+        kinds
     }
 
     /// What of these events the rules in force can match, as far as the kernel sees them.
@@ -214,6 +249,7 @@ impl Pipeline {
         }
         self.config.agent.kernel_version.clone_from(&hello.kernel_release);
         self.decoder.reset();
+        self.network.reset();
         self.tree.begin_stream();
         let was_away = std::mem::take(&mut self.was_away);
         self.losses.connected(was_away, self.wall_now());
@@ -229,6 +265,10 @@ impl Pipeline {
     pub fn batch(&mut self, batch: &Batch) {
         self.counters.batches += 1;
         self.clock = Clock { realtime_offset_ns: batch.realtime_offset_ns };
+        if batch.snapshot_begin {
+            self.tree.begin_snapshot();
+            self.losses.snapshot_begins(batch.first_sequence);
+        }
         let (mut seen, mut undecodable) = (0_u64, 0_u64);
         for record in Records::new(&batch.records) {
             match record {
@@ -303,12 +343,18 @@ impl Pipeline {
         self.time_ns = self.time_ns.max(decoded.time_ns);
         let resolve = Resolve { users: &self.users, clock: self.clock };
         let Some(applied) = self.tree.apply(decoded, resolve) else { return };
+        if let Payload::Packet(packet) = &decoded.payload {
+            self.packet(packet, &applied);
+            return;
+        }
         // By the identity that the tree has for it.
         let ended = matches!(decoded.payload, Payload::Exit(_)).then(|| decoded.task.key());
         // Forks have no rules; what a snapshot has told already was evaluated then.
         if !applied.known && !matches!(decoded.payload, Payload::Fork(_) | Payload::CgroupAttach(_)) {
-            let payload = event::payload(&mut decoded.payload, &self.users, &self.tree);
-            self.evaluate(applied, payload, decoded.asynchronous, false);
+            let mut payload = event::payload(&mut decoded.payload, &self.users, &self.tree);
+            self.network.complete(&mut payload, self.time_ns);
+            let way = Way { is_async: decoded.asynchronous, ..Way::default() };
+            self.evaluate(applied, payload, way);
         }
         if let Some(key) = ended {
             let key = engine::variables::ProcessKey { pid: key.pid, start_time: key.start_time_ns };
@@ -327,25 +373,34 @@ impl Pipeline {
             // A process that only shares its parent's program would report that program twice.
             if applied.process.is_exec {
                 let payload = ModelPayload::Exec(model::payload::Exec::default());
-                self.evaluate(applied, payload, false, true);
+                self.evaluate(applied, payload, Way { is_snapshot: true, ..Way::default() });
             }
         }
     }
 
-    fn evaluate(&mut self, applied: Applied, payload: ModelPayload, is_async: bool, is_snapshot: bool) {
+    /// The events that a packet makes, which may be none or several.
+    fn packet(&mut self, raw: &RawPacket<'_>, applied: &Applied) {
+        let (packet, payloads) = self.network.packet(raw, self.time_ns);
+        for payload in payloads {
+            let way = Way { packet: Some(Box::new(packet.clone())), ..Way::default() };
+            self.evaluate(applied.clone(), payload, way);
+        }
+    }
+
+    fn evaluate(&mut self, applied: Applied, payload: ModelPayload, way: Way) {
         if !self.evaluated_types.contains(&kinds::event_type(payload.kind())) {
             return;
         }
         let context = model::Context {
             timestamp: self.clock.wall(applied.time_ns),
-            is_async,
+            is_async: way.is_async,
             hostname: self.hostname.clone(),
             service: applied.service,
             boot_time: applied.time_ns,
-            is_snapshot,
+            is_snapshot: way.is_snapshot,
             ..model::Context::default()
         };
-        let event = Event::new(context, applied.process, payload);
+        let event = Event { packet: way.packet, ..Event::new(context, applied.process, payload) };
         if self.must_wait(&event) {
             self.counters.held += 1;
             self.held.push(Item::Event(Box::new(event)));
@@ -366,6 +421,12 @@ impl Pipeline {
     }
 
     fn matched(&mut self, event: &Event, matched: &Match, now: u64) {
+        if matched.rule.policy_name == self_test::POLICY {
+            if !self.self_tested.contains(&matched.rule.id) {
+                self.self_tested.push(matched.rule.id.clone());
+            }
+            return;
+        }
         self.counters.matches += 1;
         let unsupported = matched.actions.iter().filter(|action| !action.supported).count();
         self.counters.unsupported_actions += u64::try_from(unsupported).unwrap_or(u64::MAX);

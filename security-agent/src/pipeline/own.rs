@@ -3,8 +3,9 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Pipeline, SECOND};
-use crate::report::own::{HEARTBEAT, LOST_EVENTS, OwnEvent};
+use crate::report::own::{HEARTBEAT, LOST_EVENTS, OwnEvent, SELF_TEST};
 use crate::report::ruleset;
+use crate::self_test::Outcome;
 
 impl Pipeline {
     /// Takes note that `count` signals did not get through to an output, to report it with other losses.
@@ -51,10 +52,17 @@ impl Pipeline {
         }
     }
 
+    /// Reports how the self-test went.
+    pub fn self_test(&mut self, outcome: &Outcome, now_ns: u64) {
+        let title = format!("self-test: {}", outcome.line());
+        self.own_event(SELF_TEST, title, now_ns, outcome.members());
+    }
+
     pub(super) fn own_event(&mut self, name: &str, title: String, time_ns: u64, members: Map<String, Json>) {
         if self.config.own_events {
             let event = OwnEvent { name, title, time_ns, members };
-            self.reports.push(event.report(&self.config.agent, self.config.style));
+            let hostname = model::lossy(&self.hostname).into_owned();
+            self.reports.push(event.report(&self.config.agent, hostname, self.config.style));
         }
     }
 }

@@ -10,9 +10,9 @@ use secl::Value;
 use serde_json::{Map, Value as Json, json};
 
 use super::Config;
-use crate::report::Report;
 use crate::report::scrub::Scrubber;
 use crate::report::terminal::Headline;
+use crate::report::{Envelope, Report};
 
 /// Longest text of a `log` action, characters.
 const LOG_CHARS: usize = 2_000;
@@ -49,7 +49,33 @@ pub(super) fn report(
         variables: by_scope(variables),
     };
     let map = model::report::report(event, &rule_match, &config.agent, &config.scrubber);
-    Report { rule_id: rule.id.clone(), json: Json::Object(map).to_string(), line }
+    let envelope = envelope(event, &map);
+    Report { rule_id: rule.id.clone(), json: Json::Object(map).to_string(), line, envelope }
+}
+
+/// What an intake is told beside the report `map`: its tags are those of the report and of the container.
+fn envelope(event: &Event, map: &Map<String, Json>) -> Envelope {
+    let mut tags = map.get("ddtags").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let container = event.process.container.as_ref().and_then(|container| container.metadata.get());
+    let mut service = lossy(&event.context.service).into_owned();
+    for tag in container.iter().flat_map(|metadata| metadata.tags.iter()) {
+        let tag = lossy(tag);
+        if service.is_empty()
+            && let Some(of_container) = tag.strip_prefix("service:")
+        {
+            of_container.clone_into(&mut service);
+        }
+        tags.push(',');
+        // A comma within a value would begin a tag.
+        tags.extend(tag.chars().map(|c| if c == ',' || c.is_control() { '_' } else { c }));
+    }
+    Envelope {
+        time_ns: event.context.timestamp,
+        hostname: lossy(&event.context.hostname).into_owned(),
+        service,
+        tags,
+        is_own: false,
+    }
 }
 
 /// The conditions that decided, with the values that they saw.

@@ -22,6 +22,7 @@ impl Pipeline {
             "policies": policies,
             "suppressed_by_rule": suppressed,
             "kernel_filters": crate::filters::status(&self.filters),
+            "network": self.network.counters(),
             "losses": self.losses.total().to_json(),
             "dropped_argument_chunks": self.decoder.dropped_chunks(),
             "processes": {

@@ -29,7 +29,7 @@ rules:
   - id: init
     expression: exec.file.path == "/sbin/init"
   - id: resolved
-    expression: dns.question.name == "example.com"
+    expression: network_flow_monitor.device.ifname == "eth0"
 "#;
 
 fn config() -> Config {
@@ -43,6 +43,7 @@ fn config() -> Config {
         own_events: true,
         kernel_filters: true,
         losses_interval_ns: 20 * SECOND,
+        network: network::Config::default(),
         retention_ns: 6 * SECOND,
     }
 }
@@ -57,7 +58,8 @@ impl Fed {
         let users = [(0, Text::from("root")), (1000, Text::from("alice"))].into_iter().collect();
         let mut pipeline = Pipeline::new(config(), Users::fixed(users, Default::default()));
         let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("test.policy", policy)]);
-        let options = LoadOptions { enabled_events: Some(observable(false)), ..LoadOptions::default() };
+        let options =
+            LoadOptions { enabled_events: Some(observable(Off::default())), ..LoadOptions::default() };
         let load = load(files, &Fields::default(), &options);
         assert_eq!(load.counts.errors, 0, "{:?}", load.diagnostics);
         pipeline.replace_rules(load, 1);
@@ -83,6 +85,7 @@ impl Fed {
             first_sequence: self.sequence,
             count,
             losses,
+            snapshot_begin: snapshot_end,
             snapshot_end,
             realtime_offset_ns: 1_700_000_000_000_000_000,
         };

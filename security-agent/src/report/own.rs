@@ -5,13 +5,15 @@
 use model::report::{AgentInfo, RuleMatch, rfc3339};
 use serde_json::{Map, Value as Json};
 
-use super::Report;
 use super::terminal::Style;
+use super::{Envelope, Report};
 
 /// A new rule set is in force.
 pub const RULESET_LOADED: &str = "ruleset_loaded";
 /// Records did not arrive.
 pub const LOST_EVENTS: &str = "lost_events";
+/// How the test at the start went.
+pub const SELF_TEST: &str = "self_test";
 /// The agent lives.
 pub const HEARTBEAT: &str = "heartbeat";
 
@@ -29,18 +31,21 @@ pub struct OwnEvent<'a> {
 }
 
 impl OwnEvent<'_> {
-    /// The report.
+    /// The report, of the host of this name.
     #[must_use]
-    pub fn report(self, agent: &AgentInfo, style: Option<Style>) -> Report {
+    pub fn report(self, agent: &AgentInfo, hostname: String, style: Option<Style>) -> Report {
         let line = style.map(|style| style.own(self.time_ns, self.name, &self.title));
         let rule = RuleMatch { rule_id: self.name.to_owned(), ..RuleMatch::default() };
         let mut map = Map::new();
         map.insert("agent".into(), model::report::agent(&rule, agent));
         map.insert("title".into(), self.title.into());
         map.insert("evt".into(), model::report::own_event(self.name));
-        map.insert("ddtags".into(), model::report::tags(&rule, self.name, agent).into());
+        let tags = model::report::tags(&rule, self.name, agent);
+        map.insert("ddtags".into(), tags.as_str().into());
         map.extend(rfc3339(self.time_ns).map(|date| ("date".to_owned(), Json::from(date))));
         map.extend(self.members);
-        Report { rule_id: self.name.to_owned(), json: Json::Object(map).to_string(), line }
+        let envelope =
+            Envelope { time_ns: self.time_ns, hostname, service: String::new(), tags, is_own: true };
+        Report { rule_id: self.name.to_owned(), json: Json::Object(map).to_string(), line, envelope }
     }
 }

@@ -4,14 +4,18 @@
 
 mod file;
 mod stdout;
+mod syslog;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use file::FileOutput;
 pub use stdout::Stdout;
+pub use syslog::Syslog;
+
+use serde_json::Value as Json;
 
 use super::Report;
 
@@ -29,11 +33,35 @@ pub trait Output: Send + 'static {
     /// # Errors
     /// If it could not be written in full.
     fn write(&mut self, report: &Report) -> std::io::Result<()>;
+
+    /// How reports fare after they were written, for an output that only passes them on.
+    fn delivery(&self) -> Option<Arc<dyn Delivery>> {
+        None
+    }
+
+    /// The agent ends: what can still be done for reports that were written.
+    fn close(&mut self) {}
+}
+
+/// What becomes of reports beyond an output.
+pub trait Delivery: Send + Sync {
+    /// Reports of rules that were lost there.
+    fn lost(&self) -> u64;
+    /// For `status`.
+    fn status(&self) -> Json;
 }
 
 impl Output for Box<dyn Output> {
     fn write(&mut self, report: &Report) -> std::io::Result<()> {
         (**self).write(report)
+    }
+
+    fn delivery(&self) -> Option<Arc<dyn Delivery>> {
+        (**self).delivery()
+    }
+
+    fn close(&mut self) {
+        (**self).close();
     }
 }
 
@@ -57,16 +85,28 @@ pub struct SinkStatus {
     pub dropped: u64,
     /// Reports that could not be written.
     pub failed: u64,
+    /// How they fare after they were written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Json>,
 }
 
 /// A sink.
-#[derive(Debug)]
 pub struct Sink {
     name: String,
     queue: Option<Sender<Arc<Report>>>,
     limit: usize,
     ended: Receiver<()>,
     counters: Arc<Counters>,
+    delivery: Option<Arc<dyn Delivery>>,
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Sink")
+            .field("name", &self.name)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sink {
@@ -82,6 +122,7 @@ impl Sink {
         let (sender, receiver) = mpsc::channel::<Arc<Report>>();
         let (end, ended) = sync_channel(1);
         let counters = Arc::new(Counters::default());
+        let delivery = output.delivery();
         let (thread_counters, thread_name) = (Arc::clone(&counters), name.clone());
         std::thread::Builder::new().name("report".to_owned()).stack_size(STACK).spawn(move || {
             let mut failing = false;
@@ -101,10 +142,11 @@ impl Sink {
                     }
                 }
             }
+            output.close();
             // Nobody waits any more if this fails.
             let _nobody_waits = end.try_send(());
         })?;
-        Ok(Self { name, queue: Some(sender), limit, ended, counters })
+        Ok(Self { name, queue: Some(sender), limit, ended, counters, delivery })
     }
 
     /// Hands a report over; never waits.
@@ -125,7 +167,8 @@ impl Sink {
     #[must_use]
     pub fn lost(&self) -> u64 {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        get(&self.counters.dropped).saturating_add(get(&self.counters.failed))
+        let beyond = self.delivery.as_ref().map_or(0, |delivery| delivery.lost());
+        get(&self.counters.dropped).saturating_add(get(&self.counters.failed)).saturating_add(beyond)
     }
 
     /// How it fares.
@@ -137,14 +180,21 @@ impl Sink {
             written: get(&self.counters.written),
             dropped: get(&self.counters.dropped),
             failed: get(&self.counters.failed),
+            delivery: self.delivery.as_ref().map(|delivery| delivery.status()),
         }
     }
 
-    /// Waits, for a limited time, until all is written.
-    pub fn close(mut self) {
-        drop(self.queue.take());
-        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(CLOSE_TIMEOUT) {
-            tracing::warn!(sink = self.name, "did not write everything in time");
+    /// Waits, for a limited time that is the same for all, until all is written.
+    pub fn close(mut sinks: Vec<Self>) {
+        for sink in &mut sinks {
+            drop(sink.queue.take());
+        }
+        let until = Instant::now() + CLOSE_TIMEOUT;
+        for sink in sinks {
+            let rest = until.saturating_duration_since(Instant::now());
+            if let Err(RecvTimeoutError::Timeout) = sink.ended.recv_timeout(rest) {
+                tracing::warn!(sink = sink.name, "did not write everything in time");
+            }
         }
     }
 }
@@ -168,7 +218,7 @@ mod tests {
     }
 
     fn report(id: usize) -> Arc<Report> {
-        Arc::new(Report { rule_id: format!("{id:02}"), json: String::new(), line: None })
+        Arc::new(Report { rule_id: format!("{id:02}"), ..Report::default() })
     }
 
     #[test]
@@ -188,7 +238,7 @@ mod tests {
         assert_eq!(written.recv().unwrap(), "01");
         drop(go);
         let counters = Arc::clone(&sink.counters);
-        sink.close();
+        Sink::close(vec![sink]);
         assert_eq!(counters.failed.load(Ordering::Relaxed), 1);
         assert_eq!(
             counters.written.load(Ordering::Relaxed) + 1 + dropped,

@@ -2,4 +2,5 @@
 
 pub mod container_id;
 pub mod container_tags;
+pub mod kubelet;
 pub mod users;

@@ -5,12 +5,13 @@
 //! losses are counted in one place.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 
 use proto::v1::probe_client::ProbeClient;
 use proto::v1::{
-    Batch, ConfigureReply, ConfigureRequest, Filter, HelloReply, HelloRequest, StatusReply, StatusRequest,
-    StreamRequest,
+    Batch, ConfigureReply, ConfigureRequest, Filter, HelloReply, HelloRequest, ResyncRequest, StatusReply,
+    StatusRequest, StreamRequest,
 };
 use proto::wire::RECORD_LAYOUT_HASH;
 use tokio::sync::{mpsc, watch};
@@ -35,6 +36,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 const MESSAGE_SIZE_MAX: usize = 4 << 20;
 /// What the probe may send ahead of the agent's reading, bytes.
 const WINDOW: u32 = 256 << 10;
+/// The same for all that goes through the connection: answers must get through beside a stream that waits to be read.
+const CONNECTION_WINDOW: u32 = 2 * WINDOW;
 
 /// Why there is no stream.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +92,7 @@ pub struct Wanted {
     pub kinds: Vec<u32>,
     /// What of these rules may match.
     pub filters: Vec<Filter>,
-    /// A change of this number asks for a new stream, whose snapshot repairs what losses have broken.
+    /// A change of this number asks for another snapshot, which repairs what losses have broken.
     pub resync: u64,
 }
 
@@ -122,7 +125,7 @@ pub(super) fn endpoint(socket: &Path) -> Result<Endpoint, ConnectError> {
     Ok(endpoint
         .connect_timeout(CALL_TIMEOUT)
         .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW))
+        .initial_connection_window_size(CONNECTION_WINDOW))
 }
 
 async fn connect(endpoint: &Endpoint, socket: &str) -> Result<ProbeClient<Channel>, ConnectError> {
@@ -153,8 +156,6 @@ struct Client {
 enum End {
     /// The agent is ending: nobody listens any more.
     Closed,
-    /// A new stream is wanted at once.
-    Resync,
     /// The probe has gone.
     Gone(String),
 }
@@ -170,7 +171,6 @@ impl Client {
                     last_error.clear();
                     match self.follow(probe, records).await {
                         End::Closed => return,
-                        End::Resync => continue,
                         End::Gone(reason) => {
                             tracing::warn!(reason, "lost the connection to system-probe");
                             if self.sender.send(Incoming::Disconnected(reason)).await.is_err() {
@@ -225,10 +225,20 @@ impl Client {
         Ok((probe, records))
     }
 
-    /// Hands on batches until the stream ends; passes changed wishes to the probe.
-    async fn follow(&mut self, mut probe: ProbeClient<Channel>, mut records: Streaming<Batch>) -> End {
-        let resync = self.wanted.borrow().resync;
+    /// Hands on batches until the stream ends; passes changed wishes to the probe. It goes on reading while the probe
+    /// works on one: attaching programs can take seconds.
+    async fn follow(&mut self, probe: ProbeClient<Channel>, mut records: Streaming<Batch>) -> End {
+        let mut told = self.wanted.borrow().clone();
+        let mut call: Option<Call> = None;
         loop {
+            // One call at a time, so that the last wish is the one that counts.
+            let is_idle = call.is_none();
+            let answer = async {
+                match &mut call {
+                    Some(call) => call.await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 message = records.message() => match message {
                     Ok(Some(batch)) => {
@@ -239,16 +249,11 @@ impl Client {
                     Ok(None) => return End::Gone("system-probe ended the stream".to_owned()),
                     Err(status) => return End::Gone(status.message().to_owned()),
                 },
-                changed = self.wanted.changed() => {
-                    if changed.is_err() {
-                        return End::Closed;
-                    }
-                    let wanted = self.wanted.borrow_and_update().clone();
-                    if wanted.resync != resync {
-                        return End::Resync;
-                    }
-                    match configure(&mut probe, wanted).await {
-                        Ok(configured) => {
+                answer = answer => {
+                    call = None;
+                    match answer {
+                        Ok(None) => {}
+                        Ok(Some(configured)) => {
                             if self.sender.send(Incoming::Configured(configured)).await.is_err() {
                                 return End::Closed;
                             }
@@ -256,9 +261,35 @@ impl Client {
                         Err(error) => return End::Gone(error.to_string()),
                     }
                 }
+                changed = self.wanted.changed(), if is_idle => {
+                    if changed.is_err() {
+                        return End::Closed;
+                    }
+                    let wanted = self.wanted.borrow_and_update().clone();
+                    let before = std::mem::replace(&mut told, wanted.clone());
+                    call = Some(Box::pin(tell(probe.clone(), before, wanted)));
+                }
             }
         }
     }
+}
+
+/// A call that the probe has not answered yet.
+type Call = Pin<Box<dyn Future<Output = Result<Option<ConfigureReply>, ConnectError>> + Send>>;
+
+/// Tells the probe what of `wanted` differs from what it was `told` before.
+async fn tell(
+    mut probe: ProbeClient<Channel>,
+    told: Wanted,
+    wanted: Wanted,
+) -> Result<Option<ConfigureReply>, ConnectError> {
+    if wanted.resync != told.resync {
+        tokio::time::timeout(CALL_TIMEOUT, probe.resync(ResyncRequest {})).await??;
+    }
+    if (&wanted.kinds, &wanted.filters) == (&told.kinds, &told.filters) {
+        return Ok(None);
+    }
+    configure(&mut probe, wanted).await.map(Some)
 }
 
 async fn configure(probe: &mut ProbeClient<Channel>, wanted: Wanted) -> Result<ConfigureReply, ConnectError> {

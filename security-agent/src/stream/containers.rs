@@ -3,6 +3,7 @@
 //! Every question has an answer, if only that there is none: events wait for it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::v1::container_reply::State;
@@ -14,13 +15,15 @@ use tonic::transport::Channel;
 
 use super::capture::ContainerAnswer;
 use super::client::{ConnectError, endpoint};
+use crate::resolve::kubelet::Kubelet;
 
 /// Questions that wait: the containers of a large node, all at the start.
 const QUEUE: usize = 8_192;
 /// Answers that wait for the rules.
 const ANSWERS: usize = 64;
-/// Questions to the probe at the same time.
+/// Questions to the probe at the same time; more where most of them wait for the kubelet.
 const CONCURRENT: usize = 8;
+const CONCURRENT_PODS: usize = 256;
 /// Longest time for an answer. The probe gives a runtime two seconds.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -31,15 +34,16 @@ pub struct Lookups {
     answers: mpsc::Receiver<ContainerAnswer>,
 }
 
-/// Begins to ask the probe at `socket`, until the value is dropped. Must run in a tokio runtime.
+/// Begins to ask the probe at `socket`, and the kubelet if there is one, until the value is dropped. Must run in a tokio
+/// runtime.
 ///
 /// # Errors
 /// If the path of the socket cannot be used in an address.
-pub fn spawn(socket: &Path) -> Result<Lookups, ConnectError> {
+pub fn spawn(socket: &Path, kubelet: Option<Kubelet>) -> Result<Lookups, ConnectError> {
     let probe = ProbeClient::new(endpoint(socket)?.connect_lazy());
     let (questions, asked) = mpsc::channel(QUEUE);
     let (answered, answers) = mpsc::channel(ANSWERS);
-    tokio::spawn(run(probe, asked, answered));
+    tokio::spawn(run(Sources { probe, kubelet: kubelet.map(Arc::new) }, asked, answered));
     Ok(Lookups { questions, answers })
 }
 
@@ -57,17 +61,25 @@ impl Lookups {
     }
 }
 
-async fn run(
+/// Who can be asked.
+#[derive(Debug, Clone)]
+struct Sources {
     probe: ProbeClient<Channel>,
+    kubelet: Option<Arc<Kubelet>>,
+}
+
+async fn run(
+    sources: Sources,
     mut questions: mpsc::Receiver<String>,
     answers: mpsc::Sender<ContainerAnswer>,
 ) {
     let mut asking = JoinSet::new();
+    let concurrent = if sources.kubelet.is_some() { CONCURRENT_PODS } else { CONCURRENT };
     loop {
         let answer = tokio::select! {
-            question = questions.recv(), if asking.len() < CONCURRENT => {
+            question = questions.recv(), if asking.len() < concurrent => {
                 let Some(id) = question else { return };
-                asking.spawn(ask(probe.clone(), id));
+                asking.spawn(ask(sources.clone(), id));
                 continue;
             }
             Some(answer) = asking.join_next() => answer,
@@ -80,7 +92,30 @@ async fn run(
     }
 }
 
-async fn ask(mut probe: ProbeClient<Channel>, id: String) -> ContainerAnswer {
+/// A container of a pod is known to the kubelet, and what else the host has to the runtimes that the probe asks.
+async fn ask(sources: Sources, id: String) -> ContainerAnswer {
+    let Sources { probe, kubelet } = sources;
+    let of_probe = ask_probe(probe, id.clone()).await;
+    let Some(kubelet) = kubelet else { return of_probe };
+    let told = of_probe.reply.as_ref().filter(|reply| reply.state() == State::Known);
+    // Docker's own labels say of which pod a container is; the rest need not be waited for.
+    if told.is_some() {
+        return of_probe;
+    }
+    match kubelet.container(&id).await {
+        Some(info) => {
+            let reply = ContainerReply {
+                state: State::Known.into(),
+                container: Some(info),
+                ..ContainerReply::default()
+            };
+            ContainerAnswer::new(id, reply)
+        }
+        None => of_probe,
+    }
+}
+
+async fn ask_probe(mut probe: ProbeClient<Channel>, id: String) -> ContainerAnswer {
     let request = ContainerRequest { id: id.clone() };
     match tokio::time::timeout(TIMEOUT, probe.container(request)).await {
         Ok(Ok(reply)) => ContainerAnswer::new(id, reply.into_inner()),
@@ -111,7 +146,7 @@ mod tests {
         let known =
             ContainerReply { state: State::Known.into(), container: Some(info), ..ContainerReply::default() };
         probe.script.lock().unwrap().containers.insert("7".into(), known.clone());
-        let mut lookups = spawn(&socket).unwrap();
+        let mut lookups = spawn(&socket, None).unwrap();
         for number in 0..100 {
             assert_eq!(lookups.ask(number.to_string()), None);
         }
@@ -127,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_probe_the_answer_is_that_there_is_none() {
         let directory = tempfile::tempdir().unwrap();
-        let mut lookups = spawn(&directory.path().join("socket")).unwrap();
+        let mut lookups = spawn(&directory.path().join("socket"), None).unwrap();
         assert_eq!(lookups.ask("7".into()), None);
         let reply = lookups.answer().await.unwrap().reply.unwrap();
         assert_eq!(reply.state(), State::Unavailable);

@@ -174,6 +174,13 @@ impl LossTracker {
         }
     }
 
+    /// A snapshot begins with the record of this number: what was lost of processes before is made good.
+    pub fn snapshot_begins(&mut self, first_sequence: u64) {
+        self.lifecycle_lost = false;
+        // A capture begins with a snapshot, in the middle of a stream.
+        self.expected.get_or_insert(first_sequence);
+    }
+
     /// A batch arrived at `now_ns`, with records up to that time.
     pub fn batch(&mut self, batch: &Batch, now_ns: u64) {
         let mut counts = Counts::default();

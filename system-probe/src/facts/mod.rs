@@ -37,6 +37,8 @@ pub(crate) enum Capability {
     Lsm,
     /// Breakpoints on kernel functions.
     Kprobe,
+    /// Packets of all sockets, at the root of the control groups (4.10).
+    CgroupSkb,
     /// Programs that see reads and writes below `/proc/sys` (5.2), on the root of the control groups (version 2).
     CgroupSysctl,
     /// Not a program type: the kernel can load modules.
@@ -52,7 +54,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -63,6 +65,7 @@ impl Capability {
         Self::Fexit,
         Self::Lsm,
         Self::Kprobe,
+        Self::CgroupSkb,
         Self::CgroupSysctl,
         Self::Modules,
         Self::CompatSyscalls,
@@ -83,6 +86,7 @@ impl Capability {
             Self::Fexit => "fexit",
             Self::Lsm => "lsm",
             Self::Kprobe => "kprobe",
+            Self::CgroupSkb => "cgroup_skb",
             Self::CgroupSysctl => "cgroup_sysctl",
             Self::Modules => "modules",
             Self::CompatSyscalls => "compat_syscalls",

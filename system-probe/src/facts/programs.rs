@@ -18,7 +18,7 @@ use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
 use super::Capability;
-use crate::cgroup_root;
+use crate::cgroup_root::CgroupRoot;
 use crate::libbpf_log;
 use crate::tracefs::Tracefs;
 
@@ -44,7 +44,7 @@ struct Attached {
     how: String,
 }
 
-const TRIALS: [Trial; 9] = [
+const TRIALS: [Trial; 10] = [
     Trial { capability: Capability::TpBtf, program: "fact_tp_btf", attach, trigger: end_a_thread },
     Trial { capability: Capability::RawTp, program: "fact_raw_tp", attach, trigger: end_a_thread },
     Trial {
@@ -58,6 +58,12 @@ const TRIALS: [Trial; 9] = [
     Trial { capability: Capability::Fexit, program: "fact_fexit", attach, trigger: open_a_file },
     Trial { capability: Capability::Lsm, program: "fact_lsm", attach, trigger: open_a_file },
     Trial { capability: Capability::Kprobe, program: "fact_kprobe", attach, trigger: open_a_file },
+    Trial {
+        capability: Capability::CgroupSkb,
+        program: "fact_cgroup_skb",
+        attach: attach_cgroup,
+        trigger: send_a_packet,
+    },
     Trial {
         capability: Capability::CgroupSysctl,
         program: "fact_cgroup_sysctl",
@@ -126,9 +132,19 @@ fn attach_syscall(program: &ProgramMut<'_>) -> Result<Attached, String> {
 }
 
 fn attach_cgroup(program: &ProgramMut<'_>) -> Result<Attached, String> {
-    let root = cgroup_root::open("/proc".as_ref()).map_err(|error| error.to_string())?;
-    let link = program.attach_cgroup(root.as_raw_fd()).map_err(|error| failed("attach", &error))?;
-    Ok(Attached { link, how: String::new() })
+    let root = CgroupRoot::open().map_err(|error| format!("control groups: {error}"))?;
+    let link =
+        program.attach_cgroup(root.descriptor().as_raw_fd()).map_err(|error| failed("attach", &error))?;
+    Ok(Attached { link, how: format!("control groups at {}", root.place()) })
+}
+
+/// To itself; nothing leaves this machine.
+fn send_a_packet(_: &Attached) {
+    if let Ok(socket) = std::net::UdpSocket::bind("127.0.0.1:0")
+        && let Ok(address) = socket.local_addr()
+    {
+        drop(socket.send_to(b"", address));
+    }
 }
 
 fn read_a_parameter(_: &Attached) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::os::fd::AsFd as _;
 
 use anyhow::Context;
@@ -29,6 +31,24 @@ pub(crate) struct Options {
     pub(crate) deferred_release: u64,
     /// Process whose file events are not reported: this one. 0: report everyone's.
     pub(crate) own_pid: u32,
+    /// Which packets are told.
+    pub(crate) packets: PacketOptions,
+}
+
+/// Which packets are those of a service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PacketOptions {
+    /// Ports of name services; 0 ends the list.
+    pub(crate) name_ports: [u16; 8],
+    /// Addresses of metadata services.
+    pub(crate) metadata_ipv4: Option<Ipv4Addr>,
+    pub(crate) metadata_ipv6: Option<Ipv6Addr>,
+}
+
+#[cfg(test)]
+impl PacketOptions {
+    /// None.
+    pub(crate) const NONE: Self = Self { name_ports: [0; 8], metadata_ipv4: None, metadata_ipv6: None };
 }
 
 /// Where an instance has its maps from, constants included.
@@ -148,6 +168,14 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
             let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
             rodata.fput_callback = options.deferred_release;
             rodata.own_pid = options.own_pid;
+            let packets = options.packets;
+            rodata.name_ports = packets.name_ports;
+            // As they stand in a packet.
+            rodata.metadata_ipv4 = packets.metadata_ipv4.map_or(0, |ip| u32::from_ne_bytes(ip.octets()));
+            let ipv6 = packets.metadata_ipv6.unwrap_or(Ipv6Addr::UNSPECIFIED).octets();
+            for (word, bytes) in rodata.metadata_ipv6.iter_mut().zip(ipv6.chunks_exact(4)) {
+                *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
+            }
         }
         MapSource::Shared(other) => share(open.open_object_mut(), other)?,
     }

@@ -16,6 +16,7 @@ mod skips;
 mod watcher;
 
 pub(crate) use self::instance::Options;
+pub(crate) use self::instance::PacketOptions;
 pub(crate) use self::maps::Maps;
 pub(crate) use self::programs::Programs;
 pub(crate) use self::ring_source::RingSource;

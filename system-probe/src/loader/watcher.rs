@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
 use std::os::fd::IntoRawFd;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -21,7 +20,7 @@ use proto::wire::Kind;
 use super::Maps;
 use super::Programs;
 use super::detacher::Detacher;
-use crate::cgroup_root;
+use crate::cgroup_root::CgroupRoot;
 use crate::facts::Facts;
 use crate::filters::Store;
 use crate::filters::Tables;
@@ -46,9 +45,10 @@ pub(crate) struct Watcher {
     facts: Facts,
     plan: Plan,
     maps: Maps,
-    proc: PathBuf,
     /// None where no program needs it, or where there is none.
     tracefs: Option<Tracefs>,
+    /// The same.
+    cgroups: Option<CgroupRoot>,
     snapshot: Arc<dyn Snapshot>,
     detacher: Detacher,
     attachments: Mutex<Attachments>,
@@ -85,6 +85,11 @@ impl Watcher {
         let tracefs = needs_tracefs
             .then(Tracefs::open)
             .and_then(|tracefs| tracefs.inspect_err(|error| tracing::warn!(%error, "no tracefs")).ok());
+        let needs_cgroups =
+            plan.programs().any(|program| matches!(program.hook, Hook::Cgroup(_) | Hook::Sysctl));
+        let cgroups = needs_cgroups
+            .then(CgroupRoot::open)
+            .and_then(|root| root.inspect_err(|error| tracing::warn!(%error, "no control groups")).ok());
         let maps = programs.maps()?;
         let mut failures = BTreeMap::new();
         let snapshot = snapshot(&plan, &programs, proc, &mut failures);
@@ -102,12 +107,17 @@ impl Watcher {
             facts,
             plan,
             maps,
-            proc: proc.to_owned(),
             tracefs,
+            cgroups,
             snapshot,
             detacher: Detacher::new(),
             attachments: Mutex::new(attachments),
         })
+    }
+
+    /// Whether programs are attached to control groups.
+    pub(crate) fn uses_control_groups(&self) -> bool {
+        self.cgroups.is_some()
     }
 
     /// What the programs share with this process.
@@ -189,7 +199,7 @@ impl Watcher {
         let reports = match program.hook {
             Hook::TpBtf(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
-            Hook::Iter(_) | Hook::Cgroup(_) => false,
+            Hook::Iter(_) | Hook::Cgroup(_) | Hook::Sysctl => false,
         };
         if !reports || !attachments.counted.insert(program.name) {
             return;
@@ -210,9 +220,9 @@ impl Watcher {
     fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
         match hook {
             Hook::TpBtf(_) | Hook::Iter(_) => program.attach().context("cannot attach"),
-            Hook::Cgroup(_) => {
-                let root = cgroup_root::open(&self.proc).context("no root of control groups")?;
-                program.attach_cgroup(root.as_raw_fd()).context("cannot attach")
+            Hook::Cgroup(_) | Hook::Sysctl => {
+                let root = self.cgroups.as_ref().context("no control groups of version 2")?;
+                program.attach_cgroup(root.descriptor().as_raw_fd()).context("cannot attach")
             }
             Hook::Syscall(tracepoint) => {
                 let tracefs = self.tracefs.as_ref().context("no tracefs")?;

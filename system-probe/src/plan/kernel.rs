@@ -85,7 +85,7 @@ pub(super) static KERNEL: &[Observation] = &[
         &[Kind::Sysctl],
         &[Way {
             needs: &[Capability::Btf, Capability::CgroupSysctl, Capability::RingBuffer],
-            programs: &[Program { name: "on_sysctl", hook: Hook::Cgroup("sysctl") }],
+            programs: &[Program { name: "on_sysctl", hook: Hook::Sysctl }],
             blind: &[],
             label: "",
         }],

@@ -2,6 +2,7 @@
 
 mod files;
 mod kernel;
+mod network;
 mod table;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,10 @@ pub(crate) struct Allowed {
     pub(crate) kprobe: bool,
     /// Programs that run at every system call, to see those of 32-bit programs.
     pub(crate) compat: bool,
+    /// Programs that see packets.
+    pub(crate) packets: bool,
+    /// Those that see packets come in.
+    pub(crate) packets_in: bool,
 }
 
 impl Allowed {
@@ -35,8 +40,14 @@ impl Allowed {
         match capability {
             Capability::Fentry | Capability::Fexit | Capability::Lsm if !self.fentry => Some("use_fentry"),
             Capability::Kprobe if !self.kprobe => Some("use_kprobe_fallback"),
+            Capability::CgroupSkb if !self.packets => Some("network.enabled"),
             _ => None,
         }
+    }
+
+    /// Whether a program may be attached.
+    fn allows(self, program: &Program) -> bool {
+        self.packets_in || program.hook != Hook::Cgroup("ingress")
     }
 }
 
@@ -121,7 +132,13 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
             return Planned {
                 observation,
                 way: Some(way),
-                programs: way.programs.iter().chain(cure).copied().collect(),
+                programs: way
+                    .programs
+                    .iter()
+                    .chain(cure)
+                    .filter(|program| allowed.allows(program))
+                    .copied()
+                    .collect(),
                 reason: reasons.join("; "),
                 blind: blind.into_iter().map(|blind| blind.text).collect(),
             };

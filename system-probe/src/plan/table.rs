@@ -6,6 +6,7 @@ use proto::wire::Kind;
 
 use super::files::FILES;
 use super::kernel::KERNEL;
+use super::network::NETWORK;
 use crate::facts::Capability;
 
 /// Something that can be watched.
@@ -74,8 +75,10 @@ pub(crate) enum Hook {
     Syscall(&'static str),
     /// An iterator.
     Iter(&'static str),
-    /// The root of the control groups (version 2): everything that runs.
+    /// Packets that leave (`egress`) or enter (`ingress`) sockets, at the root of the control groups.
     Cgroup(&'static str),
+    /// Reads and writes below `/proc/sys`, at the same place.
+    Sysctl,
 }
 
 impl fmt::Display for Hook {
@@ -84,14 +87,15 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
-            Self::Cgroup(name) => write!(f, "cgroup/{name}"),
+            Self::Cgroup(name) => write!(f, "cgroup_skb/{name}"),
+            Self::Sysctl => f.write_str("cgroup/sysctl"),
         }
     }
 }
 
 /// All of them.
 pub(crate) fn observations() -> impl Iterator<Item = &'static Observation> {
-    PROCESSES.iter().chain(FILES).chain(KERNEL)
+    PROCESSES.iter().chain(FILES).chain(NETWORK).chain(KERNEL)
 }
 
 /// Those of processes.
@@ -193,7 +197,7 @@ pub(super) const fn syscalls_besides_io_uring(programs: &'static [Program]) -> W
 }
 
 /// Calls of 32-bit code.
-const COMPAT: Blind = Blind {
+pub(super) const COMPAT: Blind = Blind {
     given: Capability::CompatSyscalls,
     text: "not seen: calls by 32-bit programs, which have no tracepoints of their own (probe.compat_syscalls watches them)",
     cure: &[

@@ -3,7 +3,8 @@
 use super::table::Blind;
 use super::*;
 
-const ALLOWED: Allowed = Allowed { fentry: true, kprobe: true, compat: false };
+const ALLOWED: Allowed =
+    Allowed { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true };
 
 /// A kernel that can do everything but these, without ways around the tracepoints of calls.
 fn kernel_without(missing: &[Capability]) -> Facts {
@@ -36,6 +37,25 @@ fn on_demand_by(needed: Capability) -> Vec<&'static str> {
         .filter(|row| row.ways.iter().all(|way| way.needs.contains(&needed)))
         .map(|row| row.name)
         .collect()
+}
+
+const BY_PACKETS: [&str; 3] = ["network.dns", "network.imds", "network.packet"];
+
+#[test]
+fn without_control_groups_packets_are_lost() {
+    assert_eq!(unavailable(&[Capability::CgroupSkb]), BY_PACKETS);
+}
+
+#[test]
+fn packets_are_seen_as_far_as_the_settings_allow() {
+    let none = Plan::new(&kernel_without(&[]), Allowed { packets: false, ..ALLOWED });
+    let dns = planned(&none, "network.dns");
+    assert_eq!((dns.way.is_none(), dns.reason.as_str()), (true, "cgroup_skb: off by network.enabled"));
+    assert!(planned(&none, "network.connect").way.is_some());
+    let out = Plan::new(&kernel_without(&[]), Allowed { packets_in: false, ..ALLOWED });
+    let names = |plan| planned(plan, "network.dns").programs.iter().map(|it| it.name).collect::<Vec<_>>();
+    assert_eq!(names(&out), ["packet_out"]);
+    assert_eq!(names(&Plan::new(&kernel_without(&[]), ALLOWED)), ["packet_out", "packet_in"]);
 }
 
 #[test]
@@ -219,7 +239,7 @@ fn the_best_way_that_works_is_taken_and_the_reason_names_the_better_ones() {
     let both = [Capability::Fentry, Capability::Kprobe];
     let reason = "fentry: refused; kprobe: refused".to_owned();
     assert_eq!(decide(&both, ALLOWED), ("tracepoint", reason, vec!["something"]));
-    let neither = Allowed { fentry: false, kprobe: false, compat: false };
+    let neither = Allowed { fentry: false, kprobe: false, ..ALLOWED };
     let reason = "fentry: off by use_fentry; kprobe: off by use_kprobe_fallback".to_owned();
     assert_eq!(decide(&[], neither), ("tracepoint", reason, vec!["something"]));
     let all = [Capability::Fentry, Capability::Kprobe, Capability::SyscallTracepoint];

@@ -142,6 +142,11 @@ impl Probe for Service {
         Ok(Response::new(Box::pin(ReceiverStream::new(batches))))
     }
 
+    async fn resync(&self, _: Request<v1::ResyncRequest>) -> Result<Response<v1::ResyncReply>, Status> {
+        self.0.queue.want_snapshot();
+        Ok(Response::new(v1::ResyncReply {}))
+    }
+
     async fn configure(
         &self,
         request: Request<v1::ConfigureRequest>,

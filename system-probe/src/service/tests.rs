@@ -206,6 +206,64 @@ async fn losses_travel_with_the_stream_and_leave_a_gap() {
 }
 
 #[tokio::test]
+async fn another_snapshot_comes_within_the_stream() {
+    let fixture = Fixture::start();
+    let mut stream = fixture.subscribe().await;
+    let begins: Vec<bool> = snapshot(&mut stream).await.iter().map(|batch| batch.snapshot_begin).collect();
+    assert_eq!(begins, [true, false, false]);
+    let mut expected = u64::from(RUNNING);
+    let live = next(&mut stream).await;
+    assert_eq!((pids(&live), live.first_sequence), (vec![1000], expected));
+    fixture.queue.lose(LossReason::RingFull, Kind::Fork.number(), 9);
+    fixture.client().await.resync(v1::ResyncRequest {}).await.unwrap();
+    expected += 1;
+    // What was lost may come before it or behind it.
+    let mut batches = vec![next(&mut stream).await];
+    if !batches[0].snapshot_begin {
+        assert_eq!((batches[0].losses.len(), batches[0].count), (1, 0));
+        expected += 9;
+        batches = vec![next(&mut stream).await];
+    }
+    while !batches.last().unwrap().snapshot_end {
+        batches.push(next(&mut stream).await);
+    }
+    assert_eq!(batches.iter().flat_map(pids).collect::<Vec<_>>(), (0..RUNNING).collect::<Vec<_>>());
+    assert_eq!(
+        batches.iter().map(|batch| (batch.snapshot_begin, batch.first_sequence)).collect::<Vec<_>>(),
+        [(true, expected), (false, expected + 64), (false, expected + 128)]
+    );
+    // Process 1000 starts again while the second snapshot looks.
+    let live = next(&mut stream).await;
+    assert_eq!(pids(&live), [1000]);
+    let before: u64 = live.losses.iter().map(|loss| loss.count).sum();
+    assert_eq!(live.first_sequence, expected + u64::from(RUNNING) + before);
+}
+
+/// Whoever is replaced still gets all that was taken for them; the rest is counted for who takes over.
+#[tokio::test]
+async fn nothing_is_lost_between_two_subscribers() {
+    const RECORDS: u64 = 500;
+    let fixture = Fixture::start();
+    let mut first = fixture.subscribe().await;
+    snapshot(&mut first).await;
+    next(&mut first).await;
+    for pid in 0..u32::try_from(RECORDS).unwrap() {
+        fixture.live(pid);
+    }
+    // The first does not read: its messages fill the channel, the rest waits in the queue.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut second = fixture.subscribe().await;
+    let mut received = 0;
+    while let Ok(Some(batch)) = first.message().await {
+        received += u64::from(batch.count);
+    }
+    snapshot(&mut second).await;
+    let live = next(&mut second).await;
+    let lost: u64 = live.losses.iter().map(|loss| loss.count).sum();
+    assert_eq!(received + lost, RECORDS);
+}
+
+#[tokio::test]
 async fn a_second_subscriber_takes_over_with_a_snapshot_of_its_own() {
     let fixture = Fixture::start();
     let mut first = fixture.subscribe().await;

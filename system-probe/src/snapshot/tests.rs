@@ -14,6 +14,7 @@ use super::*;
 use crate::facts::Facts;
 use crate::kernel::Kernel as _;
 use crate::loader::Options;
+use crate::loader::PacketOptions;
 use crate::loader::Programs;
 use crate::loader::Watcher;
 use crate::plan::Allowed;
@@ -42,12 +43,16 @@ fn iterator() -> Option<std::sync::Arc<dyn Snapshot>> {
         return None;
     }
     let facts = Facts::probe(PROC.as_ref());
-    let plan = Plan::new(&facts, Allowed { fentry: true, kprobe: true, compat: false });
+    let plan = Plan::new(
+        &facts,
+        Allowed { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true },
+    );
     if !plan.programs().any(|program| *program == crate::plan::SNAPSHOT) {
         println!("skipped: no task iterator on this kernel");
         return None;
     }
-    let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0 };
+    let options =
+        Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, packets: PacketOptions::NONE };
     let programs = Programs::load([crate::plan::SNAPSHOT.name].into(), options).unwrap();
     Some(Watcher::new(facts, plan, programs, PROC.as_ref()).unwrap().snapshot())
 }

@@ -49,6 +49,11 @@ impl Chunk {
         &self.bytes
     }
 
+    /// Number of the record after the last one.
+    pub(super) fn end_sequence(&self) -> u64 {
+        self.first_sequence + u64::from(self.count)
+    }
+
     pub(super) fn losses(&self) -> Option<&Losses> {
         self.losses.as_deref()
     }
@@ -64,6 +69,7 @@ impl Chunk {
             first_sequence: sequence_offset + self.first_sequence,
             count: self.count,
             losses: self.losses.map(|losses| losses.to_wire()).unwrap_or_default(),
+            snapshot_begin: false,
             snapshot_end: false,
             realtime_offset_ns,
         }

@@ -72,6 +72,8 @@ struct State {
     subscribed: bool,
     /// No record will come any more.
     closed: bool,
+    /// The subscriber has asked for another snapshot.
+    snapshot_wanted: bool,
     chunks: VecDeque<Chunk>,
     bytes: usize,
     records: usize,
@@ -92,9 +94,18 @@ pub(super) enum End {
     Closed,
 }
 
+/// What comes next for a subscriber.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Records.
+    Chunk(Chunk),
+    /// A snapshot that it has asked for.
+    Snapshot,
+}
+
 /// What [`Queue::try_take`] found.
 enum Taken {
-    Chunk(Chunk),
+    Next(Next),
     Nothing,
     Ended,
 }
@@ -106,6 +117,7 @@ impl Queue {
             last_ticket: 0,
             subscribed: false,
             closed: false,
+            snapshot_wanted: false,
             chunks: VecDeque::new(),
             bytes: 0,
             records: 0,
@@ -157,6 +169,14 @@ impl Queue {
         self.lock().lose(reason, kind, count);
     }
 
+    /// Has another snapshot sent to the subscriber, if there is one, before the records that wait.
+    pub(crate) fn want_snapshot(&self) {
+        let mut state = self.lock();
+        state.snapshot_wanted = state.subscribed;
+        drop(state);
+        self.ready.notify_one();
+    }
+
     /// Wakes the subscriber.
     pub(crate) fn flush(&self) {
         self.ready.notify_one();
@@ -173,6 +193,8 @@ impl Queue {
         }
         state.last_ticket += 1;
         state.subscribed = true;
+        // Its stream begins with one.
+        state.snapshot_wanted = false;
         state.next_sequence = 0;
         let ticket = state.last_ticket;
         self.valid.send_replace(ticket);
@@ -196,10 +218,12 @@ impl Queue {
     }
 
     /// The oldest records, as soon as there are some. None: the end, or another subscriber took over.
-    pub(super) async fn next(&self, ticket: Ticket) -> Option<Chunk> {
+    ///
+    /// Once it is ready, what it took is out of the queue: whoever drops that must count it.
+    pub(super) async fn next(&self, ticket: Ticket) -> Option<Next> {
         loop {
             match self.try_take(ticket) {
-                Taken::Chunk(chunk) => return Some(chunk),
+                Taken::Next(next) => return Some(next),
                 Taken::Ended => return None,
                 Taken::Nothing => {}
             }
@@ -256,6 +280,9 @@ impl Queue {
         if !state.is_valid(ticket) {
             return Taken::Ended;
         }
+        if std::mem::take(&mut state.snapshot_wanted) {
+            return Taken::Next(Next::Snapshot);
+        }
         if state.chunks.is_empty() && state.unreported.sum() > 0 {
             state.open_chunk();
         }
@@ -263,7 +290,7 @@ impl Queue {
             Some(chunk) => {
                 state.bytes -= chunk.bytes().len();
                 state.records -= chunk.count() as usize;
-                Taken::Chunk(chunk)
+                Taken::Next(Next::Chunk(chunk))
             }
             None if state.closed => Taken::Ended,
             None => Taken::Nothing,

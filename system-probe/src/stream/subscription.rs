@@ -19,6 +19,12 @@
 //!   order, the entry ends in P's present state. Only live records are events, so no event is seen twice.
 //!
 //! The order matters: the other way round, a process that starts between snapshot and attachment would be lost.
+//!
+//! # Another snapshot
+//!
+//! An agent that lost records about processes asks for a new one ([`Queue::want_snapshot`]). It comes between two
+//! messages of the same stream, with the queue's records behind it as at the start. Another stream would do the
+//! same, but whatever is on its way in the old one would be lost, and nobody could count it.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -33,6 +39,7 @@ use super::batch::BatchLimits;
 use super::batch::Chunk;
 use super::losses::Losses;
 use super::queue::End;
+use super::queue::Next;
 use super::queue::Queue;
 use super::queue::Ticket;
 use crate::clock;
@@ -88,8 +95,11 @@ impl Subscription {
     }
 
     async fn send_all(&self, snapshot: Arc<dyn Snapshot>) -> Result<(), Status> {
-        let records = self.send_snapshot(snapshot).await?;
-        self.send_live(records).await;
+        let mut numbers = Numbers::default();
+        numbers.snapshots = self.send_snapshot(Arc::clone(&snapshot), numbers.next()).await?;
+        while self.send_live(&mut numbers).await.is_continue() {
+            numbers.snapshots += self.send_snapshot(Arc::clone(&snapshot), numbers.next()).await?;
+        }
         match self.queue.end(self.ticket) {
             Some(End::TakenOver) => Err(taken_over()),
             Some(End::Closed) => Err(Status::unavailable("system-probe is stopping")),
@@ -97,9 +107,9 @@ impl Subscription {
         }
     }
 
-    /// Gives the number of records sent.
-    async fn send_snapshot(&self, snapshot: Arc<dyn Snapshot>) -> Result<u64, Status> {
-        let mut writer = SnapshotWriter::new(self.sender.clone(), self.limits.records);
+    /// Sends a snapshot, whose records are numbered from `first` on. Gives their number.
+    async fn send_snapshot(&self, snapshot: Arc<dyn Snapshot>, first: u64) -> Result<u64, Status> {
+        let mut writer = SnapshotWriter::new(self.sender.clone(), self.limits.records, first);
         let taken = tokio::task::spawn_blocking(move || {
             let result = snapshot.take(&mut |record| writer.push(record));
             (result, writer)
@@ -114,20 +124,40 @@ impl Subscription {
         Ok(records)
     }
 
-    async fn send_live(&self, sequence_offset: u64) {
+    /// Sends live records until another snapshot is wanted. Break: there is no more to send, or nobody to send it to.
+    async fn send_live(&self, numbers: &mut Numbers) -> ControlFlow<()> {
         let mut last_sent: Option<Instant> = None;
         loop {
             // The first record after a pause goes out at once; under load, messages fill up.
             if let Some(last_sent) = last_sent.filter(|_| !self.queue.has_full_chunk()) {
                 tokio::time::sleep_until(last_sent + self.limits.delay).await;
             }
-            let Some(chunk) = self.queue.next(self.ticket).await else { return };
+            // A place in the channel first: nothing may be taken that then is not sent, since nobody would count it.
+            let Ok(place) = self.sender.reserve().await else { return ControlFlow::Break(()) };
+            let chunk = match self.queue.next(self.ticket).await {
+                Some(Next::Chunk(chunk)) => chunk,
+                Some(Next::Snapshot) => return ControlFlow::Continue(()),
+                None => return ControlFlow::Break(()),
+            };
             last_sent = Some(Instant::now());
-            let batch = chunk.into_batch(sequence_offset, clock::realtime_offset_ns());
-            if self.sender.send(Ok(batch)).await.is_err() {
-                return;
-            }
+            numbers.live = chunk.end_sequence();
+            place.send(Ok(chunk.into_batch(numbers.snapshots, clock::realtime_offset_ns())));
         }
+    }
+}
+
+/// How far the numbering of records in a stream is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbers {
+    /// Records of snapshots.
+    snapshots: u64,
+    /// Live records, and those that were lost.
+    live: u64,
+}
+
+impl Numbers {
+    fn next(self) -> u64 {
+        self.snapshots + self.live
     }
 }
 
@@ -140,12 +170,16 @@ struct SnapshotWriter {
     sender: Sender,
     records_max: u32,
     chunk: Chunk,
+    /// Number of the first record.
+    first: u64,
     sent: u64,
+    has_begun: bool,
 }
 
 impl SnapshotWriter {
-    fn new(sender: Sender, records_max: u32) -> Self {
-        Self { sender, records_max, chunk: Chunk::new(0, Losses::default()), sent: 0 }
+    fn new(sender: Sender, records_max: u32, first: u64) -> Self {
+        let chunk = Chunk::new(first, Losses::default());
+        Self { sender, records_max, chunk, first, sent: 0, has_begun: false }
     }
 
     /// Adds a record; blocks while the subscriber is behind. Break: there is no subscriber any more.
@@ -162,8 +196,9 @@ impl SnapshotWriter {
 
     fn next_batch(&mut self) -> v1::Batch {
         self.sent += u64::from(self.chunk.count());
-        let chunk = std::mem::replace(&mut self.chunk, Chunk::new(self.sent, Losses::default()));
-        chunk.into_batch(0, clock::realtime_offset_ns())
+        let next = Chunk::new(self.first + self.sent, Losses::default());
+        let batch = std::mem::replace(&mut self.chunk, next).into_batch(0, clock::realtime_offset_ns());
+        v1::Batch { snapshot_begin: !std::mem::replace(&mut self.has_begun, true), ..batch }
     }
 
     /// Sends the last message, which says that the snapshot ends. Gives the number of all records.

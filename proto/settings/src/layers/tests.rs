@@ -230,14 +230,15 @@ fn keys_without_effect_are_one_quiet_line_a_feature() {
     let text = "runtime_security_config:\n  activity_dump:\n    enabled: [not, checked]\n    rate_limiter: 1\n  \
                 hash_resolver.replace: {a: b}\n";
     let etc = Etc::with(&[("system-probe.yaml", text)]);
-    let loaded =
-        etc.probe(&[("DD_RUNTIME_SECURITY_CONFIG_ACTIVITY_DUMP_ENABLED", "1"), ("DD_API_KEY", "1")]).unwrap();
+    let loaded = etc
+        .probe(&[("DD_RUNTIME_SECURITY_CONFIG_ACTIVITY_DUMP_ENABLED", "1"), ("DD_CMD_PORT", "1")])
+        .unwrap();
     assert_eq!(
         etc.warnings(&loaded),
         [
             "system-probe.yaml:3:5: runtime_security_config.activity_dump.enabled has no effect here (activity dumps and security profiles)",
             "system-probe.yaml:5:3: runtime_security_config.hash_resolver.replace has no effect here (hashes and metadata of files)",
-            "environment variable DD_API_KEY: api_key has no effect here (sending to the vendor)",
+            "environment variable DD_CMD_PORT: cmd_port has no effect here (metrics, profiling and local ports)",
         ]
     );
     assert!(loaded.warnings.iter().all(|warning| warning.severity == Severity::Info));

@@ -130,3 +130,17 @@ fn a_file_without_a_document_has_no_root() {
         assert!(parse(file, text).expect("YAML").is_none(), "{text:?}");
     }
 }
+
+#[test]
+fn tabs_may_stand_between_a_key_and_its_value() {
+    assert_eq!(place("k:\t\texec.uid ==\t0\n", "k", "=="), (1, 14));
+    let (_, root) = parsed("rules:\n  - id:\tr\n    expression:\texec.comm == \"a\tb\"\n");
+    let Value::List(rules) = &get(&root, "rules").value else { panic!("not a list") };
+    assert_eq!(
+        get(&rules[0], "expression").value.as_text().map(crate::text::Text::as_str),
+        Some("exec.comm == \"a\tb\"")
+    );
+    // Tabs do not indent, and mistakes are told where they are.
+    assert_eq!(error("rules:\n\t- id: r\n"), "2:2: tabs disallowed within this context (block indentation)");
+    assert!(error("k:\tv\nl: [\n").starts_with("3:"), "{}", error("k:\tv\nl: [\n"));
+}

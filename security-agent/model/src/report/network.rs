@@ -28,6 +28,8 @@ objects! {
         "ip" [str] = address(&socket.endpoint);
         /// Port number.
         "port" [int] = i64::from(socket.endpoint.port);
+        /// Path of a Unix socket; an abstract one begins with `@`.
+        "path" [opt str] = text(&socket.path);
     }
 
     /// A network interface.

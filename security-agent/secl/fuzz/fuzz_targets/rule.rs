@@ -57,7 +57,7 @@ fuzz_target!(|text: &str| {
     let (text, body) = text.split_once("\n\n").unwrap_or((text, "e.flag"));
     let defined = macros.define("N", body, &limits);
     for diagnostic in defined.err().into_iter().flatten() {
-        diagnostic.render(body);
+        drop(diagnostic.render(body));
     }
     let compiler = Compiler { schema: &*SCHEMA, variables: &*VARIABLES, macros: &macros, limits };
     drop(compiler.value(text, None));

@@ -252,8 +252,8 @@ impl<'a> Checker<'a> {
                 let mut checked = Vec::with_capacity(members.len());
                 let mut failed = false;
                 for member in members {
-                    match self.operand(member) {
-                        // A macro or constant that is a list itself.
+                    match self.member(member) {
+                        // A constant that is a list itself.
                         Some(Operand::List(inner)) => checked.extend(inner),
                         Some(operand) => checked.push((operand, member.span)),
                         None => failed = true,
@@ -262,6 +262,23 @@ impl<'a> Checker<'a> {
                 (!failed).then_some(Operand::List(checked))
             }
         }
+    }
+
+    /// Checks a member of a list: a literal or a constant, as in the reference.
+    fn member(&mut self, member: &Expr) -> Option<Operand> {
+        let found = match &member.kind {
+            ExprKind::List(_) => "a list cannot be a member of a list",
+            ExprKind::Name(name)
+                if name.index.is_none()
+                    && self.compiler.schema.constant(&name.path).is_none()
+                    && self.compiler.macros.get(&name.path).is_some() =>
+            {
+                "a macro cannot be a member of a list"
+            }
+            _ => return self.operand(member),
+        };
+        let found = Diagnostic::error(Code::UnexpectedList, member.span, found);
+        self.report(found.with_help("compare with each by itself, as in `x in MACRO || x in [ … ]`"))
     }
 
     fn logic(&mut self, first: &Expr, rest: &[(LogicOp, Expr)]) -> Option<Operand> {

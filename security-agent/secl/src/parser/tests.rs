@@ -21,7 +21,7 @@ fn printing_keeps_the_meaning() {
     prints_as("(a && b) || c", "(a && b) || c");
     prints_as("a == b == c", "a == b == c");
     prints_as("(a == b) == c", "(a == b) == c");
-    prints_as("a not in [ 1,2, ] ", "a not in [1, 2]");
+    prints_as("a not in [ 1,2 ] ", "a not in [1, 2]");
     prints_as("a & (b|c) > 0", "a & (b | c) > 0");
     prints_as("(a + 1) & 1 == - 5 - -x", "(a + 1) & 1 == -5 - -x");
     prints_as("-(5) == ^ 0", "-(5) == ^0");

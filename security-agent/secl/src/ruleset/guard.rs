@@ -6,6 +6,7 @@
 use crate::ir::{Cond, FieldRef, IntExpr, Source, Test, TextExpr};
 use crate::schema::weight;
 use crate::text::index::{AnyPattern, Style};
+use crate::text::regexp;
 
 /// What one entry of a guard looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +63,15 @@ pub(super) fn guard(cond: &Cond) -> Option<Guard> {
 
 fn test_guard(test: &Test) -> Option<Guard> {
     let (field, wanted, ignore_case): (_, Vec<_>, _) = match test {
-        Test::TextIn(TextExpr::Source(Source::Field(field)), set) if set.regexes.is_empty() => {
+        Test::TextIn(TextExpr::Source(Source::Field(field)), set) => {
             let literals = set.literals.iter().cloned().map(Wanted::Text);
             let patterns = set.patterns.iter().map(|text| Wanted::Pattern(text.clone(), set.style));
-            (field, literals.chain(patterns).collect(), set.ignore_case)
+            let mut wanted: Vec<_> = literals.chain(patterns).collect();
+            for regex in &set.regexes {
+                let needed = regexp::needed(regex, set.ignore_case)?;
+                wanted.extend(needed.into_iter().map(|text| Wanted::Pattern(text, Style::Plain)));
+            }
+            (field, wanted, set.ignore_case)
         }
         Test::IntIn(IntExpr::Source(Source::Field(field)), values) => {
             (field, values.iter().copied().map(Wanted::Int).collect(), false)

@@ -5,14 +5,15 @@
 
 mod gate;
 mod guard;
+mod merge;
 
 use rustc_hash::FxHashMap;
 
 use self::guard::Wanted;
 use crate::compiler::{BOUND_ELEMENTS, Rule, Scratch};
 use crate::eval::Scene;
-use crate::ir::{Cond, FieldRef, Source, TextExpr};
-use crate::program::{CompiledTest, IntOperand, Node, Tests};
+use crate::ir::{Cond, FieldRef, Source};
+use crate::program::{CompiledTest, IntOperand, Steps, Tests};
 use crate::schema::{Event, EventTypeId, IteratorId, NoVariables, Variables};
 use crate::text::folded;
 use crate::text::index::{IndexBuilder, TextIndex};
@@ -29,6 +30,7 @@ pub struct RuleSet {
 #[derive(Debug)]
 struct Bucket {
     rules: Vec<BucketRule>,
+    steps: Steps,
     tests: Vec<CompiledTest>,
     /// Fields whose values are looked up, and which rules each value gives a chance to.
     lookups: Vec<Lookup>,
@@ -42,20 +44,21 @@ struct Bucket {
 struct BucketRule {
     /// Position among the rules the set was made of.
     position: usize,
-    node: Node,
+    /// Where its condition begins.
+    start: u32,
     bound: Option<IteratorId>,
 }
 
 #[derive(Debug)]
 struct Lookup {
-    field: FieldRef,
+    source: Source,
     index: LookupIndex,
 }
 
 #[derive(Debug)]
 enum LookupIndex {
     Text { index: Box<TextIndex>, ignore_case: bool },
-    Int(FxHashMap<i64, Vec<u32>>),
+    Int(IntOperand, FxHashMap<i64, Vec<u32>>),
 }
 
 #[derive(Debug)]
@@ -134,15 +137,16 @@ impl Matches<'_> {
 
 impl Bucket {
     fn new(rules: &[(usize, &Rule)]) -> Self {
-        let mut tests = Tests::default();
+        let (mut tests, mut steps) = (Tests::default(), Steps::default());
         let mut guards = Vec::new();
         let mut gates: Vec<Gate> = Vec::new();
         let mut always = Vec::new();
         let mut compiled = Vec::with_capacity(rules.len());
         for ((position, rule), number) in rules.iter().zip(0u32..) {
-            let node = tests.add(&rule.cond, rule.regex_bytes);
-            let guard = guard::guard(&rule.cond);
-            let gate = gate::gate(&rule.cond, &node);
+            let cond = merge::merged(&rule.cond);
+            let node = tests.add(&cond, rule.regex_bytes);
+            let guard = guard::guard(&cond);
+            let gate = gate::gate(&cond, &node);
             let gate_is_better = match (&guard, &gate) {
                 (Some(guard), Some(gate)) => {
                     gate.is_telling() && (!guard.telling || (guard.is_expensive() && gate.is_rare()))
@@ -160,34 +164,32 @@ impl Bucket {
             } else if rule.cond != Cond::Const(false) {
                 always.push(number);
             }
-            compiled.push(BucketRule { position: *position, node, bound: rule.register });
+            compiled.push(BucketRule { position: *position, start: steps.add(&node), bound: rule.register });
         }
-        Self { rules: compiled, tests: tests.finish(), lookups: lookups(guards), gates, always }
+        let (steps, tests) = (steps.finish(), tests.finish());
+        Self { rules: compiled, steps, tests, lookups: lookups(guards), gates, always }
     }
 
     fn find_candidates<E: Event>(&self, event: &E, scratch: &mut Scratch) {
         scratch.begin(self.rules.len(), self.tests.len());
         let Scratch { buffer, candidates, memo, generation, .. } = scratch;
-        let mut add = |number: u32| candidates[number as usize / 64] |= 1 << (number % 64);
+        let mut add = |number: u32| {
+            candidates[number as usize / 64] |= 1 << (number % 64);
+            // There may be more.
+            false
+        };
         let scene = Scene { event, variables: &NoVariables, at: None, buffer };
-        for lookup in &self.lookups {
-            let source = Source::Field(lookup.field);
-            match &lookup.index {
-                LookupIndex::Text { index, ignore_case } => {
-                    scene.any_text(&TextExpr::Source(source), |value| {
-                        if *ignore_case {
-                            folded(value, |value| index.find(value, &mut add));
-                        } else {
-                            index.find(value, &mut add);
-                        }
-                        false
-                    });
+        for Lookup { source, index } in &self.lookups {
+            match index {
+                LookupIndex::Text { index, ignore_case: false } => {
+                    scene.any_string(source, |value| index.find(value, &mut add));
                 }
-                LookupIndex::Int(index) => {
-                    let operand = IntOperand::source(source);
-                    scene.any_int(&operand, |value| {
-                        index.get(&value).into_iter().flatten().copied().for_each(&mut add);
-                        false
+                LookupIndex::Text { index, ignore_case: true } => {
+                    scene.any_string(source, |value| folded(value, |value| index.find(value, &mut add)));
+                }
+                LookupIndex::Int(operand, index) => {
+                    scene.any_int(operand, |value| {
+                        index.get(&value).into_iter().flatten().copied().any(&mut add)
                     });
                 }
             }
@@ -197,10 +199,10 @@ impl Bucket {
             let result = scene.test(&self.tests[gate.test as usize].kind);
             memo[gate.test as usize] = remembered(*generation, result);
             if result == gate.result {
-                gate.rules.iter().copied().for_each(&mut add);
+                gate.rules.iter().copied().any(&mut add);
             }
         }
-        self.always.iter().copied().for_each(add);
+        self.always.iter().copied().any(add);
     }
 
     fn holds<E: Event, V: Variables>(
@@ -213,12 +215,12 @@ impl Bucket {
         let Scratch { buffer, memo, generation, .. } = scratch;
         let mut holds = |at| {
             let scene = Scene { event, variables, at, buffer };
-            rule.node.holds(&mut |number| {
-                let test = &self.tests[number as usize];
+            self.steps.holds(rule.start, |number| {
+                let Some(test) = self.tests.get(number as usize) else { return false };
                 if test.volatile {
                     return scene.test(&test.kind);
                 }
-                let known = &mut memo[number as usize];
+                let Some(known) = memo.get_mut(number as usize) else { return false };
                 if *known >> 1 != *generation {
                     *known = remembered(*generation, scene.test(&test.kind));
                 }
@@ -267,10 +269,13 @@ fn lookups(guards: Vec<(guard::Entry, u32)>) -> Vec<Lookup> {
         }
     }
     let texts = texts.into_iter().map(|(field, ignore_case, builder)| Lookup {
-        field,
+        source: Source::Field(field),
         index: LookupIndex::Text { index: Box::new(builder.build()), ignore_case },
     });
-    let ints = ints.into_iter().map(|(field, index)| Lookup { field, index: LookupIndex::Int(index) });
+    let ints = ints.into_iter().map(|(field, index)| {
+        let source = Source::Field(field);
+        Lookup { source, index: LookupIndex::Int(IntOperand::source(source), index) }
+    });
     texts.chain(ints).collect()
 }
 

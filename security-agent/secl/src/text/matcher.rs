@@ -50,6 +50,8 @@ pub(crate) struct TextMatcher {
 
 #[derive(Debug)]
 enum Kind {
+    /// One literal, as in most tests.
+    One(Box<[u8]>),
     /// A few, tried one after the other.
     Few { literals: Vec<Box<[u8]>>, patterns: Vec<AnyPattern> },
     /// More than that.
@@ -62,7 +64,9 @@ const FEW: usize = 4;
 impl TextMatcher {
     /// Compiles a set. Regular expressions have been checked with the same limit, so none is lost.
     pub(crate) fn new(set: &TextSet, regex_bytes: usize) -> Self {
-        let kind = if set.literals.len() + set.patterns.len() <= FEW {
+        let kind = if let ([literal], []) = (&*set.literals, &*set.patterns) {
+            Kind::One(literal.as_slice().into())
+        } else if set.literals.len() + set.patterns.len() <= FEW {
             Kind::Few {
                 literals: set.literals.iter().map(|text| text.as_slice().into()).collect(),
                 patterns: set.patterns.iter().map(|text| AnyPattern::new(text, set.style)).collect(),
@@ -77,21 +81,20 @@ impl TextMatcher {
         Self { ignore_case: set.ignore_case, kind, regexes: set.regexes.iter().filter_map(compile).collect() }
     }
 
+    #[inline]
     pub(crate) fn matches(&self, value: &[u8]) -> bool {
         if self.ignore_case { folded(value, |value| self.find(value)) } else { self.find(value) }
     }
 
+    #[inline]
     fn find(&self, value: &[u8]) -> bool {
         let found = match &self.kind {
+            Kind::One(literal) => **literal == *value,
             Kind::Few { literals, patterns } => {
                 literals.iter().any(|text| **text == *value)
                     || patterns.iter().any(|pattern| pattern.matches(value))
             }
-            Kind::Many(index) => {
-                let mut found = false;
-                index.find(value, |_| found = true);
-                found
-            }
+            Kind::Many(index) => index.find(value, |_| true),
         };
         found || self.regexes.iter().any(|regex| regex.is_match(value))
     }

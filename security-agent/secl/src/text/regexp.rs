@@ -1,6 +1,9 @@
 //! Regular expressions in the syntax of the reference (RE2 as Go has it), on bytes.
 
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Look;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 /// Why a regular expression is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +40,33 @@ pub(crate) fn compile(text: &str, ignore_case: bool, size: usize) -> Result<Rege
             Err(RegexError::Syntax(last.to_owned()))
         }
     }
+}
+
+/// Patterns of which text that the regular expression matches has to match one; `None` if there is nothing to look for.
+pub(crate) fn needed(text: &str, ignore_case: bool) -> Option<Vec<Vec<u8>>> {
+    /// More are not worth looking for.
+    const MANY: usize = 32;
+    if ignore_case {
+        return None;
+    }
+    let translated = translate(text);
+    let parse =
+        |unicode: bool| ParserBuilder::new().unicode(unicode).utf8(false).build().parse(&translated).ok();
+    let hir = parse(false).or_else(|| parse(true))?;
+    let usable = |kind: ExtractKind| {
+        let found = Extractor::new().kind(kind).extract(&hir);
+        let literals = found.literals()?;
+        let good = literals.len() <= MANY && literals.iter().all(|literal| !literal.is_empty());
+        good.then(|| literals.iter().map(|literal| literal.as_bytes().to_vec()).collect::<Vec<_>>())
+    };
+    // A star within a literal stands for more than itself, which only finds too much.
+    let star = |at_end: bool| if at_end { b"".as_slice() } else { b"*" };
+    if let Some(literals) = usable(ExtractKind::Prefix) {
+        let front = star(hir.properties().look_set_prefix().contains(Look::Start));
+        return Some(literals.into_iter().map(|literal| [front, &literal, b"*"].concat()).collect());
+    }
+    let back = star(hir.properties().look_set_suffix().contains(Look::End));
+    Some(usable(ExtractKind::Suffix)?.into_iter().map(|literal| [b"*", &*literal, back].concat()).collect())
 }
 
 /// Rewrites what the two syntaxes understand differently: `\Q…\E`, `\<`, `\>`, and brackets and set operators within classes.
@@ -96,6 +126,8 @@ fn translate(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::pattern::Pattern;
+    use proptest::prelude::*;
 
     fn matches(regex: &str, value: &[u8]) -> bool {
         compile(regex, false, 1 << 20).unwrap().is_match(value)
@@ -125,5 +157,31 @@ mod tests {
             RegexError::Syntax("unclosed group".into())
         );
         assert_eq!(compile(r"(\pL{1000}){1000}", false, 1 << 20).unwrap_err(), RegexError::TooLarge(1 << 20));
+    }
+
+    #[test]
+    fn what_is_needed_is_found() {
+        let needed = |regex: &str| {
+            needed(regex, false).map(|all| {
+                all.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(needed(r"^\[.*\]$").unwrap(), ["[*"]);
+        assert_eq!(needed(r"(ba|z)sh").unwrap(), ["*bash*", "*zsh*"]);
+        assert_eq!(needed(r".*\.php$").unwrap(), ["*.php"]);
+        assert_eq!(needed(r".*"), None);
+        assert_eq!(needed(r"how\ to|"), None);
+        assert_eq!(needed(r"(?m)^x").unwrap(), ["*x*"]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_matches_has_what_is_needed(regex in "[ab^$.*|()?\\[\\]\n-]{0,9}", value in "[abA\n]{0,6}") {
+            let Ok(compiled) = compile(&regex, false, 1 << 20) else { return Ok(()) };
+            if let Some(needed) = needed(&regex, false) && compiled.is_match(value.as_bytes()) {
+                let any = needed.iter().any(|text| Pattern::new(text).matches(value.as_bytes()));
+                prop_assert!(any, "{:?}", needed);
+            }
+        }
     }
 }

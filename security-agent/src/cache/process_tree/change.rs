@@ -181,7 +181,9 @@ impl ProcessTree {
             | Payload::Exit(_)
             | Payload::CgroupAttach(_)
             | Payload::File(_)
-            | Payload::Kernel(_) => {}
+            | Payload::Kernel(_)
+            | Payload::Socket(_)
+            | Payload::Packet(_) => {}
         }
         applied
     }
@@ -193,6 +195,19 @@ impl ProcessTree {
         resolve: Resolve<'_>,
     ) -> Applied {
         self.act_with_path(decoded, path, resolve)
+    }
+
+    /// Something happens to what a process has used before. It is looked up and not changed: what the record says of it is
+    /// older than what is known.
+    pub(super) fn look_up(&mut self, decoded: &Decoded<'_>, resolve: Resolve<'_>) -> Applied {
+        let task = &decoded.task;
+        if let Some(entry) = self.entry(task.key()) {
+            let (process, service) = (Arc::clone(&entry.process), entry.service.clone());
+            return Applied { process, service, time_ns: decoded.time_ns, known: false };
+        }
+        // It has ended, or nobody is known.
+        let membership = self.cgroups.with_path(task.cgroup(), b"");
+        self.make_up(decoded, &membership, resolve, true)
     }
 
     /// A process did something: its entry takes over what the record says about it.
@@ -220,7 +235,10 @@ impl ProcessTree {
         if matches!(known, Known::Current) {
             refresh(entry, task, membership.as_ref(), resolve, &mut self.retired);
             entry.seen_ns = entry.seen_ns.max(decoded.time_ns);
-            entry.stream = stream;
+            // What is older than the snapshot does not show that the process lived at its time.
+            if !self.snapshot.has_overtaken() {
+                entry.stream = stream;
+            }
         }
         let mut process = Arc::clone(&entry.process);
         if matches!(known, Known::Newer) && !task.has_credentials(&process.credentials) {

@@ -173,6 +173,7 @@ impl ProcessTree {
 
     /// Takes in one record and says who acted. A snapshot record gives nothing until [`ProcessTree::end_snapshot`].
     pub fn apply(&mut self, decoded: &mut Decoded<'_>, resolve: Resolve<'_>) -> Option<Applied> {
+        self.forget_unseen_before(decoded);
         self.use_known_start_times(decoded);
         if decoded.synthetic && matches!(decoded.payload, Payload::Exec(_)) {
             self.add_to_snapshot(decoded, resolve);
@@ -186,7 +187,10 @@ impl ProcessTree {
                 self.change_credentials(decoded, resolve)
             }
             Payload::CgroupAttach(attach) => self.move_to_cgroup(decoded, attach.cgroup_path, resolve),
-            Payload::File(_) | Payload::Kernel(_) => self.act(decoded, resolve),
+            Payload::Packet(_) if decoded.remembered => self.look_up(decoded, resolve),
+            Payload::File(_) | Payload::Kernel(_) | Payload::Socket(_) | Payload::Packet(_) => {
+                self.act(decoded, resolve)
+            }
         };
         self.stay_within_limits();
         Some(applied)

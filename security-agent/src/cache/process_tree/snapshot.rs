@@ -7,6 +7,9 @@
 //!
 //! The probe watches before it takes the snapshot, so the live records that follow may tell of what the snapshot already
 //! shows. They are told apart by time: a live record older than the snapshot record of its process changes nothing.
+//!
+//! A snapshot within a stream overtakes the records that wait in the queue. They may tell of processes that had ended when
+//! it was taken, so these are forgotten only at the first record that is younger than the snapshot.
 
 use std::sync::Arc;
 
@@ -23,6 +26,19 @@ use crate::decode::{Decoded, Payload, Task};
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     processes: FxHashMap<u32, Found>,
+    /// All of them have come.
+    is_over: bool,
+    /// The stream did not begin with this snapshot.
+    is_within_stream: bool,
+    /// The youngest of them, nanoseconds since boot, as long as processes that were not found are still to be forgotten.
+    forget_after_ns: Option<u64>,
+}
+
+impl Pending {
+    /// Whether records that are older than the snapshot may still come.
+    pub(super) fn has_overtaken(&self) -> bool {
+        self.forget_after_ns.is_some()
+    }
 }
 
 /// A process that a snapshot found.
@@ -40,6 +56,14 @@ impl ProcessTree {
     pub fn begin_stream(&mut self) {
         self.stream += 1;
         self.snapshot = Pending::default();
+    }
+
+    /// A snapshot begins. The first one of a stream begins with it.
+    pub fn begin_snapshot(&mut self) {
+        if self.snapshot.is_over {
+            self.begin_stream();
+            self.snapshot.is_within_stream = true;
+        }
     }
 
     pub(super) fn add_to_snapshot(&mut self, decoded: &mut Decoded<'_>, resolve: Resolve<'_>) {
@@ -78,8 +102,14 @@ impl ProcessTree {
     pub fn end_snapshot(&mut self, resolve: Resolve<'_>) -> Vec<Applied> {
         let mut found: Vec<Found> = std::mem::take(&mut self.snapshot.processes).into_values().collect();
         found.sort_unstable_by_key(|found| (found.process.start_time, found.process.pid));
+        self.snapshot.is_over = true;
+        let youngest_ns = found.iter().map(|found| found.time_ns).max();
         let news = found.into_iter().filter_map(|found| self.take_over(found, resolve)).collect();
-        self.forget_unseen();
+        if self.snapshot.is_within_stream {
+            self.snapshot.forget_after_ns = youngest_ns;
+        } else {
+            self.forget_unseen();
+        }
         self.stay_within_limits();
         news
     }
@@ -141,7 +171,16 @@ impl ProcessTree {
         Some(Applied { process, service, time_ns, known: false })
     }
 
-    /// Processes of earlier streams that neither the snapshot nor a record of this stream has seen.
+    /// Forgets what a snapshot within the stream did not find, if `next` is the first record that is younger.
+    pub(super) fn forget_unseen_before(&mut self, next: &Decoded<'_>) {
+        let is_younger = |snapshot_ns: u64| !next.synthetic && next.time_ns > snapshot_ns;
+        if self.snapshot.forget_after_ns.is_some_and(is_younger) {
+            self.snapshot.forget_after_ns = None;
+            self.forget_unseen();
+        }
+    }
+
+    /// Processes of earlier streams, or from before the snapshot, that neither it nor a younger record has seen.
     fn forget_unseen(&mut self) {
         let stream = self.stream;
         let before = self.entries.len();

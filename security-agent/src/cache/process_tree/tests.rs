@@ -37,13 +37,18 @@ impl Fed {
     }
 
     fn snapshot(&mut self, machine: &mut Machine) -> Vec<Applied> {
+        self.tree.begin_stream();
+        self.snapshot_within_the_stream(machine)
+    }
+
+    fn snapshot_within_the_stream(&mut self, machine: &mut Machine) -> Vec<Applied> {
         machine.records.clear();
         if self.from_proc {
             machine.snapshot_of_proc();
         } else {
             machine.snapshot();
         }
-        self.tree.begin_stream();
+        self.tree.begin_snapshot();
         self.feed(machine);
         self.tree.end_snapshot(Resolve { users: &self.users, clock: Clock::default() })
     }
@@ -324,6 +329,30 @@ fn a_second_snapshot_tells_what_happened_in_the_gap() {
         chain(fed.process(&machine, new)),
         ["4:/bin/bash", "3:/bin/bash", "3:/bin/sh", "1:/sbin/init"]
     );
+}
+
+#[test]
+fn who_had_ended_before_a_snapshot_within_the_stream_still_acts_in_older_records() {
+    let mut machine = Machine::boot();
+    let mut fed = Fed::after_snapshot(&mut machine);
+    let (ended, lost) = (machine.fork(1), machine.fork(1));
+    for pid in [ended, lost] {
+        machine.exec(pid, "/bin/program", &["program"]);
+    }
+    fed.feed(&mut machine);
+    // Both end before the snapshot. The record of one end waits behind it, that of the other is lost.
+    machine.exit(ended, 0);
+    let (waiting, _) = machine.take();
+    machine.exit(lost, 0);
+    assert_eq!(fed.snapshot_within_the_stream(&mut machine).len(), 0);
+    let applied = fed.feed_bytes(&waiting);
+    assert_eq!(applied[0].process.image.file.path.to_string(), "/bin/program");
+    assert_eq!(fed.tree.len(), 2, "the other may still have older records");
+    let young = machine.fork(1);
+    fed.feed(&mut machine);
+    assert_eq!(fed.tree.len(), 2, "init and {young}");
+    assert!(fed.tree.iter().all(|process| process.pid != lost));
+    assert_eq!(fed.tree.counters().missed_exits, 1);
 }
 
 #[test]
@@ -652,9 +681,19 @@ proptest! {
         let mut had: BTreeMap<(u32, u64), Vec<String>> = [((1, 1_000_000), vec!["/sbin/init".into()])].into();
         let mut fed = Fed::after_snapshot(&mut machine);
         for (step, lost) in &steps {
-            if matches!(step, Step::Snapshot) {
-                fed.snapshot(&mut machine);
-                prop_assert_eq!(fed.tree.len(), machine.tasks.len());
+            match step {
+                Step::Snapshot if *lost => {
+                    fed.snapshot(&mut machine);
+                    prop_assert_eq!(fed.tree.len(), machine.tasks.len());
+                }
+                Step::Snapshot => {
+                    fed.snapshot_within_the_stream(&mut machine);
+                    // The next record shows that no older one will come.
+                    machine.setuid(1, 0);
+                    fed.feed(&mut machine);
+                    prop_assert_eq!(fed.tree.len(), machine.tasks.len());
+                }
+                _ => {}
             }
             let acted = perform(step, &mut machine, &mut truth);
             for (pid, task) in &machine.tasks {

@@ -36,7 +36,7 @@ mod tests {
         let file = RotatingFile::open(&path, Rotation { max_size: 12, max_files: 1 }).unwrap();
         let mut output = FileOutput(file);
         for number in 1..4 {
-            let report = Report { rule_id: String::new(), json: format!("{{\"n\":{number}}}"), line: None };
+            let report = Report { json: format!("{{\"n\":{number}}}"), ..Report::default() };
             output.write(&report).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"n\":3}\n");

@@ -55,19 +55,23 @@ async fn a_probe_that_comes_late_goes_and_comes_back_is_followed() {
 }
 
 #[tokio::test]
-async fn changed_rules_are_told_and_a_new_stream_begins_on_demand() {
+async fn changed_rules_are_told_and_a_snapshot_is_asked_for_within_the_stream() {
     let mut session = connect_to_nobody();
     let probe = TestProbe::start(&session.socket);
     assert_eq!(session.next().await, "connected boot");
     assert_eq!(session.next().await, "degraded");
     session.wanted.send_modify(|wanted| wanted.kinds = vec![5, 7]);
     assert_eq!(session.next().await, "degraded");
+    assert_eq!(probe.script.lock().unwrap().resyncs, 0);
     session.wanted.send_modify(|wanted| wanted.resync += 1);
-    assert_eq!(session.next().await, "connected boot");
+    session.wanted.send_modify(|wanted| wanted.kinds = vec![5]);
     assert_eq!(session.next().await, "degraded");
-    probe.stream(2).await.send(batch(0)).await.unwrap();
+    // Records go on in the stream that there is.
+    probe.stream(1).await.send(batch(0)).await.unwrap();
     assert_eq!(session.next().await, "batch 0");
-    assert_eq!(probe.script.lock().unwrap().configured, [vec![5], vec![5, 7], vec![5, 7]]);
+    let script = probe.script.lock().unwrap();
+    assert_eq!(script.configured, [vec![5], vec![5, 7], vec![5]]);
+    assert_eq!((script.resyncs, script.streams.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -98,4 +102,33 @@ async fn the_task_ends_when_nobody_listens() {
     let Session { incoming, wanted, .. } = connect_to_nobody();
     drop(incoming);
     tokio::time::timeout(Duration::from_secs(5), wanted.closed()).await.unwrap();
+}
+
+/// An agent that is behind still gets answers: what waits in the stream does not fill the connection.
+#[tokio::test]
+async fn calls_are_answered_while_the_stream_waits_to_be_read() {
+    let mut session = connect_to_nobody();
+    let probe = TestProbe::start(&session.socket);
+    assert_eq!(session.next().await, "connected boot");
+    assert_eq!(session.next().await, "degraded");
+    let stream = probe.stream(1).await;
+    let full = vec![0; 200 << 10];
+    let sending = tokio::spawn(async move {
+        for number in 0..20 {
+            let batch = Batch { first_sequence: number, records: full.clone().into(), ..Batch::default() };
+            stream.send(Ok(batch)).await.unwrap();
+        }
+        stream
+    });
+    // Nobody takes the batches: all buffers between here and there fill up.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!sending.is_finished(), "all that was sent fits into the buffers");
+    session.wanted.send_modify(|wanted| wanted.resync += 1);
+    session.wanted.send_modify(|wanted| wanted.kinds = vec![9]);
+    let mut seen = Vec::new();
+    while !seen.iter().any(|message| message == "degraded") {
+        seen.push(session.next().await);
+    }
+    let script = probe.script.lock().unwrap();
+    assert_eq!((script.resyncs, script.configured.last()), (1, Some(&vec![9])));
 }

@@ -6,6 +6,7 @@ use libbpf_rs::skel::OpenSkel as _;
 use proto::v1::Degraded;
 
 use super::super::Options;
+use super::super::PacketOptions;
 use super::super::instance::MapSource;
 use super::super::instance::Open;
 use super::super::instance::open;
@@ -13,7 +14,8 @@ use super::*;
 use crate::facts::Capability;
 use crate::plan::Allowed;
 
-const OPTIONS: Options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0 };
+const OPTIONS: Options =
+    Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, packets: PacketOptions::NONE };
 
 /// The object with a program of a type that needs a target, and has none: as on a kernel that refuses it.
 fn open_with_a_bad_program(
@@ -52,7 +54,10 @@ pub(super) fn watcher_with(open: Open, options: Options) -> Option<Watcher> {
         println!("skipped: system calls can't be watched here");
         return None;
     }
-    let plan = Plan::new(&facts, Allowed { fentry: true, kprobe: true, compat: false });
+    let plan = Plan::new(
+        &facts,
+        Allowed { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true },
+    );
     let first = plan.programs_to_start_with(&BTreeSet::new()).map(|program| program.name).collect();
     let programs = Programs::load_with(first, options, open).unwrap();
     Some(Watcher::new(facts, plan, programs, Path::new("/proc")).unwrap())

@@ -24,8 +24,8 @@ fn push(queue: &Queue, kind: Kind, count: usize) {
 
 fn take(queue: &Queue, ticket: Ticket) -> Option<v1::Batch> {
     match queue.try_take(ticket) {
-        Taken::Chunk(chunk) => Some(chunk.into_batch(0, 0)),
-        Taken::Nothing | Taken::Ended => None,
+        Taken::Next(Next::Chunk(chunk)) => Some(chunk.into_batch(0, 0)),
+        Taken::Next(Next::Snapshot) | Taken::Nothing | Taken::Ended => None,
     }
 }
 
@@ -185,7 +185,7 @@ fn the_end_comes_after_what_is_left() {
     let ticket = queue.subscribe();
     push(&queue, Kind::Exec, 1);
     queue.close();
-    assert!(matches!(queue.try_take(ticket), Taken::Chunk(_)));
+    assert!(matches!(queue.try_take(ticket), Taken::Next(Next::Chunk(_))));
     assert!(matches!(queue.try_take(ticket), Taken::Ended));
 }
 
@@ -244,4 +244,24 @@ proptest! {
         prop_assert_eq!(put_in, sent + counters.queued_records as u64 + counters.losses.sum());
         prop_assert_eq!(sent, counters.sent.iter().map(|kind| kind.count).sum::<u64>());
     }
+}
+
+#[test]
+fn a_snapshot_that_is_wanted_comes_before_what_waits_and_once() {
+    let queue = queue(100);
+    queue.want_snapshot();
+    let ticket = queue.subscribe();
+    assert!(matches!(queue.try_take(ticket), Taken::Nothing), "nobody subscribed when it was wanted");
+    push(&queue, Kind::Exec, 1);
+    queue.want_snapshot();
+    queue.want_snapshot();
+    assert!(matches!(queue.try_take(ticket), Taken::Next(Next::Snapshot)));
+    assert!(matches!(queue.try_take(ticket), Taken::Next(Next::Chunk(_))));
+    assert!(matches!(queue.try_take(ticket), Taken::Nothing));
+    queue.want_snapshot();
+    let ticket = queue.subscribe();
+    assert!(
+        matches!(queue.try_take(ticket), Taken::Nothing),
+        "the stream of a new subscriber begins with one"
+    );
 }

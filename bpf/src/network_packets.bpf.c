@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Packets of sockets, where they leave and enter the IP layer: attached to the root of the control groups, so
+ * that every interface and network namespace is covered at once, a packet is seen once, whole (before it is
+ * cut into fragments, after it is put together again), and its socket is known. Packets that are only
+ * forwarded have no socket and are not seen.
+ *
+ * A packet that leaves does so in the process that sends it, or later, in an interrupt; one that arrives
+ * always in an interrupt. So each socket remembers who sent by it last.
+ *
+ * Nothing here uses the per-CPU scratch memory: an interrupt may come in the middle of another program.
+ */
+#include "packet.h"
+
+#define PORTS_MAX 8
+
+/* Ports of name services; 0 ends the list. */
+const volatile __u16 name_ports[PORTS_MAX] = {53};
+/* Addresses of metadata services, in the byte order of the network. */
+const volatile __u32 metadata_ipv4 = 0;
+const volatile __u32 metadata_ipv6[4] = {};
+const volatile __u16 metadata_port = 80;
+
+/* Who has sent by a socket last. */
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct task_context);
+} socket_users SEC(".maps");
+
+static __always_inline bool packet__is_of_names(const struct packet_facts *facts, const __u16 direction)
+{
+    __u16 port = direction == PACKET_OUT ? facts->destination_port : facts->source_port;
+
+    if (facts->transport != IPPROTO_UDP && facts->transport != IPPROTO_TCP)
+        return false;
+    for (int i = 0; i < PORTS_MAX; i++) {
+        if (!name_ports[i])
+            return false;
+        if (name_ports[i] == port)
+            return true;
+    }
+    return false;
+}
+
+static __always_inline bool packet__is_of_metadata(const struct packet_facts *facts, const __u16 direction)
+{
+    __u16 port = direction == PACKET_OUT ? facts->destination_port : facts->source_port;
+
+    if (facts->transport != IPPROTO_TCP || port != metadata_port)
+        return false;
+    if (facts->version == 4)
+        return facts->remote[0] == metadata_ipv4;
+    for (int i = 0; i < 4; i++)
+        if (facts->remote[i] != metadata_ipv6[i])
+            return false;
+    return true;
+}
+
+/* KIND_* of the packet, 0 if nobody wants it. */
+static __always_inline __u32 packet__kind(const struct packet_facts *facts, const __u16 direction)
+{
+    /* Of TCP only what has content, begins or ends. */
+    bool says_something =
+        facts->transport != IPPROTO_TCP || facts->has_payload || facts->tcp_flags & TCP_FLAGS_BEGIN_OR_END;
+
+    if (packet__is_of_names(facts, direction) && filter__keeps(KIND_DNS) != FILTER_KEEP_NONE)
+        return says_something ? KIND_DNS : 0;
+    if (packet__is_of_metadata(facts, direction) && filter__keeps(KIND_IMDS) != FILTER_KEEP_NONE)
+        return says_something ? KIND_IMDS : 0;
+    return 0;
+}
+
+/*
+ * The current task if it is the one that sends, and not one that was interrupted. A TCP socket is then owned
+ * by it: an interrupt leaves a socket alone that a process owns. Other sockets of processes send nothing by
+ * themselves, and those of the kernel have no file.
+ */
+static __always_inline struct task_struct *packet__sender(struct sock *sock, const __u16 direction)
+{
+    struct task_struct *task = (void *)bpf_get_current_task();
+
+    if (direction != PACKET_OUT || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+        return NULL;
+    if (BPF_CORE_READ(sock, sk_protocol) == IPPROTO_TCP)
+        return BPF_CORE_READ(sock, sk_lock.owned) ? task : NULL;
+    return BPF_CORE_READ(sock, sk_socket, file) ? task : NULL;
+}
+
+/* Fills the context of the record; gives RECORD_FLAG_*. */
+static __always_inline __u16 packet__fill_context(struct task_context *context, struct bpf_sock *socket,
+                                                  struct task_struct *sender)
+{
+    struct task_context *user;
+
+    if (sender) {
+        context__fill(context, sender);
+        user = bpf_sk_storage_get(&socket_users, socket, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+        if (user)
+            *user = *context;
+        return 0;
+    }
+    user = bpf_sk_storage_get(&socket_users, socket, NULL, 0);
+    if (user)
+        *context = *user;
+    else
+        __builtin_memset(context, 0, sizeof(*context));
+    return RECORD_FLAG_REMEMBERED;
+}
+
+struct packet_record {
+    struct record_header header;
+    struct task_context context;
+    struct packet_body body;
+};
+
+/* The kernel's socket, to read from. The verifier lets nobody calculate with the pointer that it knows the
+ * type of, but forgets that type of what went through memory. */
+static __always_inline struct sock *socket__address(struct packet_record *record, struct bpf_sock *socket)
+{
+    volatile __u64 *place = &record->body.socket;
+
+    *place = (__u64)socket;
+    return (void *)*place;
+}
+
+/* Sends a packet, in a record that has room for `room` bytes of it. */
+static __always_inline void packet__send(struct __sk_buff *skb, struct bpf_sock *socket,
+                                         const __u16 direction, __u32 kind, const __u64 room)
+{
+    struct packet_record *record;
+    struct sock *sock;
+    __u64 length = skb->len;
+    struct net *net;
+
+    record = bpf_ringbuf_reserve(&events, sizeof(*record) + room, 0);
+    if (!record) {
+        losses__count(kind);
+        return;
+    }
+    sock = socket__address(record, socket);
+    if (length > room)
+        length = room;
+    header__fill(&record->header, kind, (sizeof(*record) + length + 7) & ~7ULL);
+    record->header.flags = packet__fill_context(&record->context, socket, packet__sender(sock, direction));
+    __builtin_memset(&record->body, 0, sizeof(record->body));
+    record->body.socket = bpf_get_socket_cookie(skb);
+    record->body.length = skb->len;
+    record->body.interface = skb->ifindex;
+    record->body.direction = direction;
+    record->body.protocol = network__host_order(skb->protocol);
+    if (length < skb->len)
+        record->body.flags |= PACKET_FLAG_TRUNCATED;
+    net = BPF_CORE_READ(sock, __sk_common.skc_net.net);
+    record->body.net_ns = BPF_CORE_READ(net, ns.inum);
+    net__interface_name(net, skb->ifindex, record->body.interface_name);
+    barrier_var(length);
+    if (length > 0 && length <= room) {
+        if (bpf_skb_load_bytes(skb, 0, (void *)record + sizeof(*record), length)) {
+            record->header.errors |= ERROR_GIVEN_VALUE;
+        } else {
+            record->body.data.offset = sizeof(*record);
+            record->body.data.length = length;
+        }
+    }
+    bpf_ringbuf_submit(record, 0);
+}
+
+static __always_inline int packet(struct __sk_buff *skb, const __u16 direction)
+{
+    bool any = filter__keeps(KIND_PACKET) != FILTER_KEEP_NONE;
+    struct packet_facts facts = {};
+    struct bpf_sock *socket = skb->sk;
+    __u32 kind;
+
+    if (!socket || !packet__look(skb, &facts, direction))
+        return 1;
+    kind = packet__kind(&facts, direction);
+    if (!kind && !any)
+        return 1;
+    socket = bpf_sk_fullsock(socket);
+    if (!socket)
+        return 1;
+    if (any)
+        packet__send(skb, socket, direction, KIND_PACKET, ANY_PACKET_SIZE_MAX);
+    if (!kind)
+        return 1;
+    /* No larger than it needs. */
+    if (skb->len <= 256)
+        packet__send(skb, socket, direction, kind, 256);
+    else if (skb->len <= 1536)
+        packet__send(skb, socket, direction, kind, 1536);
+    else
+        packet__send(skb, socket, direction, kind, SERVICE_PACKET_SIZE_MAX);
+    return 1;
+}
+
+/* 1: go on. Whatever is seen here passes. */
+SEC("cgroup_skb/egress")
+int packet_out(struct __sk_buff *skb)
+{
+    return packet(skb, PACKET_OUT);
+}
+
+SEC("cgroup_skb/ingress")
+int packet_in(struct __sk_buff *skb)
+{
+    return packet(skb, PACKET_IN);
+}

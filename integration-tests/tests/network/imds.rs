@@ -1,0 +1,84 @@
+//! Metadata services of clouds.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use anyhow::{Context as _, Result};
+use integration_tests::harness::call::{Calls, b, n, r, x};
+use integration_tests::harness::{Pair, Setup, can_run};
+use libc::{AF_INET, SOCK_STREAM};
+use serde_json::json;
+
+use crate::address::sockaddr;
+
+const SERVICE: &str = "127.53.0.11";
+
+#[test]
+fn a_request_in_two_segments_and_its_answer() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    let setup = Setup::new()
+        .probe_line(&format!("runtime_security_config.imds_ipv4: {SERVICE}"))
+        .rule("metadata", "imds.type in [\"request\", \"response\"] && process.file.name == \"call\"")
+        .rule("credentials", "imds.aws.security_credentials.type == \"AWS-HMAC\"");
+    let mut pair = Pair::start(&setup)?;
+    let trigger = pair.trigger("call")?;
+    let listener = TcpListener::bind((SERVICE, 80)).context("listen on port 80")?;
+    let to = listener.local_addr()?;
+    let body = r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIA","SecretAccessKey":"topsecret"}"#;
+    let answer = format!("HTTP/1.1 200 OK\r\nServer: EC2ws\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let length = answer.len();
+    let service = std::thread::spawn(move || -> Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte)?;
+            request.push(byte[0]);
+        }
+        stream.write_all(answer.as_bytes())?;
+        Ok(())
+    });
+    let one = 1_u32.to_ne_bytes();
+    let (first, second) = (
+        "GET /latest/meta-data/iam/security-creden",
+        format!(
+            "tials/role HTTP/1.1\r\nHost: {SERVICE}\r\nUser-Agent: aws-cli\r\nX-aws-ec2-metadata-token: t\r\n\r\n"
+        ),
+    );
+    let calls = Calls::new()
+        .then(libc::SYS_socket, [n(AF_INET), n(SOCK_STREAM), n(0)])
+        .then(libc::SYS_setsockopt, [r(0), n(libc::IPPROTO_TCP), n(libc::TCP_NODELAY), x(&one), n(4)])
+        .then(libc::SYS_connect, [r(0), sockaddr(to), n(16)])
+        .then(libc::SYS_write, [r(0), x(first.as_bytes()), n(i64::try_from(first.len())?)])
+        .then(libc::SYS_write, [r(0), x(second.as_bytes()), n(i64::try_from(second.len())?)])
+        .then(libc::SYS_recvfrom, [r(0), b(1024), n(i64::try_from(length)?), n(0x100), n(0), n(0)]);
+    let made = calls.make(&trigger)?.succeeded()?;
+    service.join().map_err(|_| anyhow::anyhow!("the service panicked"))??;
+    pair.settle()?;
+    let found: Vec<_> =
+        pair.signals.of_rule("metadata").filter(|it| it.at("process.pid") == made.pid()).collect();
+    assert_eq!(found.len(), 2, "{found:#?}\n{}", pair.logs());
+    let request = json!({
+        "type": "request", "cloud_provider": "aws", "url": "/latest/meta-data/iam/security-credentials/role",
+        "host": SERVICE, "user_agent": "aws-cli", "aws": {"is_imds_v2": true},
+    });
+    let response = json!({
+        "type": "response", "cloud_provider": "aws", "server": "EC2ws",
+        "aws": {"is_imds_v2": false, "security_credentials": {"type": "AWS-HMAC"}},
+    });
+    for (signal, (imds, direction)) in found.iter().zip([(request, "EGRESS"), (response, "INGRESS")]) {
+        let differences = signal.differences(&[
+            ("evt.name", json!("imds")),
+            ("evt.category", json!("Network Activity")),
+            ("process.pid", made.pid().clone()),
+            ("network.network_direction", json!(direction)),
+            ("imds", imds),
+        ]);
+        assert_eq!(differences, "");
+        assert!(!signal.0.to_string().contains("topsecret"));
+    }
+    assert_eq!(pair.signals.of_rule("credentials").count(), 1);
+    Ok(())
+}

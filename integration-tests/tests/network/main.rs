@@ -1,0 +1,11 @@
+//! Sockets, names and packets, end to end: what real programs and hand-made packets do, and every field that a signal tells of it.
+
+mod address;
+mod burst;
+mod dns;
+mod imds;
+mod namespaces;
+mod packets;
+mod server;
+mod sockets;
+mod wire;

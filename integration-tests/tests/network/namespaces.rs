@@ -1,0 +1,82 @@
+//! Packets in another network namespace, over a pair of virtual interfaces.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use integration_tests::harness::Setup;
+use serde_json::json;
+
+use crate::dns;
+use crate::server::Server;
+
+/// A namespace that is connected to this one. Gone when dropped, with its interfaces.
+struct Namespace {
+    name: String,
+}
+
+fn ip(arguments: &str) -> Result<()> {
+    let output = Command::new("ip").args(arguments.split(' ')).output()?;
+    ensure!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+impl Namespace {
+    fn new() -> Result<Self> {
+        let name = format!("cws-test-{}", std::process::id());
+        ip(&format!("netns add {name}"))?;
+        let made = Self { name };
+        let name = &made.name;
+        ip(&format!("link add cwst0 type veth peer name cwst1 netns {name}"))?;
+        ip("addr add 10.199.53.1/24 dev cwst0")?;
+        ip("link set cwst0 up")?;
+        ip(&format!("-n {name} addr add 10.199.53.2/24 dev cwst1"))?;
+        ip(&format!("-n {name} link set cwst1 up"))?;
+        Ok(made)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // The interfaces go with it.
+        let _deleted = ip(&format!("netns del {}", self.name));
+        let _deleted = ip("link del cwst0");
+    }
+}
+
+#[test]
+fn a_question_of_another_network_namespace_is_its_askers() -> Result<()> {
+    let Some((mut pair, _)) = dns::start(Setup::new())? else { return Ok(()) };
+    let namespace = Namespace::new()?;
+    let server = Server::start("10.199.53.1:53")?;
+    let resolver = pair.path("resolv.conf");
+    fs::write(&resolver, format!("nameserver {}\n", server.address.ip()))?;
+    let switch = pair.path("nsswitch.conf");
+    fs::write(&switch, "hosts: dns\n")?;
+    let script = format!(
+        "mount --bind {} /etc/resolv.conf && mount --bind {} /etc/nsswitch.conf && exec getent ahostsv4 www.over-veth.test",
+        resolver.display(),
+        switch.display()
+    );
+    let inode = fs::metadata(format!("/run/netns/{}", namespace.name))?.ino();
+    let output = Command::new("ip").args(["netns", "exec", &namespace.name, "sh", "-c", &script]).output()?;
+    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(answer.contains("192.0.2.77"), "{answer} {}", String::from_utf8_lossy(&output.stderr));
+    for (is_query, direction) in [(true, "EGRESS"), (false, "INGRESS")] {
+        let signal = pair.expect("asked", |signal| {
+            signal.at("dns.question.name") == &json!("www.over-veth.test")
+                && signal.at("dns.is_query") == &json!(is_query)
+        })?;
+        let device = signal.at("network.device");
+        assert_eq!((&device["ifname"], &device["netns"]), (&json!("cwst1"), &json!(inode)));
+        let remote = if is_query { "network.destination" } else { "network.source" };
+        let differences = signal.differences(&[
+            ("process.executable.name", json!("getent")),
+            ("network.network_direction", json!(direction)),
+            (remote, json!({"ip": "10.199.53.1", "port": 53})),
+        ]);
+        assert_eq!(differences, "");
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The packet filters of the rules in force.
+
+use std::collections::BTreeSet;
+
+use engine::ruleset::RuleSet;
+use model::{EventKind, Text};
+use pcap_filter::{Filter, LinkType, Packet};
+use secl::partial::{self, Approver, Filterable, Kinds};
+use secl::{EventTypeId, Schema as _};
+
+/// Ways of a rule to match that are told apart.
+const ALTERNATIVES_MAX: usize = 64;
+
+/// Each filter, with the text by which rules know it.
+#[derive(Debug, Default)]
+pub(super) struct Filters(Vec<(Text, Option<Filter>)>);
+
+impl Filters {
+    /// All filters that any rule about packets names. A rule that names none looks at every packet, by the empty filter.
+    pub(super) fn of(rules: &RuleSet) -> Self {
+        let Some(field) = model::Fields::default().field("packet.filter") else { return Self::default() };
+        let filterable = Filterable {
+            field: field.id,
+            kinds: Kinds { scalar: true, ..Kinds::default() },
+            weight: 0,
+            bounds: (0, 0),
+            accepts: &|_| true,
+        };
+        let mut texts: BTreeSet<Vec<u8>> = BTreeSet::new();
+        for (_, rule) in rules.rules_about(EventTypeId(EventKind::Packet as u16)) {
+            for alternative in
+                partial::alternatives(rule, std::slice::from_ref(&filterable), ALTERNATIVES_MAX)
+            {
+                let Some(values) = alternative.get(&field.id) else {
+                    texts.insert(Vec::new());
+                    continue;
+                };
+                texts.extend(values.iter().filter_map(|value| match value {
+                    Approver::Text(text) => Some(text.to_vec()),
+                    _ => None,
+                }));
+            }
+        }
+        let filter = |text: Vec<u8>| {
+            let parsed = Filter::parse(&String::from_utf8_lossy(&text)).ok();
+            (Text::new(&text), parsed)
+        };
+        Self(texts.into_iter().map(filter).collect())
+    }
+
+    /// The texts of those that a packet matches.
+    pub(super) fn matching<'s>(&'s self, data: &'s [u8], length: u32) -> impl Iterator<Item = &'s Text> {
+        let packet = Packet::new(LinkType::Raw, data).with_length(length);
+        let matching = self
+            .0
+            .iter()
+            .filter(move |(_, filter)| filter.as_ref().is_some_and(|filter| filter.matches(&packet)));
+        matching.map(|(text, _)| text)
+    }
+}

@@ -1,0 +1,87 @@
+//! The observations of sockets and packets.
+
+use proto::wire::Kind;
+
+use super::table::Attached;
+use super::table::Blind;
+use super::table::COMPAT;
+use super::table::Hook;
+use super::table::Observation;
+use super::table::Program;
+use super::table::Way;
+use super::table::on;
+use super::table::syscalls;
+use super::table::syscalls_besides_io_uring;
+use crate::facts::Capability;
+
+/// Rows of the table.
+pub(super) static NETWORK: &[Observation] = &[
+    Observation {
+        name: "network.bind",
+        kinds: &[Kind::Bind],
+        attached: Attached::OnDemand,
+        ways: &[syscalls_besides_io_uring(&[on("exit_bind", "sys_exit_bind")])],
+    },
+    Observation {
+        name: "network.connect",
+        kinds: &[Kind::Connect],
+        attached: Attached::OnDemand,
+        ways: &[
+            Way {
+                needs: &[
+                    Capability::Btf,
+                    Capability::SyscallTracepoint,
+                    Capability::TpBtf,
+                    Capability::RingBuffer,
+                ],
+                programs: &[on("exit_connect", "sys_exit_connect"), TCP_STATE],
+                blind: &[COMPAT, IO_URING_BUT_TCP],
+                label: "",
+            },
+            syscalls_besides_io_uring(&[on("exit_connect", "sys_exit_connect")]),
+        ],
+    },
+    Observation {
+        name: "network.accept",
+        kinds: &[Kind::Accept],
+        attached: Attached::OnDemand,
+        ways: &[syscalls_besides_io_uring(&[
+            on("exit_accept", "sys_exit_accept"),
+            on("exit_accept", "sys_exit_accept4"),
+        ])],
+    },
+    Observation {
+        name: "network.setsockopt",
+        kinds: &[Kind::Setsockopt],
+        attached: Attached::OnDemand,
+        ways: &[syscalls(&[on("exit_setsockopt", "sys_exit_setsockopt")])],
+    },
+    Observation { name: "network.dns", kinds: &[Kind::Dns], attached: Attached::OnDemand, ways: PACKETS },
+    Observation { name: "network.imds", kinds: &[Kind::Imds], attached: Attached::OnDemand, ways: PACKETS },
+    Observation {
+        name: "network.packet",
+        kinds: &[Kind::Packet],
+        attached: Attached::OnDemand,
+        ways: PACKETS,
+    },
+];
+
+/// Packets of all sockets, in every network namespace, without touching any interface.
+const PACKETS: &[Way] = &[Way {
+    needs: &[Capability::Btf, Capability::CgroupSkb, Capability::RingBuffer],
+    programs: &[
+        Program { name: "packet_out", hook: Hook::Cgroup("egress") },
+        Program { name: "packet_in", hook: Hook::Cgroup("ingress") },
+    ],
+    blind: &[],
+    label: "",
+}];
+
+/// TCP connections, however they are begun.
+const TCP_STATE: Program = Program { name: "on_tcp_state", hook: Hook::TpBtf("inet_sock_set_state") };
+
+const IO_URING_BUT_TCP: Blind = Blind {
+    given: Capability::IoUring,
+    text: "not seen: connections of io_uring that are not TCP",
+    cure: &[],
+};
