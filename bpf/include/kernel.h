@@ -368,6 +368,8 @@ struct bpf_prog_aux {
     char name[16];
 };
 
+struct sock_fprog_kern;
+
 struct bpf_prog {
     enum bpf_prog_type type;
     enum bpf_attach_type expected_attach_type;

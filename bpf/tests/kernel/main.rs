@@ -11,6 +11,7 @@
 )]
 
 mod bpf_calls;
+mod filter;
 mod memory;
 mod parameters;
 mod processes;

@@ -230,3 +230,40 @@ fn memory_of_another_process_that_is_written() {
     assert_eq!((body.retval, body.address), (8, address));
     assert_target(body.target, target_of(other.pid(), pid as i32));
 }
+
+/// In a pid namespace of its own a process is given by another number than the host has for it.
+#[test]
+fn targets_in_another_pid_namespace_have_their_number_on_the_host() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    // The subshell tells its number on the host, which /proc knows, and becomes the process that waits.
+    const SCRIPT: &str = "(read host rest </proc/self/stat; echo $host; exec cat </dev/zero >/dev/null) & \
+                          kill -URG $!; read line; kill -KILL $!";
+    if !ready() {
+        return;
+    }
+    let (mut host, mut expected) = (String::new(), None);
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "sh", "-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let records = while_watching(
+        &SIGNAL.watched(),
+        |_| {},
+        || {
+            let mut shell = command.spawn().unwrap();
+            BufReader::new(shell.stdout.take().unwrap()).read_line(&mut host).unwrap();
+            expected = Some(target_of(host.trim().parse().unwrap(), 2));
+            shell.stdin.take().unwrap().write_all(b"\n").unwrap();
+            shell.wait().unwrap();
+        },
+    );
+    let expected = expected.unwrap();
+    let sent: Vec<signal_body> = records
+        .iter()
+        .filter(|seen| seen.record().kind() == Kind::Signal && seen.record().context().ns_pid == 1)
+        .map(|seen| seen.record().body())
+        .filter(|body: &signal_body| body.target.pid == expected.pid)
+        .collect();
+    assert_eq!(sent.iter().map(|body| body.signal).collect::<Vec<_>>(), [libc::SIGURG as u32, 9]);
+    for body in sent {
+        assert_target(body.target, expected);
+    }
+}

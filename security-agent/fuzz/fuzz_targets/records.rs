@@ -5,6 +5,7 @@ use engine::loader::{PolicyFile, PolicyFiles};
 use engine::{LoadOptions, load};
 use libfuzzer_sys::fuzz_target;
 use proto::v1::{Batch, HelloReply};
+use proto::wire::Kind;
 use security_agent::cache::process_tree::Limits;
 use security_agent::pipeline::{Config, Off, Pipeline, observable};
 use security_agent::report::scrub::Scrubber;
@@ -19,6 +20,24 @@ rules:
     expression: exit.code >= 0
   - id: setuid
     expression: setuid.uid >= 0
+  - id: open
+    expression: open.flags >= 0
+  - id: rename
+    expression: rename.retval >= -13
+  - id: ptrace
+    expression: ptrace.tracee.pid >= 0 && ptrace.tracee.ancestors.length >= 0
+  - id: signal
+    expression: signal.target.pid >= 0
+  - id: bpf
+    expression: bpf.cmd >= 0
+  - id: load_module
+    expression: load_module.retval >= -13
+  - id: mmap
+    expression: mmap.flags >= 0
+  - id: sysctl
+    expression: sysctl.action >= 0
+  - id: cgroup_write
+    expression: cgroup_write.pid >= 0
 "#;
 
 const LIMITS: Limits = Limits { processes: 64, retired: 64, image_bytes: 16 << 10, ancestors: 8 };
@@ -53,7 +72,9 @@ fn frame(mut input: &[u8]) -> (Vec<u8>, bool, bool) {
         let (content, after) = rest.split_at(length);
         let size = u32::try_from(24 + length).unwrap_or(u32::MAX);
         records.extend_from_slice(&size.to_ne_bytes());
-        records.extend_from_slice(&u16::from(kind % 9).to_ne_bytes());
+        // The kinds there are, and a number that is none.
+        let kind_number = Kind::ALL.get(usize::from(*kind) % (Kind::ALL.len() + 1)).map_or(0, |kind| kind.number());
+        records.extend_from_slice(&u16::try_from(kind_number).unwrap_or(0).to_ne_bytes());
         records.extend_from_slice(&u16::from(flags & 3).to_ne_bytes());
         // Time, errors, processor.
         records.extend_from_slice(&u64::from(*flags).to_ne_bytes());
