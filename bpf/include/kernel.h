@@ -31,6 +31,7 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_LPM_TRIE     11
 #define BPF_MAP_TYPE_RINGBUF      27
 #define BPF_ANY                   0
+#define BPF_NOEXIST               1
 #define BPF_F_NO_PREALLOC         1
 #define BPF_F_MMAPABLE            1024
 

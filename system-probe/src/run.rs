@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::RunArgs;
 use crate::containers::Containers;
+use crate::facts::Capability;
 use crate::facts::Facts;
 use crate::facts::Symbols;
 use crate::identity;
@@ -179,6 +180,7 @@ pub(crate) fn watcher(
         ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),
         deferred_release: symbols.deferred_release().unwrap_or_default(),
         own_pid: pid_namespace::own_pid(&host.proc),
+        preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
     let programs = Programs::load(first, options)?;

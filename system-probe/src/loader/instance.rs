@@ -29,7 +29,13 @@ pub(crate) struct Options {
     pub(crate) deferred_release: u64,
     /// Process whose file events are not reported: this one. 0: report everyone's.
     pub(crate) own_pid: u32,
+    /// Programs at functions can be preempted, so that each needs memory of its own.
+    pub(crate) preemptible: bool,
 }
+
+/// Places in the memory of a CPU: for what is not preempted, and for this process itself; and so many for others.
+const COMMON_SLOTS: u32 = 2;
+const PREEMPTIBLE_SLOTS: u32 = 4;
 
 /// Where an instance has its maps from, constants included.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +154,17 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
             let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
             rodata.fput_callback = options.deferred_release;
             rodata.own_pid = options.own_pid;
+            let preemptible = if options.preemptible { PREEMPTIBLE_SLOTS } else { 0 };
+            rodata.preemptible_slots = preemptible;
+            let slots = COMMON_SLOTS + preemptible;
+            for map in [
+                &mut open.maps.record_scratch,
+                &mut open.maps.path_scratch,
+                &mut open.maps.walk_scratch,
+                &mut open.maps.call_scratch,
+            ] {
+                map.set_max_entries(slots).context("cannot size the scratch memory")?;
+            }
         }
         MapSource::Shared(other) => share(open.open_object_mut(), other)?,
     }

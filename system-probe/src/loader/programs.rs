@@ -136,7 +136,7 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 7 };
+        let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 7, preemptible: false };
         let mut programs = Programs::load(BTreeSet::new(), options).unwrap();
         assert!(programs.add(["exit_mkdir"].into()));
         let ids = programs.first.map_ids();
@@ -150,7 +150,7 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0 };
+        let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, preemptible: true };
         let programs = Programs::load(["nonsense"].into(), options).unwrap();
         assert!(programs.attach("nonsense", |_| unreachable!()).is_err());
     }
