@@ -35,16 +35,16 @@ struct call {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, SCRATCH_SLOTS);
     __type(key, __u32);
     __type(value, struct call);
 } call_scratch SEC(".maps");
 
 static __always_inline struct call *call__scratch(void)
 {
-    __u32 zero = 0;
+    __u32 slot = scratch__slot();
 
-    return bpf_map_lookup_elem(&call_scratch, &zero);
+    return bpf_map_lookup_elem(&call_scratch, &slot);
 }
 
 /* Whether an outcome is reported: success, or a refusal. Anything else changed nothing and was not stopped

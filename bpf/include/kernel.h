@@ -32,6 +32,7 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_SK_STORAGE     24
 #define BPF_MAP_TYPE_RINGBUF        27
 #define BPF_ANY                     0
+#define BPF_NOEXIST                 1
 #define BPF_F_NO_PREALLOC           1
 #define BPF_F_MMAPABLE              1024
 #define BPF_SK_STORAGE_GET_F_CREATE 1

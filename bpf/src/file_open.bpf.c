@@ -207,20 +207,28 @@ static __always_inline bool open__may_be_wanted(struct judgement *judgement, __u
                                                           BPF_CORE_READ(file, f_path.mnt, mnt_root)));
 }
 
-static __always_inline int open__exit(__u32 form, __s64 ret, __u32 record_flags)
+/* As above, and the judgement so far into the call scratch. A function of its own: its stack is not under
+ * that of what follows. */
+__noinline int open__judge(__u32 form, __s64 ret, __u32 record_flags)
 {
     struct judgement judgement = {};
     struct call *call;
 
-    if (form == FORM_NONE || !call__is_reported(ret) ||
-        !open__may_be_wanted(&judgement, form, ret, record_flags))
+    if (!open__may_be_wanted(&judgement, form, ret, record_flags))
+        return false;
+    call = call__scratch();
+    if (!call)
+        return false;
+    call->judgement = judgement;
+    return true;
+}
+
+static __always_inline int open__exit(__u32 form, __s64 ret, __u32 record_flags)
+{
+    if (form == FORM_NONE || !call__is_reported(ret) || !open__judge(form, ret, record_flags))
         return 0;
     if (!call__load(form, ret, record_flags))
         return 0;
-    call = call__scratch();
-    if (!call)
-        return 0;
-    call->judgement = judgement;
     return open__report(bpf_get_current_task());
 }
 

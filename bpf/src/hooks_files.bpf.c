@@ -5,19 +5,6 @@
 
 /* ---- open ------------------------------------------------------------------------------------------- */
 
-/* As open__may_be_wanted(), into the call scratch. A function of its own: its stack is not under that of what
- * follows. */
-__noinline int open__judge(__u32 form, __s64 ret, __u32 record_flags)
-{
-    struct judgement judgement = {};
-    struct call *call = call__scratch();
-
-    if (!call || !open__may_be_wanted(&judgement, form, ret, record_flags))
-        return false;
-    call->judgement = judgement;
-    return true;
-}
-
 /* At the end of a function that a system call of this family goes through. */
 static __always_inline int open__hook_exit(__s64 ret)
 {
@@ -27,23 +14,22 @@ static __always_inline int open__hook_exit(__s64 ret)
     if (!call__is_reported(ret) || !caller__find(&caller))
         return 0;
     form = CALLER_FORM(&caller, open, FORM_NONE);
-    if (form == FORM_NONE || !open__judge(form, ret, caller.record_flags) ||
-        !call__load(form, ret, caller.record_flags))
-        return 0;
-    return open__report(bpf_get_current_task());
+    return open__exit(form, ret, caller.record_flags);
 }
 
 /* All system calls that open by path come through here, and only here is the descriptor known. */
 SEC("fexit/do_sys_openat2")
 int exit_do_sys_openat2(__u64 *ctx)
 {
-    return open__hook_exit((__s32)ctx[3]);
+    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
+    return 0;
 }
 
 SEC("fexit/do_handle_open")
 int exit_do_handle_open(__u64 *ctx)
 {
-    return open__hook_exit((__s32)ctx[3]);
+    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
+    return 0;
 }
 
 /* As open__exit(), for an operation that has been loaded into the call scratch. */
@@ -88,20 +74,21 @@ static __always_inline int open__by_ring(__u64 *ctx)
 SEC("fexit/do_filp_open")
 int exit_do_filp_open(__u64 *ctx)
 {
-    return open__by_ring(ctx);
+    WITH_SCRATCH(KIND_OPEN, open__by_ring(ctx));
+    return 0;
 }
 
 /* Its name since 7.0. */
 SEC("fexit/do_file_open")
 int exit_do_file_open(__u64 *ctx)
 {
-    return open__by_ring(ctx);
+    WITH_SCRATCH(KIND_OPEN, open__by_ring(ctx));
+    return 0;
 }
 
 /* ---- truncate, fallocate ---------------------------------------------------------------------------- */
 
-SEC("fexit/vfs_truncate")
-int BPF_PROG(exit_vfs_truncate, const struct path *path, __s64 length, long result)
+static __always_inline int see_vfs_truncate(const struct path *path, __s64 length, long result)
 {
     __s64 ret = (__s32)result;
     struct caller caller;
@@ -120,21 +107,29 @@ int BPF_PROG(exit_vfs_truncate, const struct path *path, __s64 length, long resu
     return open__report_loaded(call);
 }
 
+SEC("fexit/vfs_truncate")
+int BPF_PROG(exit_vfs_truncate, const struct path *path, __s64 length, long result)
+{
+    WITH_SCRATCH(KIND_OPEN, see_vfs_truncate(path, length, result));
+    return 0;
+}
+
 SEC("fexit/do_sys_ftruncate")
 int exit_do_sys_ftruncate(__u64 *ctx)
 {
-    return open__hook_exit((__s32)ctx[3]);
+    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
+    return 0;
 }
 
 /* Its name since 7.0. */
 SEC("fexit/ksys_ftruncate")
 int exit_ksys_ftruncate(__u64 *ctx)
 {
-    return open__hook_exit((__s32)ctx[3]);
+    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
+    return 0;
 }
 
-SEC("fexit/vfs_fallocate")
-int BPF_PROG(exit_vfs_fallocate, struct file *file, int mode, __s64 offset, __s64 length, int ret)
+static __always_inline int see_vfs_fallocate(struct file *file, int mode, __s64 offset, __s64 length, int ret)
 {
     __u64 address = address_of(file);
     struct caller caller;
@@ -165,6 +160,13 @@ int BPF_PROG(exit_vfs_fallocate, struct file *file, int mode, __s64 offset, __s6
         return 0;
     }
     return open__report_loaded(call);
+}
+
+SEC("fexit/vfs_fallocate")
+int BPF_PROG(exit_vfs_fallocate, struct file *file, int mode, __s64 offset, __s64 length, int ret)
+{
+    WITH_SCRATCH(KIND_OPEN, see_vfs_fallocate(file, mode, offset, length, ret));
+    return 0;
 }
 
 /* ---- chmod, chown, utimes --------------------------------------------------------------------------- */
@@ -203,9 +205,8 @@ static __always_inline bool attributes__hook_exit(__u32 form, const struct calle
 
 /* Programs at both ends of a function that is given the path first and returns its result after `arguments`
  * arguments. */
-#define ATTRIBUTE_HOOKS(family, function, arguments)                                                         \
-    SEC("fentry/" #function)                                                                                 \
-    int enter_##function(__u64 *ctx)                                                                         \
+#define ATTRIBUTE_HOOKS(kind, family, function, arguments)                                                   \
+    static __always_inline int function##__enter(__u64 *ctx)                                                 \
     {                                                                                                        \
         struct caller caller;                                                                                \
                                                                                                              \
@@ -215,8 +216,7 @@ static __always_inline bool attributes__hook_exit(__u32 form, const struct calle
                                       (const struct path *)address_of((void *)ctx[0]));                      \
     }                                                                                                        \
                                                                                                              \
-    SEC("fexit/" #function)                                                                                  \
-    int exit_##function(__u64 *ctx)                                                                          \
+    static __always_inline int function##__exit(__u64 *ctx)                                                  \
     {                                                                                                        \
         struct caller caller;                                                                                \
                                                                                                              \
@@ -227,8 +227,22 @@ static __always_inline bool attributes__hook_exit(__u32 form, const struct calle
             family##__report(bpf_get_current_task());                                                        \
         file_before__forget();                                                                               \
         return 0;                                                                                            \
+    }                                                                                                        \
+                                                                                                             \
+    SEC("fentry/" #function)                                                                                 \
+    int enter_##function(__u64 *ctx)                                                                         \
+    {                                                                                                        \
+        WITH_SCRATCH(kind, function##__enter(ctx));                                                          \
+        return 0;                                                                                            \
+    }                                                                                                        \
+                                                                                                             \
+    SEC("fexit/" #function)                                                                                  \
+    int exit_##function(__u64 *ctx)                                                                          \
+    {                                                                                                        \
+        WITH_SCRATCH(kind, function##__exit(ctx));                                                           \
+        return 0;                                                                                            \
     }
 
-ATTRIBUTE_HOOKS(chmod, chmod_common, 2)
-ATTRIBUTE_HOOKS(chown, chown_common, 3)
-ATTRIBUTE_HOOKS(utimes, vfs_utimes, 2)
+ATTRIBUTE_HOOKS(KIND_CHMOD, chmod, chmod_common, 2)
+ATTRIBUTE_HOOKS(KIND_CHOWN, chown, chown_common, 3)
+ATTRIBUTE_HOOKS(KIND_UTIMES, utimes, vfs_utimes, 2)

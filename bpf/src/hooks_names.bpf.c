@@ -6,8 +6,7 @@
 
 /* ---- mkdir ------------------------------------------------------------------------------------------ */
 
-SEC("fentry/security_path_mkdir")
-int BPF_PROG(hook_path_mkdir, const struct path *dir, struct dentry *dentry, __u32 mode)
+static __always_inline int see_security_path_mkdir(const struct path *dir, struct dentry *dentry, __u32 mode)
 {
     struct operation operation = {.state = OPERATION_SEEN, .argument = mode};
     struct caller caller;
@@ -21,6 +20,13 @@ int BPF_PROG(hook_path_mkdir, const struct path *dir, struct dentry *dentry, __u
     operation.mount = path__mount(dir);
     operation.dentry = address_of(dentry);
     operation__begin(&operation);
+    return 0;
+}
+
+SEC("fentry/security_path_mkdir")
+int BPF_PROG(hook_path_mkdir, const struct path *dir, struct dentry *dentry, __u32 mode)
+{
+    WITH_SCRATCH(KIND_MKDIR, see_security_path_mkdir(dir, dentry, mode));
     return 0;
 }
 
@@ -43,8 +49,8 @@ static __always_inline int mkdir__outcome(__u64 dentry, __s64 ret)
     return operation && operation->dentry == dentry ? mkdir__outcome_of(operation, dentry, ret) : 0;
 }
 
-VFS_EXIT(mkdir, vfs_mkdir, before_5_12, 1, 3)
-VFS_EXIT(mkdir, vfs_mkdir, since_5_12, 2, 4)
+VFS_EXIT(KIND_MKDIR, mkdir, vfs_mkdir, before_5_12, 1, 3)
+VFS_EXIT(KIND_MKDIR, mkdir, vfs_mkdir, since_5_12, 2, 4)
 
 /* Where it returns the directory, which may be another dentry than was given, or an error in its place. */
 static __always_inline int mkdir__outcome_by_dentry(__u64 dentry, __u64 made)
@@ -61,13 +67,17 @@ static __always_inline int mkdir__outcome_by_dentry(__u64 dentry, __u64 made)
 SEC("fexit/vfs_mkdir")
 int exit_vfs_mkdir_since_6_15(__u64 *ctx)
 {
-    return mkdir__outcome_by_dentry(address_of((void *)ctx[2]), address_of((void *)ctx[4]));
+    WITH_SCRATCH(KIND_MKDIR,
+                 mkdir__outcome_by_dentry(address_of((void *)ctx[2]), address_of((void *)ctx[4])));
+    return 0;
 }
 
 SEC("fexit/vfs_mkdir")
 int exit_vfs_mkdir_with_delegation(__u64 *ctx)
 {
-    return mkdir__outcome_by_dentry(address_of((void *)ctx[2]), address_of((void *)ctx[5]));
+    WITH_SCRATCH(KIND_MKDIR,
+                 mkdir__outcome_by_dentry(address_of((void *)ctx[2]), address_of((void *)ctx[5])));
+    return 0;
 }
 
 /* The text of a path that was copied from the caller. */
@@ -98,8 +108,8 @@ static __always_inline int mkdir__end(__u64 *ctx, __s64 ret)
     return mkdir__report(bpf_get_current_task());
 }
 
-OPERATION_EXIT(mkdir, do_mkdirat, 3)
-OPERATION_EXIT(mkdir, filename_mkdirat, 3)
+OPERATION_EXIT(KIND_MKDIR, mkdir, do_mkdirat, 3)
+OPERATION_EXIT(KIND_MKDIR, mkdir, filename_mkdirat, 3)
 
 /* ---- rmdir, unlink ---------------------------------------------------------------------------------- */
 
@@ -122,16 +132,28 @@ static __always_inline int remove__see(const struct path *dir, struct dentry *de
     return 0;
 }
 
+static __always_inline int see_security_path_rmdir(const struct path *dir, struct dentry *dentry)
+{
+    return remove__see(dir, dentry, KIND_RMDIR, FORM_RMDIR);
+}
+
 SEC("fentry/security_path_rmdir")
 int BPF_PROG(hook_path_rmdir, const struct path *dir, struct dentry *dentry)
 {
-    return remove__see(dir, dentry, KIND_RMDIR, FORM_RMDIR);
+    WITH_SCRATCH(KIND_RMDIR, see_security_path_rmdir(dir, dentry));
+    return 0;
+}
+
+static __always_inline int see_security_path_unlink(const struct path *dir, struct dentry *dentry)
+{
+    return remove__see(dir, dentry, KIND_UNLINK, FORM_UNLINK);
 }
 
 SEC("fentry/security_path_unlink")
 int BPF_PROG(hook_path_unlink, const struct path *dir, struct dentry *dentry)
 {
-    return remove__see(dir, dentry, KIND_UNLINK, FORM_UNLINK);
+    WITH_SCRATCH(KIND_UNLINK, see_security_path_unlink(dir, dentry));
+    return 0;
 }
 
 static __always_inline int remove__outcome(__u64 dentry, __s64 ret)
@@ -151,11 +173,11 @@ static __always_inline int remove__outcome(__u64 dentry, __s64 ret)
     return 0;
 }
 
-VFS_EXIT(remove, vfs_rmdir, before_5_12, 1, 2)
-VFS_EXIT(remove, vfs_rmdir, since_5_12, 2, 3)
-VFS_EXIT(remove, vfs_rmdir, with_delegation, 2, 4)
-VFS_EXIT(remove, vfs_unlink, before_5_12, 1, 3)
-VFS_EXIT(remove, vfs_unlink, since_5_12, 2, 4)
+VFS_EXIT(KIND_RMDIR, remove, vfs_rmdir, before_5_12, 1, 2)
+VFS_EXIT(KIND_RMDIR, remove, vfs_rmdir, since_5_12, 2, 3)
+VFS_EXIT(KIND_RMDIR, remove, vfs_rmdir, with_delegation, 2, 4)
+VFS_EXIT(KIND_UNLINK, remove, vfs_unlink, before_5_12, 1, 3)
+VFS_EXIT(KIND_UNLINK, remove, vfs_unlink, since_5_12, 2, 4)
 
 static __always_inline int remove__end_of(__u64 *ctx, __s64 ret, __u32 kind)
 {
@@ -189,10 +211,10 @@ static __always_inline int unlink__end(__u64 *ctx, __s64 ret)
     return remove__end_of(ctx, ret, KIND_UNLINK);
 }
 
-OPERATION_EXIT(rmdir, do_rmdir, 2)
-OPERATION_EXIT(rmdir, filename_rmdir, 2)
-OPERATION_EXIT(unlink, do_unlinkat, 2)
-OPERATION_EXIT(unlink, filename_unlinkat, 2)
+OPERATION_EXIT(KIND_RMDIR, rmdir, do_rmdir, 2)
+OPERATION_EXIT(KIND_RMDIR, rmdir, filename_rmdir, 2)
+OPERATION_EXIT(KIND_UNLINK, unlink, do_unlinkat, 2)
+OPERATION_EXIT(KIND_UNLINK, unlink, filename_unlinkat, 2)
 
 /* ---- rename ----------------------------------------------------------------------------------------- */
 
@@ -221,9 +243,9 @@ static __always_inline void operation__keep_name(struct operation *operation, st
     operation->name_length = length;
 }
 
-SEC("fentry/security_path_rename")
-int BPF_PROG(hook_path_rename, const struct path *old_dir, struct dentry *old_dentry,
-             const struct path *new_dir, struct dentry *new_dentry, __u32 flags)
+static __always_inline int see_security_path_rename(const struct path *old_dir, struct dentry *old_dentry,
+                                                    const struct path *new_dir, struct dentry *new_dentry,
+                                                    __u32 flags)
 {
     struct operation operation = {.state = OPERATION_SEEN, .argument = flags};
     struct caller caller;
@@ -241,6 +263,14 @@ int BPF_PROG(hook_path_rename, const struct path *old_dir, struct dentry *old_de
     operation__keep_name(&operation, old_dentry);
     operation__begin(&operation);
     operation__remember(&operation, operation.dentry);
+    return 0;
+}
+
+SEC("fentry/security_path_rename")
+int BPF_PROG(hook_path_rename, const struct path *old_dir, struct dentry *old_dentry,
+             const struct path *new_dir, struct dentry *new_dentry, __u32 flags)
+{
+    WITH_SCRATCH(KIND_RENAME, see_security_path_rename(old_dir, old_dentry, new_dir, new_dentry, flags));
     return 0;
 }
 
@@ -279,7 +309,7 @@ static __always_inline int rename__outcome(__u64 renamedata, __s64 ret)
     return 0;
 }
 
-VFS_EXIT(rename, vfs_rename, since_5_12, 0, 1)
+VFS_EXIT(KIND_RENAME, rename, vfs_rename, since_5_12, 0, 1)
 
 static __always_inline int rename__end(__u64 *ctx, __s64 ret)
 {
@@ -305,13 +335,13 @@ static __always_inline int rename__end(__u64 *ctx, __s64 ret)
     return rename__report(bpf_get_current_task());
 }
 
-OPERATION_EXIT(rename, do_renameat2, 5)
-OPERATION_EXIT(rename, filename_renameat2, 5)
+OPERATION_EXIT(KIND_RENAME, rename, do_renameat2, 5)
+OPERATION_EXIT(KIND_RENAME, rename, filename_renameat2, 5)
 
 /* ---- link, symlink ---------------------------------------------------------------------------------- */
 
-SEC("fentry/security_path_link")
-int BPF_PROG(hook_path_link, struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
+static __always_inline int see_security_path_link(struct dentry *old_dentry, const struct path *new_dir,
+                                                  struct dentry *new_dentry)
 {
     struct operation operation = {.state = OPERATION_SEEN};
     struct caller caller;
@@ -331,8 +361,15 @@ int BPF_PROG(hook_path_link, struct dentry *old_dentry, const struct path *new_d
     return 0;
 }
 
-SEC("fentry/security_path_symlink")
-int BPF_PROG(hook_path_symlink, const struct path *dir, struct dentry *dentry, const char *text)
+SEC("fentry/security_path_link")
+int BPF_PROG(hook_path_link, struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
+{
+    WITH_SCRATCH(KIND_LINK, see_security_path_link(old_dentry, new_dir, new_dentry));
+    return 0;
+}
+
+static __always_inline int see_security_path_symlink(const struct path *dir, struct dentry *dentry,
+                                                     const char *text)
 {
     struct operation operation = {.state = OPERATION_SEEN};
     struct caller caller;
@@ -347,6 +384,13 @@ int BPF_PROG(hook_path_symlink, const struct path *dir, struct dentry *dentry, c
     operation.destination = address_of(dentry);
     operation.argument = address_of(text);
     operation__begin(&operation);
+    return 0;
+}
+
+SEC("fentry/security_path_symlink")
+int BPF_PROG(hook_path_symlink, const struct path *dir, struct dentry *dentry, const char *text)
+{
+    WITH_SCRATCH(KIND_SYMLINK, see_security_path_symlink(dir, dentry, text));
     return 0;
 }
 
@@ -370,11 +414,11 @@ static __always_inline int link__outcome(__u64 dentry, __s64 ret)
     return 0;
 }
 
-VFS_EXIT(link, vfs_link, before_5_12, 2, 4)
-VFS_EXIT(link, vfs_link, since_5_12, 3, 5)
-VFS_EXIT(link, vfs_symlink, before_5_12, 1, 3)
-VFS_EXIT(link, vfs_symlink, since_5_12, 2, 4)
-VFS_EXIT(link, vfs_symlink, with_delegation, 2, 5)
+VFS_EXIT(KIND_LINK, link, vfs_link, before_5_12, 2, 4)
+VFS_EXIT(KIND_LINK, link, vfs_link, since_5_12, 3, 5)
+VFS_EXIT(KIND_SYMLINK, link, vfs_symlink, before_5_12, 1, 3)
+VFS_EXIT(KIND_SYMLINK, link, vfs_symlink, since_5_12, 2, 4)
+VFS_EXIT(KIND_SYMLINK, link, vfs_symlink, with_delegation, 2, 5)
 
 static __always_inline int link__end(__u64 *ctx, __s64 ret)
 {
@@ -422,7 +466,7 @@ static __always_inline int symlink__end(__u64 *ctx, __s64 ret)
     return link__report(bpf_get_current_task());
 }
 
-OPERATION_EXIT(link, do_linkat, 5)
-OPERATION_EXIT(link, filename_linkat, 5)
-OPERATION_EXIT(symlink, do_symlinkat, 3)
-OPERATION_EXIT(symlink, filename_symlinkat, 3)
+OPERATION_EXIT(KIND_LINK, link, do_linkat, 5)
+OPERATION_EXIT(KIND_LINK, link, filename_linkat, 5)
+OPERATION_EXIT(KIND_SYMLINK, symlink, do_symlinkat, 3)
+OPERATION_EXIT(KIND_SYMLINK, symlink, filename_symlinkat, 3)

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::RunArgs;
 use crate::containers::Containers;
+use crate::facts::Capability;
 use crate::facts::Facts;
 use crate::facts::Symbols;
 use crate::identity;
@@ -187,6 +188,7 @@ pub(crate) fn watcher(
         deferred_release: symbols.deferred_release().unwrap_or_default(),
         own_pid: pid_namespace::own_pid(&host.proc),
         packets: packet_options(settings),
+        preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
     let programs = Programs::load(first, options)?;

@@ -137,8 +137,13 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options =
-            Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 7, packets: PacketOptions::NONE };
+        let options = Options {
+            ring_bytes: 1 << 16,
+            deferred_release: 0,
+            own_pid: 7,
+            packets: PacketOptions::NONE,
+            preemptible: false,
+        };
         let mut programs = Programs::load(BTreeSet::new(), options).unwrap();
         assert!(programs.add(["exit_mkdir"].into()));
         let ids = programs.first.map_ids();
@@ -152,8 +157,13 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options =
-            Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, packets: PacketOptions::NONE };
+        let options = Options {
+            ring_bytes: 1 << 16,
+            deferred_release: 0,
+            own_pid: 0,
+            packets: PacketOptions::NONE,
+            preemptible: true,
+        };
         let programs = Programs::load(["nonsense"].into(), options).unwrap();
         assert!(programs.attach("nonsense", |_| unreachable!()).is_err());
     }

@@ -11,13 +11,7 @@ use crate::facts::Capability;
 /// By programs at the entry and the return of functions: objects instead of strings, whoever asks and how, and no cost
 /// for anything else.
 pub(super) const fn functions(programs: &'static [Program]) -> Way {
-    let needs = &[
-        Capability::Btf,
-        Capability::Fentry,
-        Capability::Fexit,
-        Capability::RingBuffer,
-        Capability::Undisturbed,
-    ];
+    let needs = &[Capability::Btf, Capability::Fentry, Capability::Fexit, Capability::RingBuffer];
     Way { needs, programs, blind: &[], label: "" }
 }
 

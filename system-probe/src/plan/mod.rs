@@ -130,6 +130,11 @@ impl Plan {
         self.observations.iter().any(|planned| planned.observation.kinds.contains(&kind))
     }
 
+    /// Whether any program is at a function of the kernel.
+    pub(crate) fn has_programs_at_functions(&self) -> bool {
+        self.programs().any(|program| matches!(program.hook, Hook::Function(_)))
+    }
+
     /// All programs that may be attached.
     pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
         self.observations.iter().flat_map(|planned| &planned.programs)

@@ -299,6 +299,27 @@ fn a_function_of_an_unknown_form_leaves_its_observation_to_the_next_way_or_with_
 }
 
 #[test]
+fn what_the_kernel_refuses_is_watched_by_the_next_way_alone() {
+    let facts = kernel_without(&[]);
+    let mut plan = Plan::new(&facts, ALLOWED);
+    assert!(!plan.retreat(&facts, |_| None));
+    let refused = |program: &Program| (program.name == "hook_path_unlink").then(|| "too complex".to_owned());
+    assert!(plan.retreat(&facts, refused));
+    for row in &plan.observations {
+        let expected = match row.observation.ways {
+            [_, tracepoint] if row.observation.name == "file.unlink" => tracepoint,
+            ways => &ways[0],
+        };
+        assert!(std::ptr::eq(row.way.unwrap(), expected), "{}", row.observation.name);
+    }
+    assert_eq!(planned(&plan, "file.unlink").reason, "hook_path_unlink: too complex");
+    assert!(!plan.retreat(&facts, refused), "it has another way now");
+    // What can be missed is, and what has no other way stays and says why.
+    assert!(!plan.retreat(&facts, |program| (program.name == "exit_do_rmdir").then(String::new)));
+    assert!(!plan.retreat(&facts, |program| (program.name == "enter_capset").then(String::new)));
+}
+
+#[test]
 fn a_form_matches_as_a_whole() {
     let (_, _, function) = at_functions()[0];
     let accepts = |pattern, form| Function { form: pattern, ..function }.accepts(form);

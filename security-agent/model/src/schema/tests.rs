@@ -52,7 +52,8 @@ fn fields_are_those_of_cws() {
     let is_own = |field: &FieldInfo| {
         field.leaf.since == "none" || field.event.is_some_and(|event| event.since() == "none")
     };
-    let own_fields: BTreeSet<_> = fields().iter().filter(|field| is_own(field)).map(|field| field.name.as_str()).collect();
+    let own_fields: BTreeSet<_> =
+        fields().iter().filter(|field| is_own(field)).map(|field| field.name.as_str()).collect();
     let own = |name: &str| {
         let of_own_event = EventKind::ALL
             .iter()
