@@ -40,6 +40,9 @@ fn has_modules() -> bool {
     has
 }
 
+/// The event, the call, and members of the signal.
+type Row = (&'static str, Calls, Vec<(&'static str, Value)>);
+
 #[test]
 fn what_is_refused_is_an_event() -> Result<()> {
     if !can_run() {
@@ -50,7 +53,7 @@ fn what_is_refused_is_an_event() -> Result<()> {
     let me = std::process::id();
     let one = |number, arguments: Vec<_>| Calls::new().then(number, arguments);
     let vector = || words(&[4096, 1]);
-    let mut rows: Vec<(&str, Calls, Vec<(&str, Value)>)> = vec![
+    let mut rows: Vec<Row> = vec![
         (
             "ptrace",
             one(libc::SYS_ptrace, vec![n(libc::PTRACE_ATTACH), n(me), n(0), n(0)]),
