@@ -52,11 +52,14 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(mkdir)                                                                                              \
     EACH(chdir)                                                                                              \
     EACH(mount)                                                                                              \
+    FAMILIES_WITH_ENTER(EACH)
+/* Without a program at their entry as well. Apart, so that what they need of the stack does not add to that
+ * of the others. */
+#define NETWORK_FAMILIES(EACH)                                                                               \
     EACH(bind)                                                                                               \
     EACH(connect)                                                                                            \
     EACH(accept)                                                                                             \
-    EACH(setsockopt)                                                                                         \
-    FAMILIES_WITH_ENTER(EACH)
+    EACH(setsockopt)
 
 #define ENTER_I386(family)                                                                                   \
     form = family##__form_i386(number);                                                                      \
@@ -87,16 +90,6 @@ __noinline int compat__exit_credentials(__u64 number, __u64 ret)
                              RECORD_FLAG_COMPAT);
 }
 
-static __always_inline int compat__enter(__s32 number)
-{
-    __u32 form;
-
-    if (credentials__kind_i386(number))
-        return compat__enter_credentials();
-    FAMILIES_WITH_ENTER(ENTER_I386)
-    return 0;
-}
-
 /* socketcall: one call for all that is done to sockets, with the arguments in the caller's memory. */
 #define SOCKETCALL_I386 102
 
@@ -115,16 +108,42 @@ __noinline int compat__exit_socketcall(__u64 ret)
     return 0;
 }
 
+__noinline int compat__exit_network(__u64 number, __u64 ret)
+{
+    __u32 form;
+
+    if (number == SOCKETCALL_I386)
+        return compat__exit_socketcall(ret);
+    NETWORK_FAMILIES(EXIT_I386)
+    return 0;
+}
+
+__noinline int x32__exit_network(__u64 number, __u64 ret)
+{
+    __u32 form;
+
+    NETWORK_FAMILIES(EXIT_X32)
+    return 0;
+}
+
+static __always_inline int compat__enter(__s32 number)
+{
+    __u32 form;
+
+    if (credentials__kind_i386(number))
+        return compat__enter_credentials();
+    FAMILIES_WITH_ENTER(ENTER_I386)
+    return 0;
+}
+
 static __always_inline int compat__exit(__s32 number, long ret)
 {
     __u32 form;
 
     if (credentials__kind_i386(number))
         return compat__exit_credentials(number, ret);
-    if (number == SOCKETCALL_I386)
-        return compat__exit_socketcall(ret);
     FAMILIES(EXIT_I386)
-    return 0;
+    return compat__exit_network((__u32)number, ret);
 }
 
 static __always_inline int x32__enter(__s32 number)
@@ -140,7 +159,7 @@ static __always_inline int x32__exit(__s32 number, long ret)
     __u32 form;
 
     FAMILIES(EXIT_X32)
-    return 0;
+    return x32__exit_network((__u32)number, ret);
 }
 
 SEC("tp_btf/sys_enter")
