@@ -33,8 +33,9 @@ static __always_inline int credentials__success_i386(__s32 number)
                                                                                  : SUCCESS_IS_ZERO;
 }
 
-/* EACH(family): those with a program at their entry, and those without. */
-#define FAMILIES_WITH_ENTER(EACH)                                                                            \
+/* EACH(family): those with a program at their entry, and those without. In groups, each looked at in a
+ * function of its own: what one needs of the stack does not add to that of the others. */
+#define FILE_FAMILIES_WITH_ENTER(EACH)                                                                       \
     EACH(remove)                                                                                             \
     EACH(rename)                                                                                             \
     EACH(link)                                                                                               \
@@ -43,20 +44,24 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(utimes)                                                                                             \
     EACH(xattr)                                                                                              \
     EACH(umount)                                                                                             \
-    EACH(splice)                                                                                             \
-    EACH(ptrace)                                                                                             \
-    EACH(signal)                                                                                             \
-    EACH(mprotect)                                                                                           \
-    EACH(vm_write)
-#define FAMILIES(EACH)                                                                                       \
+    EACH(splice)
+#define FILE_FAMILIES(EACH)                                                                                  \
     EACH(open)                                                                                               \
     EACH(mkdir)                                                                                              \
     EACH(chdir)                                                                                              \
     EACH(mount)                                                                                              \
+    FILE_FAMILIES_WITH_ENTER(EACH)
+#define NETWORK_FAMILIES(EACH)                                                                               \
     EACH(bind)                                                                                               \
     EACH(connect)                                                                                            \
     EACH(accept)                                                                                             \
-    EACH(setsockopt)                                                                                         \
+    EACH(setsockopt)
+#define KERNEL_FAMILIES_WITH_ENTER(EACH)                                                                     \
+    EACH(ptrace)                                                                                             \
+    EACH(signal)                                                                                             \
+    EACH(mprotect)                                                                                           \
+    EACH(vm_write)
+#define KERNEL_FAMILIES(EACH)                                                                                \
     EACH(bpf)                                                                                                \
     EACH(load_module)                                                                                        \
     EACH(unload_module)                                                                                      \
@@ -65,7 +70,7 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(prctl)                                                                                              \
     EACH(namespaces)                                                                                         \
     EACH(descriptor)                                                                                         \
-    FAMILIES_WITH_ENTER(EACH)
+    KERNEL_FAMILIES_WITH_ENTER(EACH)
 
 #define ENTER_I386(family)                                                                                   \
     form = family##__form_i386(number);                                                                      \
@@ -96,16 +101,6 @@ __noinline int compat__exit_credentials(__u64 number, __u64 ret)
                              RECORD_FLAG_COMPAT);
 }
 
-static __always_inline int compat__enter(__s32 number)
-{
-    __u32 form;
-
-    if (credentials__kind_i386(number))
-        return compat__enter_credentials();
-    FAMILIES_WITH_ENTER(ENTER_I386)
-    return 0;
-}
-
 /* socketcall: one call for all that is done to sockets, with the arguments in the caller's memory. */
 #define SOCKETCALL_I386 102
 
@@ -124,32 +119,90 @@ __noinline int compat__exit_socketcall(__u64 ret)
     return 0;
 }
 
+__noinline int compat__exit_network(__u64 number, __u64 ret)
+{
+    __u32 form;
+
+    if (number == SOCKETCALL_I386)
+        return compat__exit_socketcall(ret);
+    NETWORK_FAMILIES(EXIT_I386)
+    return 0;
+}
+
+__noinline int x32__exit_network(__u64 number, __u64 ret)
+{
+    __u32 form;
+
+    NETWORK_FAMILIES(EXIT_X32)
+    return 0;
+}
+
+__noinline int compat__enter_kernel(__u64 number)
+{
+    __u32 form;
+
+    KERNEL_FAMILIES_WITH_ENTER(ENTER_I386)
+    return 0;
+}
+
+__noinline int x32__enter_kernel(__u64 number)
+{
+    __u32 form;
+
+    KERNEL_FAMILIES_WITH_ENTER(ENTER_X32)
+    return 0;
+}
+
+__noinline int compat__exit_kernel(__u64 number, __u64 ret)
+{
+    __u32 form;
+
+    KERNEL_FAMILIES(EXIT_I386)
+    return compat__exit_network(number, ret);
+}
+
+__noinline int x32__exit_kernel(__u64 number, __u64 ret)
+{
+    __u32 form;
+
+    KERNEL_FAMILIES(EXIT_X32)
+    return x32__exit_network(number, ret);
+}
+
+static __always_inline int compat__enter(__s32 number)
+{
+    __u32 form;
+
+    if (credentials__kind_i386(number))
+        return compat__enter_credentials();
+    FILE_FAMILIES_WITH_ENTER(ENTER_I386)
+    return compat__enter_kernel((__u32)number);
+}
+
 static __always_inline int compat__exit(__s32 number, long ret)
 {
     __u32 form;
 
     if (credentials__kind_i386(number))
         return compat__exit_credentials(number, ret);
-    if (number == SOCKETCALL_I386)
-        return compat__exit_socketcall(ret);
-    FAMILIES(EXIT_I386)
-    return 0;
+    FILE_FAMILIES(EXIT_I386)
+    return compat__exit_kernel((__u32)number, ret);
 }
 
 static __always_inline int x32__enter(__s32 number)
 {
     __u32 form;
 
-    FAMILIES_WITH_ENTER(ENTER_X32)
-    return 0;
+    FILE_FAMILIES_WITH_ENTER(ENTER_X32)
+    return x32__enter_kernel((__u32)number);
 }
 
 static __always_inline int x32__exit(__s32 number, long ret)
 {
     __u32 form;
 
-    FAMILIES(EXIT_X32)
-    return 0;
+    FILE_FAMILIES(EXIT_X32)
+    return x32__exit_kernel((__u32)number, ret);
 }
 
 SEC("tp_btf/sys_enter")
