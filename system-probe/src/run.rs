@@ -180,6 +180,7 @@ pub(crate) fn watcher(
         ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),
         deferred_release: symbols.deferred_release().unwrap_or_default(),
         own_pid: pid_namespace::own_pid(&host.proc),
+        kinds_at_functions: plan.kinds_at_functions(),
         preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();

@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) own_pid: u32,
     /// Programs at functions can be preempted, so that each needs memory of its own.
     pub(crate) preemptible: bool,
+    /// Kinds that programs at functions report, 32-bit calls included: a bit for each below 64.
+    pub(crate) kinds_at_functions: u64,
 }
 
 /// Places in the memory of a CPU: for what is not preempted, and for this process itself; and so many for others.
@@ -154,6 +156,7 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
             let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
             rodata.fput_callback = options.deferred_release;
             rodata.own_pid = options.own_pid;
+            rodata.kinds_at_functions = options.kinds_at_functions;
             let preemptible = if options.preemptible { PREEMPTIBLE_SLOTS } else { 0 };
             rodata.preemptible_slots = preemptible;
             let slots = COMMON_SLOTS + preemptible;

@@ -136,7 +136,13 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 7, preemptible: false };
+        let options = Options {
+            ring_bytes: 1 << 16,
+            deferred_release: 0,
+            own_pid: 7,
+            preemptible: false,
+            kinds_at_functions: 0,
+        };
         let mut programs = Programs::load(BTreeSet::new(), options).unwrap();
         assert!(programs.add(["exit_mkdir"].into()));
         let ids = programs.first.map_ids();
@@ -150,7 +156,13 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, preemptible: true };
+        let options = Options {
+            ring_bytes: 1 << 16,
+            deferred_release: 0,
+            own_pid: 0,
+            preemptible: true,
+            kinds_at_functions: 0,
+        };
         let programs = Programs::load(["nonsense"].into(), options).unwrap();
         assert!(programs.attach("nonsense", |_| unreachable!()).is_err());
     }

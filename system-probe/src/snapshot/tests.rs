@@ -47,7 +47,13 @@ fn iterator() -> Option<std::sync::Arc<dyn Snapshot>> {
         println!("skipped: no task iterator on this kernel");
         return None;
     }
-    let options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, preemptible: false };
+    let options = Options {
+        ring_bytes: 1 << 16,
+        deferred_release: 0,
+        own_pid: 0,
+        preemptible: false,
+        kinds_at_functions: 0,
+    };
     let programs = Programs::load([crate::plan::SNAPSHOT.name].into(), options).unwrap();
     Some(Watcher::new(facts, plan, programs, PROC.as_ref()).unwrap().snapshot())
 }

@@ -13,7 +13,13 @@ use super::*;
 use crate::facts::Capability;
 use crate::plan::Allowed;
 
-const OPTIONS: Options = Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, preemptible: false };
+const OPTIONS: Options = Options {
+    ring_bytes: 1 << 16,
+    deferred_release: 0,
+    own_pid: 0,
+    preemptible: false,
+    kinds_at_functions: 0,
+};
 
 /// The object with a program of a type that needs a target, and has none: as on a kernel that refuses it.
 fn open_with_a_bad_program(
