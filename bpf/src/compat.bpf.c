@@ -72,22 +72,57 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(descriptor)                                                                                         \
     KERNEL_FAMILIES_WITH_ENTER(EACH)
 
+#define KIND_OF_open   KIND_OPEN
+#define KIND_OF_mkdir  KIND_MKDIR
+#define KIND_OF_remove KIND_UNLINK
+#define KIND_OF_rename KIND_RENAME
+#define KIND_OF_link   KIND_LINK
+#define KIND_OF_chdir  KIND_CHDIR
+#define KIND_OF_chmod  KIND_CHMOD
+#define KIND_OF_chown  KIND_CHOWN
+#define KIND_OF_utimes KIND_UTIMES
+#define KIND_OF_xattr  KIND_SETXATTR
+#define KIND_OF_mount  KIND_MOUNT
+#define KIND_OF_umount KIND_UMOUNT
+#define KIND_OF_splice KIND_SPLICE
+/* No programs at functions report what the others do. */
+#define KIND_OF_bind          KIND_MAX
+#define KIND_OF_connect       KIND_MAX
+#define KIND_OF_accept        KIND_MAX
+#define KIND_OF_setsockopt    KIND_MAX
+#define KIND_OF_ptrace        KIND_MAX
+#define KIND_OF_signal        KIND_MAX
+#define KIND_OF_mprotect      KIND_MAX
+#define KIND_OF_vm_write      KIND_MAX
+#define KIND_OF_bpf           KIND_MAX
+#define KIND_OF_load_module   KIND_MAX
+#define KIND_OF_unload_module KIND_MAX
+#define KIND_OF_mmap          KIND_MAX
+#define KIND_OF_setrlimit     KIND_MAX
+#define KIND_OF_prctl         KIND_MAX
+#define KIND_OF_namespaces    KIND_MAX
+#define KIND_OF_descriptor    KIND_MAX
+
+/* Whether a family is reported already. */
+#define AT_FUNCTIONS(family)                                                                                 \
+    (KIND_OF_##family < 64 && (kinds_at_functions & (1ULL << (KIND_OF_##family & 63))))
+
 #define ENTER_I386(family)                                                                                   \
     form = family##__form_i386(number);                                                                      \
     if (form != FORM_NONE)                                                                                   \
-        return family##__enter(form, RECORD_FLAG_COMPAT);
+        return AT_FUNCTIONS(family) ? 0 : family##__enter(form, RECORD_FLAG_COMPAT);
 #define EXIT_I386(family)                                                                                    \
     form = family##__form_i386(number);                                                                      \
     if (form != FORM_NONE)                                                                                   \
-        return family##__exit(form, ret, RECORD_FLAG_COMPAT);
+        return AT_FUNCTIONS(family) ? 0 : family##__exit(form, ret, RECORD_FLAG_COMPAT);
 #define ENTER_X32(family)                                                                                    \
     form = family##__form(number);                                                                           \
     if (form != FORM_NONE)                                                                                   \
-        return family##__enter(form, 0);
+        return AT_FUNCTIONS(family) ? 0 : family##__enter(form, 0);
 #define EXIT_X32(family)                                                                                     \
     form = family##__form(number);                                                                           \
     if (form != FORM_NONE)                                                                                   \
-        return family##__exit(form, ret, 0);
+        return AT_FUNCTIONS(family) ? 0 : family##__exit(form, ret, 0);
 
 /* Functions of their own, so that their variables don't add to the stack of the others. */
 __noinline int compat__enter_credentials(void)

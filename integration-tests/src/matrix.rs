@@ -41,7 +41,12 @@ fn collect_guest(guest: &Path) -> Result<Value> {
         let check: Value = serde_json::from_str(&read(&format!("check-{plan}.log"))?)?;
         let (mut failed, mut tested) = (BTreeSet::new(), BTreeSet::new());
         for target in lines().map(|(target, ..)| target).collect::<BTreeSet<_>>() {
-            let log = read(&format!("e2e-{plan}-{target}.log")).unwrap_or_default();
+            let log = match (target.strip_prefix("bpf-"), plan) {
+                (None, _) => format!("e2e-{plan}-{target}.log"),
+                (_, "fentry") => format!("{target}-fentry.log"),
+                _ => format!("{target}.log"),
+            };
+            let log = read(&log).unwrap_or_default();
             let ended =
                 |test: &str, how: &str| log.lines().any(|line| line == format!("test {test} ... {how}"));
             for (_, test, shown) in lines().filter(|(of, ..)| *of == target) {
@@ -194,9 +199,13 @@ mod tests {
 
     #[test]
     fn what_is_listed_are_tests_that_exist() {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut count = 0;
         for (target, test, _) in lines() {
+            let (tests, target) = match target.strip_prefix("bpf-") {
+                Some(target) => (root.join("../bpf/tests"), target),
+                None => (root.join("tests"), target),
+            };
             let (file, name) = match test.split_once("::") {
                 Some((module, name)) => (tests.join(target).join(format!("{module}.rs")), name),
                 None => (tests.join(format!("{target}.rs")), test),

@@ -38,7 +38,7 @@ for plan in $CWS_VM_PLANS; do
 done
 echo "${plans[*]}" >"$dir/plans"
 for plan in "${plans[@]}"; do
-    for target in $(grep -v '^#' "$vm/tests.list" | awk '{ print $1 }' | uniq); do
+    for target in $(grep -v '^#\|^bpf-' "$vm/tests.list" | awk '{ print $1 }' | uniq); do
         mapfile -t tests < <(grep -v '^#' "$vm/tests.list" | awk -v target="$target" '$1 == target { print $2 }' |
             grep -E "$CWS_VM_TESTS" | sort -u)
         ((${#tests[@]})) || continue

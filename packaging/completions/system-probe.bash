@@ -61,7 +61,7 @@ _system__probe() {
             return 0
             ;;
         system__subcmd__probe__subcmd__check)
-            opts="-c -h --config --json --events --help"
+            opts="-c -h --config --plan --json --events --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -73,6 +73,10 @@ _system__probe() {
                     ;;
                 -c)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
+                    COMPREPLY=($(compgen -W "fentry kprobe tracepoint" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -157,7 +161,7 @@ _system__probe() {
             return 0
             ;;
         system__subcmd__probe__subcmd__run)
-            opts="-c -p -h --config --pid-file --pid --help"
+            opts="-c -p -h --config --plan --pid-file --pid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -169,6 +173,10 @@ _system__probe() {
                     ;;
                 -c)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
+                    COMPREPLY=($(compgen -W "fentry kprobe tracepoint" -- "${cur}"))
                     return 0
                     ;;
                 --pid)

@@ -189,6 +189,7 @@ pub(crate) fn watcher(
         own_pid: pid_namespace::own_pid(&host.proc),
         packets: packet_options(settings),
         preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
+        kinds_at_functions: plan.kinds_at_functions(),
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
     let programs = Programs::load(first, options)?;

@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) packets: PacketOptions,
     /// Programs at functions can be preempted, so that each needs memory of its own.
     pub(crate) preemptible: bool,
+    /// Kinds that programs at functions report, 32-bit calls included: a bit for each below 64.
+    pub(crate) kinds_at_functions: u64,
 }
 
 /// Which packets are those of a service.
@@ -48,9 +50,19 @@ pub(crate) struct PacketOptions {
 }
 
 #[cfg(test)]
-impl PacketOptions {
-    /// None.
-    pub(crate) const NONE: Self = Self { name_ports: [0; 8], metadata_ipv4: None, metadata_ipv6: None };
+impl Options {
+    /// As most tests want them.
+    pub(crate) const fn of_a_test(ring_bytes: u32) -> Self {
+        let packets = PacketOptions { name_ports: [0; 8], metadata_ipv4: None, metadata_ipv6: None };
+        Self {
+            ring_bytes,
+            deferred_release: 0,
+            own_pid: 0,
+            packets,
+            preemptible: false,
+            kinds_at_functions: 0,
+        }
+    }
 }
 
 /// Places in the memory of a CPU: for what is not preempted, and for this process itself; and so many for others.
@@ -174,6 +186,7 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
             let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
             rodata.fput_callback = options.deferred_release;
             rodata.own_pid = options.own_pid;
+            rodata.kinds_at_functions = options.kinds_at_functions;
             let packets = options.packets;
             rodata.name_ports = packets.name_ports;
             // As they stand in a packet.

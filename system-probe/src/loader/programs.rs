@@ -129,7 +129,6 @@ impl Programs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PacketOptions;
     use super::*;
 
     #[test]
@@ -137,13 +136,7 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options = Options {
-            ring_bytes: 1 << 16,
-            deferred_release: 0,
-            own_pid: 7,
-            packets: PacketOptions::NONE,
-            preemptible: false,
-        };
+        let options = Options { own_pid: 7, ..Options::of_a_test(1 << 16) };
         let mut programs = Programs::load(BTreeSet::new(), options).unwrap();
         assert!(programs.add(["exit_mkdir"].into()));
         let ids = programs.first.map_ids();
@@ -157,13 +150,7 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options = Options {
-            ring_bytes: 1 << 16,
-            deferred_release: 0,
-            own_pid: 0,
-            packets: PacketOptions::NONE,
-            preemptible: true,
-        };
+        let options = Options { preemptible: true, ..Options::of_a_test(1 << 16) };
         let programs = Programs::load(["nonsense"].into(), options).unwrap();
         assert!(programs.attach("nonsense", |_| unreachable!()).is_err());
     }

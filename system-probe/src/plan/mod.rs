@@ -135,6 +135,15 @@ impl Plan {
         self.programs().any(|program| matches!(program.hook, Hook::Function(_)))
     }
 
+    /// The kinds that these report, a bit for each below 64.
+    pub(crate) fn kinds_at_functions(&self) -> u64 {
+        let at_functions = self.observations.iter().filter(|planned| {
+            planned.programs.iter().any(|program| matches!(program.hook, Hook::Function(_)))
+        });
+        let kinds = at_functions.flat_map(|planned| planned.observation.kinds);
+        kinds.filter_map(|kind| 1_u64.checked_shl(kind.number())).fold(0, |all, bit| all | bit)
+    }
+
     /// All programs that may be attached.
     pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
         self.observations.iter().flat_map(|planned| &planned.programs)

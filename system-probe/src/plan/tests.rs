@@ -320,6 +320,16 @@ fn what_the_kernel_refuses_is_watched_by_the_next_way_alone() {
 }
 
 #[test]
+fn kinds_at_functions_are_those_of_the_plan() {
+    let bit = |kind: Kind| 1_u64 << kind.number();
+    let all = Plan::new(&kernel_without(&[]), ALLOWED).kinds_at_functions();
+    assert_ne!(all & bit(Kind::Open), 0);
+    assert_ne!(all & bit(Kind::Utimes), 0);
+    assert_eq!(all & (bit(Kind::Chdir) | bit(Kind::Setuid) | bit(Kind::Exec)), 0);
+    assert_eq!(Plan::new(&hardened_kernel_without(&[]), ALLOWED).kinds_at_functions(), 0);
+}
+
+#[test]
 fn a_form_matches_as_a_whole() {
     let (_, _, function) = at_functions()[0];
     let accepts = |pattern, form| Function { form: pattern, ..function }.accepts(form);

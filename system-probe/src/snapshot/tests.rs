@@ -14,7 +14,6 @@ use super::*;
 use crate::facts::Facts;
 use crate::kernel::Kernel as _;
 use crate::loader::Options;
-use crate::loader::PacketOptions;
 use crate::loader::Programs;
 use crate::loader::Watcher;
 use crate::plan::Allowed;
@@ -48,13 +47,7 @@ fn iterator() -> Option<std::sync::Arc<dyn Snapshot>> {
         println!("skipped: no task iterator on this kernel");
         return None;
     }
-    let options = Options {
-        ring_bytes: 1 << 16,
-        deferred_release: 0,
-        own_pid: 0,
-        packets: PacketOptions::NONE,
-        preemptible: false,
-    };
+    let options = Options::of_a_test(1 << 16);
     let programs = Programs::load([crate::plan::SNAPSHOT.name].into(), options).unwrap();
     Some(Watcher::new(facts, plan, programs, PROC.as_ref()).unwrap().snapshot())
 }

@@ -18,7 +18,6 @@ use v1::Alternative;
 use v1::FileCondition;
 
 use super::super::Options;
-use super::super::PacketOptions;
 use super::super::RingSource;
 use super::super::instance::open;
 use super::tests::watcher_with;
@@ -27,13 +26,7 @@ use crate::ring::Source as _;
 
 const ROUNDS: u64 = 60;
 /// With room for what the rest of the machine does meanwhile.
-const OPTIONS: Options = Options {
-    ring_bytes: 1 << 24,
-    deferred_release: 0,
-    own_pid: 0,
-    packets: PacketOptions::NONE,
-    preemptible: false,
-};
+const OPTIONS: Options = Options::of_a_test(1 << 24);
 const NAMES: [&str; 6] = ["passwd", "passwd-", "x", "id_rsa", "a name of more than 28 bytes.txt", "y"];
 const DIRECTORIES: [&str; 3] = ["etc", "etc/ssh", "home"];
 

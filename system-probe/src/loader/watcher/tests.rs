@@ -6,7 +6,6 @@ use libbpf_rs::skel::OpenSkel as _;
 use proto::v1::Degraded;
 
 use super::super::Options;
-use super::super::PacketOptions;
 use super::super::instance::MapSource;
 use super::super::instance::Open;
 use super::super::instance::open;
@@ -14,13 +13,7 @@ use super::*;
 use crate::facts::Capability;
 use crate::plan::Allowed;
 
-const OPTIONS: Options = Options {
-    ring_bytes: 1 << 16,
-    deferred_release: 0,
-    own_pid: 0,
-    packets: PacketOptions::NONE,
-    preemptible: false,
-};
+const OPTIONS: Options = Options::of_a_test(1 << 16);
 
 /// The object with a program of a type that needs a target, and has none: as on a kernel that refuses it.
 fn open_with_a_bad_program(
