@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 const NOBODY: u32 = 65534;
 
+/// An event, the call that is refused, and members of the signal.
+type Row = (&'static str, Calls, Vec<(&'static str, Value)>);
+
 const EVENTS: [&str; 14] = [
     "ptrace",
     "signal",
@@ -50,7 +53,7 @@ fn what_is_refused_is_an_event() -> Result<()> {
     let me = std::process::id();
     let one = |number, arguments: Vec<_>| Calls::new().then(number, arguments);
     let vector = || words(&[4096, 1]);
-    let mut rows: Vec<(&str, Calls, Vec<(&str, Value)>)> = vec![
+    let mut rows: Vec<Row> = vec![
         (
             "ptrace",
             one(libc::SYS_ptrace, vec![n(libc::PTRACE_ATTACH), n(me), n(0), n(0)]),
