@@ -6,7 +6,20 @@
 #ifndef CALL_H
 #define CALL_H
 
+/* An object that a hook in the kernel saw the call act on. Nothing is looked up then. */
+struct object {
+    /* Addresses of struct dentry and struct mount. */
+    __u64 dentry;
+    __u64 mount;
+    /* WALK_NAMED: address and length of the name in the directory `dentry`. */
+    __u64 name;
+    __u32 name_length;
+    /* WALK_FOUND, WALK_NAMED; 0 if no hook saw it. */
+    __u32 status;
+};
+
 struct call {
+    /* With RECORD_FLAG_ASYNC strings lie in the kernel's memory, or are unknown (0). */
     __u64 args[6];
     __s64 ret;
     /* FORM_* */
@@ -14,20 +27,24 @@ struct call {
     /* RECORD_FLAG_* */
     __u32 record_flags;
     struct judgement judgement;
+    /* What is acted on, and the destination of rename and link. */
+    struct object objects[2];
+    /* Address of the struct file that was opened or is acted on, where a hook saw it; else 0. */
+    __u64 file;
 };
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, SCRATCH_SLOTS);
     __type(key, __u32);
     __type(value, struct call);
 } call_scratch SEC(".maps");
 
 static __always_inline struct call *call__scratch(void)
 {
-    __u32 zero = 0;
+    __u32 slot = scratch__slot();
 
-    return bpf_map_lookup_elem(&call_scratch, &zero);
+    return bpf_map_lookup_elem(&call_scratch, &slot);
 }
 
 /* Whether an outcome is reported: success, or a refusal. Anything else changed nothing and was not stopped
@@ -86,14 +103,25 @@ static __always_inline __u64 registers__argument_i386(struct pt_regs *registers,
 #endif
 }
 
-/* The number of the call. */
+/* The number of the call by which the current task entered the kernel. */
 static __always_inline __s64 registers__number(struct pt_regs *registers)
 {
 #if defined(__TARGET_ARCH_x86)
-    return BPF_CORE_READ(registers, orig_ax);
+    return (__s64)BPF_CORE_READ(registers, orig_ax);
 #elif defined(__TARGET_ARCH_arm64)
     return BPF_CORE_READ(registers, syscallno);
 #endif
+}
+
+/* Appends a string that is an argument of the call. */
+static __always_inline struct span call__append_string(const struct call *call, struct builder *builder,
+                                                       __u64 address, const __u32 limit, __u32 error)
+{
+    if (!(call->record_flags & RECORD_FLAG_ASYNC))
+        return tail__append_user_string(builder, address, limit, error);
+    if (!address)
+        return (struct span){};
+    return tail__append_string(builder, (const char *)address, limit, error);
 }
 
 /* Puts the current call in the call scratch. A function of its own for the sake of the programs that have
@@ -106,11 +134,15 @@ __noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)
     if (!call)
         return false;
     for (int i = 0; i < 6; i++)
-        call->args[i] = record_flags & RECORD_FLAG_COMPAT ? registers__argument_i386(registers, i)
-                                                          : registers__argument(registers, i);
+        call->args[i] = record_flags & RECORD_FLAG_ASYNC    ? 0
+                        : record_flags & RECORD_FLAG_COMPAT ? registers__argument_i386(registers, i)
+                                                            : registers__argument(registers, i);
     call->ret = ret;
     call->form = form;
     call->record_flags = record_flags;
+    call->objects[0].status = 0;
+    call->objects[1].status = 0;
+    call->file = 0;
     return true;
 }
 

@@ -32,12 +32,87 @@ const volatile __u32 own_pid = 0;
  * the same program still cannot run twice on one CPU, but two different ones could meet in a slot: each
  * family then needs one.) An iterator can be preempted in the middle of a record, by a fork or exec that
  * would write over it; it runs in the probe's own read(2), so whatever runs there has a slot of its own.
+ *
+ * Programs at functions stay on their CPU, but where the kernel is preemptible others may run in between,
+ * also of this family. Then each has a slot of those that are left to itself, from its begin to its end.
  */
-#define SCRATCH_SLOTS 2
+#define SLOT_COMMON 0
+#define SLOT_OWN    1
+#define SLOT_FIRST  2
+/* Set by user space before load: SLOT_FIRST, and as many more as programs at functions may meet on a CPU. */
+#define SCRATCH_SLOTS 6
+
+/* How many of them there are; 0 where the kernel is not preemptible. */
+const volatile __u32 preemptible_slots = 0;
+
+/* Which thread has a slot of a CPU: CPU << 8 | slot. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 4096);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, __u32);
+    __type(value, __u32);
+} slot_owners SEC(".maps");
+
+/* The slot of a thread that has one. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 4096);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, __u32);
+    __type(value, __u32);
+} slots SEC(".maps");
 
 static __always_inline __u32 scratch__slot(void)
 {
-    return bpf_get_current_pid_tgid() >> 32 == own_pid;
+    __u64 thread = bpf_get_current_pid_tgid();
+    __u32 tid = thread;
+    __u32 *slot;
+
+    if (thread >> 32 == own_pid)
+        return SLOT_OWN;
+    if (!preemptible_slots)
+        return SLOT_COMMON;
+    slot = bpf_map_lookup_elem(&slots, &tid);
+    return slot ? *slot : SLOT_COMMON;
+}
+
+/* Takes a slot for the program that begins. False if there is none left. */
+static __always_inline bool scratch__take(void)
+{
+    __u32 tid = bpf_get_current_pid_tgid();
+    __u32 cpu = bpf_get_smp_processor_id();
+
+    if (!preemptible_slots)
+        return true;
+    for (__u32 slot = SLOT_FIRST; slot < SCRATCH_SLOTS; slot++) {
+        __u32 place = cpu << 8 | slot;
+
+        if (bpf_map_update_elem(&slot_owners, &place, &tid, BPF_NOEXIST))
+            continue;
+        if (!bpf_map_update_elem(&slots, &tid, &slot, BPF_ANY))
+            return true;
+        bpf_map_delete_elem(&slot_owners, &place);
+        return false;
+    }
+    return false;
+}
+
+/* Gives it back. */
+static __always_inline void scratch__give_back(void)
+{
+    __u32 tid = bpf_get_current_pid_tgid();
+    __u32 place = bpf_get_smp_processor_id() << 8;
+    __u32 *slot;
+
+    if (!preemptible_slots)
+        return;
+    slot = bpf_map_lookup_elem(&slots, &tid);
+    if (!slot)
+        return;
+    place |= *slot;
+    bpf_map_delete_elem(&slots, &tid);
+    bpf_map_delete_elem(&slot_owners, &place);
 }
 
 /* Where a record with a tail is put together. */
@@ -82,6 +157,7 @@ struct record {
                 struct namespaces_body namespaces;
                 struct process_vm_writev_body process_vm_writev;
                 struct made_descriptor_body made_descriptor;
+                struct packet_body packet;
             };
         };
     };
@@ -114,6 +190,17 @@ static __always_inline void losses__count(__u32 kind)
     if (count)
         __sync_fetch_and_add(count, 1);
 }
+
+/* Runs `call` of a program at a function that reports events of `kind`, with memory of its own. */
+#define WITH_SCRATCH(kind, call)                                                                             \
+    do {                                                                                                     \
+        if (!scratch__take()) {                                                                              \
+            losses__count(kind);                                                                             \
+            break;                                                                                           \
+        }                                                                                                    \
+        call;                                                                                                \
+        scratch__give_back();                                                                                \
+    } while (0)
 
 static __always_inline void header__fill(struct record_header *header, __u16 kind, __u32 size)
 {

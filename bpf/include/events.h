@@ -746,6 +746,7 @@ struct packet_body {
     struct span data;
     __u8 interface_name[INTERFACE_NAME_SIZE];
 };
+
 /* The process that a call acts on. */
 struct target {
     /* Start of its leader; 0 with pid: it was not found. */

@@ -36,11 +36,10 @@ static __always_inline struct record *file_event__begin(struct builder *builder,
     return record;
 }
 
-/* Takes the object behind a descriptor for what the walk has found. Returns WALK_*. */
-static __always_inline int file_event__take_descriptor(struct task_struct *task, __s32 descriptor)
+/* Takes an open file for what the walk has found. Returns WALK_*. */
+static __always_inline int file_event__take_file(struct file *file)
 {
     struct walk *walk = walk__scratch();
-    struct file *file = task__file(task, descriptor);
 
     if (!walk)
         return WALK_FAILED;
@@ -53,6 +52,12 @@ static __always_inline int file_event__take_descriptor(struct task_struct *task,
     walk->mount = (__u64)vfsmount__mount(BPF_CORE_READ(file, f_path.mnt));
     walk->status = WALK_FOUND;
     return WALK_FOUND;
+}
+
+/* As above, for the file behind a descriptor. */
+static __always_inline int file_event__take_descriptor(struct task_struct *task, __s32 descriptor)
+{
+    return file_event__take_file(task__file(task, descriptor));
 }
 
 /* As above, for the working directory or the root of a task. */
@@ -70,9 +75,29 @@ static __always_inline int file_event__take_path(struct path path)
     return walk->status;
 }
 
-/* Appends the path at `address` of the caller's memory and looks it up. Sets `given` to its text, and
- * `truncated_flag` in `flags` if it was cut. */
-static __always_inline int file_event__look_up(struct builder *builder, struct span *given, __u32 *flags,
+/* Takes what a hook saw for what the walk has found. False if none saw it. */
+static __always_inline bool file_event__take_object(const struct call *call, const __u32 side)
+{
+    const struct object *object = &call->objects[side];
+    struct walk *walk = walk__scratch();
+
+    if (!walk || !object->status)
+        return false;
+    walk->position = WALK_TEXT_SIZE;
+    walk->exact = true;
+    walk->name_length = 0;
+    walk->dentry = object->dentry;
+    walk->mount = object->mount;
+    walk->status = object->status;
+    if (object->status == WALK_NAMED && walk__prepend(walk, (const void *)object->name, object->name_length))
+        walk->name_length = object->name_length;
+    return true;
+}
+
+/* Appends the path at `address`, as the caller gave it, and looks it up if no hook saw the object. Sets
+ * `given` to its text, and `truncated_flag` in `flags` if it was cut. */
+static __always_inline int file_event__look_up(const struct call *call, const __u32 side,
+                                               struct builder *builder, struct span *given, __u32 *flags,
                                                const __u32 truncated_flag, __s32 dirfd, __u64 address,
                                                __u64 how)
 {
@@ -81,9 +106,11 @@ static __always_inline int file_event__look_up(struct builder *builder, struct s
 
     if (!walk)
         return WALK_FAILED;
-    *given = tail__append_user_string(builder, address, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
+    *given = call__append_string(call, builder, address, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
     if (given->length == PATH_SIZE_MAX - 1)
         *flags |= truncated_flag;
+    if (file_event__take_object(call, side))
+        return walk->status;
     if ((builder->errors & ~errors) & (ERROR_GIVEN_PATH | ERROR_NO_SPACE)) {
         walk->status = WALK_FAILED;
         return WALK_FAILED;

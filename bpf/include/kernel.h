@@ -32,6 +32,7 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_SK_STORAGE     24
 #define BPF_MAP_TYPE_RINGBUF        27
 #define BPF_ANY                     0
+#define BPF_NOEXIST                 1
 #define BPF_F_NO_PREALLOC           1
 #define BPF_F_MMAPABLE              1024
 #define BPF_SK_STORAGE_GET_F_CREATE 1
@@ -248,6 +249,17 @@ struct file {
     void *private_data;
 };
 
+/* fs/internal.h: what an open is asked to do. */
+struct open_flags {
+    int open_flag;
+    __u16 mode;
+};
+
+/* A path that was copied from the caller. */
+struct filename {
+    const char *name;
+};
+
 struct fdtable {
     unsigned int max_fds;
     struct file **fd;
@@ -364,7 +376,7 @@ struct bpf_prog {
     enum bpf_attach_type expected_attach_type;
     __u8 tag[8];
     struct bpf_prog_aux *aux;
-    /* Of a socket filter: as it was given. */
+    /* What a socket filter was made from. */
     struct sock_fprog_kern *orig_prog;
 };
 

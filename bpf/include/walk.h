@@ -67,16 +67,16 @@ struct walk {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, SCRATCH_SLOTS);
     __type(key, __u32);
     __type(value, struct walk);
 } walk_scratch SEC(".maps");
 
 static __always_inline struct walk *walk__scratch(void)
 {
-    __u32 zero = 0;
+    __u32 slot = scratch__slot();
 
-    return bpf_map_lookup_elem(&walk_scratch, &zero);
+    return bpf_map_lookup_elem(&walk_scratch, &slot);
 }
 
 static __always_inline struct dentry *walk__dentry(const struct walk *walk)

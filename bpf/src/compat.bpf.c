@@ -8,9 +8,6 @@
 
 #if defined(__TARGET_ARCH_x86)
 
-/* arch/x86/include/uapi/asm/unistd.h */
-#define X32_SYSCALL_BIT 0x40000000
-
 /* CALL(number on i386, of a call of the credentials family). */
 #define SETUID_CALLS_I386(CALL)   CALL(23) CALL(70) CALL(164) CALL(203) CALL(208) CALL(213)
 #define SETGID_CALLS_I386(CALL)   CALL(46) CALL(71) CALL(170) CALL(204) CALL(210) CALL(214)

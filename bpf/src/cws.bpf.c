@@ -28,6 +28,8 @@
 #include "kernel_event.h"
 #include "target.h"
 #include "mapping.h"
+#include "caller.h"
+#include "operation.h"
 
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
@@ -48,5 +50,7 @@
 #include "kernel_self.bpf.c"
 #include "kernel_parameters.bpf.c"
 #include "compat.bpf.c"
+#include "hooks_names.bpf.c"
+#include "hooks_files.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

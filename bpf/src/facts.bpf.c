@@ -28,17 +28,17 @@ FACT("fexit/security_file_open", fact_fexit)
 FACT("lsm/file_open", fact_lsm)
 FACT("kprobe/security_file_open", fact_kprobe)
 
-/* One on a control group decides: 1 lets the read or write be. */
-SEC("?cgroup/sysctl")
-int fact_cgroup_sysctl(void *ctx)
+/* 1: the packet passes. */
+SEC("?cgroup_skb/egress")
+int fact_cgroup_skb(void *ctx)
 {
     fired = 1;
     return 1;
 }
 
-/* 1: the packet passes. */
-SEC("?cgroup_skb/egress")
-int fact_cgroup_skb(void *ctx)
+/* One on a control group decides: 1 lets the read or write be. */
+SEC("?cgroup/sysctl")
+int fact_cgroup_sysctl(void *ctx)
 {
     fired = 1;
     return 1;

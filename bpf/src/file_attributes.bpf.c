@@ -90,8 +90,8 @@ static __always_inline void attributes__find(struct file_call *common, struct bu
     if (name.flags & CALL_FLAG_BY_DESCRIPTOR)
         file_event__take_descriptor(task, name.dirfd);
     else
-        file_event__look_up(builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED, name.dirfd,
-                            name.path, name.how);
+        file_event__look_up(call, 0, builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED,
+                            name.dirfd, name.path, name.how);
 }
 
 /* The kind that a form is reported as. */

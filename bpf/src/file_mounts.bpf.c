@@ -71,13 +71,14 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
         body->type_given = tail__append_user_string(builder, type, MOUNT_TYPE_SIZE, ERROR_GIVEN_VALUE);
     if (body->flags & (MS_BIND | MS_MOVE)) {
         /* After a move nothing is left there but the mount point: the path is that of before all the same. */
-        file_event__look_up(builder, &body->source_given, &ignored, 0, AT_FDCWD, source, WALK_FOLLOW);
+        file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, AT_FDCWD, source,
+                            WALK_FOLLOW);
         mount_body__fill_source(body, builder, task);
     } else if (source) {
         body->source_given = tail__append_user_string(builder, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
     }
-    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, AT_FDCWD,
-                        call->args[1], WALK_FOLLOW);
+    file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        AT_FDCWD, call->args[1], WALK_FOLLOW);
     mount_body__fill_mount(body, builder);
     if (!(body->flags & (MS_BIND | MS_MOVE)))
         mount_body__fill_device_name(body, builder);
@@ -94,7 +95,7 @@ static __always_inline void mount__find_open_tree(struct mount_body *body, struc
     body->what = MOUNT_CALL_OPEN_TREE;
     body->flags = call->args[2];
     body->call.dirfd = call->args[0];
-    file_event__look_up(builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
+    file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
                         body->flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW);
     mount_body__fill_source(body, builder, task);
     if (call->ret >= 0) {
@@ -127,13 +128,13 @@ static __always_inline void mount__find_move_mount(struct mount_body *body, stru
     body->what = MOUNT_CALL_MOVE_MOUNT;
     body->flags = call->args[4];
     body->call.dirfd = call->args[2];
-    file_event__look_up(builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
+    file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
                         body->flags & MOVE_MOUNT_F_SYMLINKS ? WALK_FOLLOW : 0);
     /* A detached mount has no path of its own, and the descriptor shows where it is now. */
     if (body->source_given.length)
         mount_body__fill_source(body, builder, task);
-    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, call->args[2],
-                        call->args[3], body->flags & MOVE_MOUNT_T_SYMLINKS ? WALK_FOLLOW : 0);
+    file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        call->args[2], call->args[3], body->flags & MOVE_MOUNT_T_SYMLINKS ? WALK_FOLLOW : 0);
     mount_body__fill_mount(body, builder);
     if (!body->source_given.length)
         mount_body__fill_device_name(body, builder);
@@ -212,8 +213,8 @@ static __always_inline void umount__find(struct path_body *body, struct builder 
     body->call.flags = CALL_FLAG_NO_DIRFD;
     if (call->form == FORM_UMOUNT)
         body->flags = call->args[1];
-    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, AT_FDCWD,
-                        call->args[0], body->flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
+    file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                        AT_FDCWD, call->args[0], body->flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
 }
 
 __noinline int umount__remember(void)

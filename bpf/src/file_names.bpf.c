@@ -31,7 +31,7 @@ __noinline int mkdir__report(__u64 task_address)
         mode = call->args[2];
     }
     body->mode = mode & 0xffff;
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         body->call.dirfd, path, 0);
     if (!file_event__wants_found(call, 0))
         return 0;
@@ -77,7 +77,7 @@ static __always_inline void remove__find(struct path_body *body, struct builder 
         body->flags = call->args[2];
         path = call->args[1];
     }
-    file_event__look_up(builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+    file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         body->call.dirfd, path, how);
 }
 
@@ -179,7 +179,7 @@ __noinline int rename__remember(void)
         return 0;
     body = &record->link;
     arguments = rename__arguments(call);
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         arguments.dirfd, arguments.path, 0);
     file_before__remember(walk, call->form, 0);
     return 0;
@@ -205,15 +205,16 @@ __noinline int rename__report(__u64 task_address)
     body->flags = arguments.flags;
 
     /* Under the old name there is nothing now, or with RENAME_EXCHANGE the other file. */
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         arguments.dirfd, arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
     if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
     if (!judgement__by_file(&call->judgement, 0, &body->file))
         return 0;
-    file_event__look_up(&builder, &body->destination_path, &body->call.flags, CALL_FLAG_DESTINATION_TRUNCATED,
-                        arguments.destination_dirfd, arguments.destination, 0);
+    file_event__look_up(call, 1, &builder, &body->destination_path, &body->call.flags,
+                        CALL_FLAG_DESTINATION_TRUNCATED, arguments.destination_dirfd, arguments.destination,
+                        0);
     if (!file_event__wants_found(call, 1))
         return 0;
     file_info__fill_found(&body->destination, &builder, task, ERROR_DESTINATION);
@@ -301,7 +302,7 @@ __noinline int link__remember(void)
         return 0;
     body = &record->link;
     arguments = link__arguments(call);
-    file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         arguments.dirfd, arguments.path,
                         arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
     file_before__remember(walk, call->form, 0);
@@ -334,9 +335,10 @@ __noinline int link__report(__u64 task_address)
     body->flags = arguments.flags;
 
     if (kind == KIND_SYMLINK) {
-        body->call.path = tail__append_user_string(&builder, arguments.path, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
+        body->call.path =
+            call__append_string(call, &builder, arguments.path, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
     } else {
-        file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+        file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                             arguments.dirfd, arguments.path,
                             arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
         if (!file_event__wants_found(call, 0))
@@ -345,7 +347,8 @@ __noinline int link__report(__u64 task_address)
         file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
         if (!judgement__by_file(&call->judgement, 0, &body->file))
             return 0;
-        if (body->file.flags & FILE_FLAG_VALID && !(body->file.flags & FILE_FLAG_LOOKED_UP))
+        if (body->file.flags & FILE_FLAG_VALID && !(body->file.flags & FILE_FLAG_LOOKED_UP) &&
+            !body->call.path.length)
             body->call.flags |= CALL_FLAG_BY_DESCRIPTOR;
         before = file_before__find(call->form);
         if (before && before->info.inode == body->file.inode && before->info.device == body->file.device)
@@ -353,8 +356,9 @@ __noinline int link__report(__u64 task_address)
         else
             builder.errors |= ERROR_OLD_VALUES;
     }
-    file_event__look_up(&builder, &body->destination_path, &body->call.flags, CALL_FLAG_DESTINATION_TRUNCATED,
-                        arguments.destination_dirfd, arguments.destination, 0);
+    file_event__look_up(call, 1, &builder, &body->destination_path, &body->call.flags,
+                        CALL_FLAG_DESTINATION_TRUNCATED, arguments.destination_dirfd, arguments.destination,
+                        0);
     if (!file_event__wants_found(call, 1))
         return 0;
     file_info__fill_found(&body->destination, &builder, task, ERROR_DESTINATION);
@@ -411,8 +415,8 @@ __noinline int chdir__report(__u64 task_address)
         body->call.dirfd = call->args[0];
         file_event__take_descriptor(task, call->args[0]);
     } else {
-        file_event__look_up(&builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED, AT_FDCWD,
-                            call->args[0], WALK_FOLLOW);
+        file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                            AT_FDCWD, call->args[0], WALK_FOLLOW);
     }
     /* Where it stands now is the truth. */
     if (call->ret >= 0)

@@ -22,6 +22,13 @@ static __always_inline bool form__opens(__u32 form)
            form == FORM_OPEN_BY_HANDLE_AT;
 }
 
+/* The file that a hook saw, or else the one behind a descriptor. */
+static __always_inline struct file *call__file(const struct call *call, struct task_struct *task,
+                                               __s64 descriptor)
+{
+    return call->file ? (struct file *)call->file : task__file(task, descriptor);
+}
+
 /* Flags and mode as the caller gave them. */
 static __always_inline void open_body__fill_arguments(struct open_body *body, struct builder *builder,
                                                       const struct call *call, struct file *file)
@@ -74,7 +81,7 @@ static __always_inline int open__find(struct open_body *body, struct builder *bu
     case FORM_FALLOCATE_PAIRS:
         common->flags |= CALL_FLAG_BY_DESCRIPTOR | CALL_FLAG_NO_DIRFD;
         common->dirfd = call->args[0];
-        return file_event__take_descriptor(task, call->args[0]);
+        return file_event__take_file(call__file(call, task, call->args[0]));
     case FORM_OPEN_BY_HANDLE_AT:
         common->flags |= CALL_FLAG_BY_DESCRIPTOR;
         common->dirfd = call->args[0];
@@ -89,12 +96,12 @@ static __always_inline int open__find(struct open_body *body, struct builder *bu
         common->flags |= CALL_FLAG_NO_DIRFD;
     }
     if (call->ret >= 0 && form__opens(call->form)) {
-        common->path = tail__append_user_string(builder, path, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
+        common->path = call__append_string(call, builder, path, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
         if (common->path.length == PATH_SIZE_MAX - 1)
             common->flags |= CALL_FLAG_PATH_TRUNCATED;
-        return file_event__take_descriptor(task, call->ret);
+        return file_event__take_file(call__file(call, task, call->ret));
     }
-    return file_event__look_up(builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED,
+    return file_event__look_up(call, 0, builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED,
                                common->dirfd, path, WALK_FOLLOW);
 }
 
@@ -119,7 +126,7 @@ __noinline int open__report(__u64 task_address)
         return 0;
     body = &record->open;
     if (form__opens(call->form) && call->ret >= 0) {
-        file = task__file(task, call->ret);
+        file = call__file(call, task, call->ret);
         /* Opened through /proc/self/fd. */
         if (!file || mount__is_nameless(vfsmount__mount(BPF_CORE_READ(file, f_path.mnt))))
             return 0;
@@ -200,20 +207,28 @@ static __always_inline bool open__may_be_wanted(struct judgement *judgement, __u
                                                           BPF_CORE_READ(file, f_path.mnt, mnt_root)));
 }
 
-static __always_inline int open__exit(__u32 form, __s64 ret, __u32 record_flags)
+/* As above, and the judgement so far into the call scratch. A function of its own: its stack is not under
+ * that of what follows. */
+__noinline int open__judge(__u32 form, __s64 ret, __u32 record_flags)
 {
     struct judgement judgement = {};
     struct call *call;
 
-    if (form == FORM_NONE || !call__is_reported(ret) ||
-        !open__may_be_wanted(&judgement, form, ret, record_flags))
+    if (!open__may_be_wanted(&judgement, form, ret, record_flags))
+        return false;
+    call = call__scratch();
+    if (!call)
+        return false;
+    call->judgement = judgement;
+    return true;
+}
+
+static __always_inline int open__exit(__u32 form, __s64 ret, __u32 record_flags)
+{
+    if (form == FORM_NONE || !call__is_reported(ret) || !open__judge(form, ret, record_flags))
         return 0;
     if (!call__load(form, ret, record_flags))
         return 0;
-    call = call__scratch();
-    if (!call)
-        return 0;
-    call->judgement = judgement;
     return open__report(bpf_get_current_task());
 }
 

@@ -155,15 +155,17 @@ static __always_inline void packet__send(struct __sk_buff *skb, struct bpf_sock 
     net = BPF_CORE_READ(sock, __sk_common.skc_net.net);
     record->body.net_ns = BPF_CORE_READ(net, ns.inum);
     net__interface_name(net, skb->ifindex, record->body.interface_name);
+    /* Two comparisons, not one of a difference: older verifiers would not learn that it is not 0. */
     barrier_var(length);
-    if (length > 0 && length <= room) {
-        if (bpf_skb_load_bytes(skb, 0, (void *)record + sizeof(*record), length)) {
-            record->header.errors |= ERROR_GIVEN_VALUE;
-        } else {
+    if (length >= sizeof(struct ipv4_header)) {
+        barrier_var(length);
+        if (length <= room && !bpf_skb_load_bytes(skb, 0, (void *)record + sizeof(*record), length)) {
             record->body.data.offset = sizeof(*record);
             record->body.data.length = length;
         }
     }
+    if (!record->body.data.length)
+        record->header.errors |= ERROR_GIVEN_VALUE;
     bpf_ringbuf_submit(record, 0);
 }
 

@@ -4,25 +4,56 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::mem::MaybeUninit;
+use std::sync::Mutex;
 
 use bpf::CwsSkelBuilder;
+use libbpf_rs::PrintLevel;
+use libbpf_rs::set_print;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
+/// What libbpf says.
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn keep(_: PrintLevel, message: String) {
+    SAID.lock().unwrap().push(message);
+}
+
+/// Instructions that the verifier went through, from the last line of its log.
+fn verified() -> Option<u64> {
+    let said = std::mem::take(&mut *SAID.lock().unwrap());
+    let count = |message: &String| {
+        let (_, rest) = message.rsplit_once("processed ")?;
+        rest.split_whitespace().next()?.parse().ok()
+    };
+    said.iter().filter_map(count).max()
+}
+
+/// Programs at functions of the kernel: a kernel has some of these functions, in one of their forms. That those load which
+/// are planned for the running one is what `system-probe check` shows.
+fn is_at_function(section: &str) -> bool {
+    section.starts_with("fentry/") || section.starts_with("fexit/")
+}
+
+/// Prints what each costs the verifier, for comparison with other kernels and earlier programs.
 #[test]
 fn every_program_loads_alone() {
     if !rustix::process::geteuid().is_root() {
         println!("skipped: loading BPF programs needs root");
         return;
     }
+    set_print(Some((PrintLevel::Debug, keep)));
     let mut object = MaybeUninit::uninit();
     let open = CwsSkelBuilder::default().open(&mut object).unwrap();
-    let names: Vec<_> = open.open_object().progs().map(|program| program.name().to_owned()).collect();
+    let programs = open.open_object().progs();
+    let programs: Vec<_> = programs
+        .map(|program| (program.name().to_owned(), program.section().to_string_lossy().into_owned()))
+        .collect();
     drop(open);
-    assert!(names.iter().any(|name| name == "on_exec"), "{names:?}");
+    assert!(programs.iter().any(|(name, _)| name == "on_exec"), "{programs:?}");
     let has_modules = std::path::Path::new("/proc/modules").exists();
     let mut refused = Vec::new();
-    for name in names {
+    for (name, section) in programs {
         if !has_modules && ["on_module_load", "on_module_free"].iter().any(|of_modules| name == *of_modules) {
             println!("skipped: {} has no tracepoint on a kernel without modules", name.display());
             continue;
@@ -32,9 +63,14 @@ fn every_program_loads_alone() {
         for mut program in open.open_object_mut().progs_mut() {
             let wanted = program.name() == name.as_os_str();
             program.set_autoload(wanted);
+            // Statistics alone.
+            program.set_log_level(4);
         }
-        if let Err(error) = open.load() {
-            refused.push(format!("{}: {error:#}", name.display()));
+        let _ = verified();
+        match open.load() {
+            Ok(_) => println!("verified: {} {}", name.display(), verified().unwrap_or(0)),
+            Err(_) if is_at_function(&section) => println!("refused: {}", name.display()),
+            Err(error) => refused.push(format!("{}: {error:#}", name.display())),
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));

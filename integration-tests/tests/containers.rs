@@ -212,3 +212,25 @@ fn without_the_socket_containers_have_ids_and_status_says_why() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_name_that_a_container_asks_for_is_the_containers() -> Result<()> {
+    let setup = Setup::new()
+        .rule("asked", "dns.question.name == \"www.in-container.test\" && dns.question.type == A");
+    let Some((docker, mut pair)) = start(setup, None)? else { return Ok(()) };
+    // Its loopback interface is its own; nobody answers there.
+    let command = ["/bin/busybox", "nslookup", "www.in-container.test", "127.0.0.1"];
+    let id = docker.container(&["--name=cws-dns"], &command)?;
+    docker.run(["wait", &id])?;
+    let signal = pair.expect("asked", |_| true)?;
+    assert_container(&signal, &id, "cws-dns");
+    let expected = [
+        ("process.executable.path", json!("/bin/busybox")),
+        ("network.device.ifname", json!("lo")),
+        ("network.destination", json!({"ip": "127.0.0.1", "port": 53})),
+    ];
+    assert_eq!(signal.differences(&expected), "");
+    let own = fs::read_link("/proc/self/ns/net")?.display().to_string();
+    assert_ne!(own, format!("net:[{}]", signal.at("network.device.netns")));
+    Ok(())
+}

@@ -3,7 +3,7 @@
 # "NAME VMLINUZ VERSION" for each that could be had. Other suites are reached on the mirror that the machine's
 # own apt already uses, through an apt configuration of its own: the machine's is left as it is.
 #
-#   fetch-kernels.sh DIR [NAME...]        NAME: 5.10 6.1 6.12
+#   fetch-kernels.sh DIR [NAME...]        NAME: 5.10 6.1 6.12 newest
 set -euo pipefail
 
 dir=${1:?usage: fetch-kernels.sh DIR [NAME...]}
@@ -16,6 +16,7 @@ kernels='
 5.10 security bullseye-security linux-image-amd64
 6.1  security bookworm-security linux-image-amd64
 6.12 main     trixie            linux-image-amd64
+newest main   trixie-backports  linux-image-amd64
 '
 
 say() { echo "$*" >&2; }
@@ -38,22 +39,34 @@ private_apt() {
         -o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0 "$@"
 }
 
+# Packages that a package depends on, of names that a pattern of sed matches.
+depends() {
+    apt-cache -o "Dir::Etc::sourcelist=$1/sources.list" -o Dir::Etc::sourceparts=- \
+        -o "Dir::State::lists=$1/lists" -o "Dir::Cache=$1/cache" depends "$2" |
+        sed -n "s/^ *Depends: \\($3\\)/\\1/p"
+}
+
 fetch() {
-    local name=$1 repository=$2 suite=$3 meta=$4 root=$dir/$1 mirror image
+    local name=$1 repository=$2 suite=$3 meta=$4 root=$dir/$1 mirror image parts part
     if [ ! -s "$root/done" ]; then
         mirror=$(mirror_of "$repository") || { say "kernel $name: no $repository mirror among the apt sources"; return 1; }
         rm -rf "$root"
         mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/tree"
         echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$root/sources.list"
         private_apt "$root" update >&2 || { say "kernel $name: suite $suite can't be read"; return 1; }
-        image=$(apt-cache -o "Dir::Etc::sourcelist=$root/sources.list" -o Dir::Etc::sourceparts=- \
-            -o "Dir::State::lists=$root/lists" -o "Dir::Cache=$root/cache" depends "$meta" |
-            sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+        image=$(depends "$root" "$meta" 'linux-image-[0-9].*' | head -1)
         [ -n "$image" ] || { say "kernel $name: $suite names no kernel"; return 1; }
-        (cd "$root" && private_apt "$root" download "$image" >&2) || { say "kernel $name: $image can't be downloaded"; return 1; }
-        dpkg -x "$root"/linux-image-*.deb "$root/tree"
-        rm -rf "$root"/linux-image-*.deb "$root/lists" "$root/cache"
-        basename "$root"/tree/boot/vmlinuz-* | sed 's/^vmlinuz-//' >"$root/done"
+        # Newer packages are split: the image itself and its modules are in packages that this one names.
+        parts=$(depends "$root" "$image" 'linux-\(binary\|modules\|base\)-[0-9].*')
+        for part in $image $parts; do
+            (cd "$root" && private_apt "$root" download "$part" >&2) ||
+                { say "kernel $name: $part can't be downloaded"; return 1; }
+        done
+        for part in "$root"/linux-*.deb; do
+            dpkg -x "$part" "$root/tree"
+        done
+        rm -rf "$root"/linux-*.deb "$root/lists" "$root/cache"
+        find "$root/tree" -name modules.builtin -printf '%h\n' | head -1 | xargs basename >"$root/done"
     fi
     local version modules
     version=$(cat "$root/done")
@@ -64,10 +77,12 @@ fetch() {
         ln -sfn "$modules" "/lib/modules/$version"
     fi
     depmod "$version"
-    echo "$name $root/tree/boot/vmlinuz-$version $version"
+    image=$(find "$root/tree" -name "vmlinuz-$version" -o -path "*/$version/vmlinuz" | head -1)
+    [ -n "$image" ] || { say "kernel $name: no vmlinuz for $version"; return 1; }
+    echo "$name $image $version"
 }
 
-wanted=" ${*:-5.10 6.1 6.12} "
+wanted=" ${*:-5.10 6.1 6.12 newest} "
 status=0
 while read -r name repository suite meta; do
     [ -n "$name" ] || continue

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes sure that what building (`setup.sh build`), testing (`setup.sh test`) or packaging (`setup.sh packages`)
-# needs is there. Installs
+# Makes sure that what building (`setup.sh build`), testing (`setup.sh test`), testing in guests (`setup.sh vm`) or
+# packaging (`setup.sh packages`) needs is there. Installs
 # what is missing on Debian and Ubuntu; elsewhere, says what to install. Does nothing if all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 main() {
-    local purpose=${1:?usage: setup.sh build|test|packages}
+    local purpose=${1:?usage: setup.sh build|test|vm|packages}
     check_rust
     local apt=() dnf=()
 
@@ -19,7 +19,13 @@ main() {
     need "pkg-config --exists zlib" zlib1g-dev zlib-devel
     need "has_header stdio.h" libc6-dev glibc-devel
     need "has_header linux/bpf.h" linux-libc-dev kernel-headers
-    if [[ $purpose == test ]]; then
+    if [[ $purpose == vm ]]; then
+        need "command -v qemu-system-x86_64" qemu-system-x86 qemu-system-x86-core
+        need "command -v depmod || test -x /sbin/depmod" kmod kmod
+        need "command -v udevadm" udev systemd-udev
+        need "command -v busybox" busybox-static busybox
+    fi
+    if [[ $purpose == test || $purpose == vm ]]; then
         need "command -v clang-format" clang-format clang-tools-extra
         # The triggers of the end-to-end tests are static, so that they run in any root directory.
         need "has_static_libc" libc6-dev glibc-static
@@ -35,7 +41,16 @@ main() {
         need "command -v strip" binutils binutils
     fi
 
-    ((${#apt[@]})) || return 0
+    if ((${#apt[@]})); then
+        install_packages
+    fi
+    if [[ $purpose == vm ]] && ! command -v vng >/dev/null; then
+        pip install --quiet virtme-ng || fail "virtme-ng could not be installed" "Then: pip install virtme-ng"
+    fi
+}
+
+# Installs what `need` has noted.
+install_packages() {
     if command -v apt-get >/dev/null; then
         apt_install "${apt[@]}"
     else
@@ -88,6 +103,7 @@ apt_install() {
         fail "apt-get could not install: $*"
 }
 
+# Says what is wrong, and what to do about it.
 fail() {
     echo "setup: $1" >&2
     shift

@@ -29,6 +29,7 @@ main() {
         if [[ $what == all ]]; then
             rust_tests
             end_to_end_tests
+            guest_tests
         fi
     fi
     summary
@@ -45,7 +46,7 @@ lint() {
         skip "deny: cargo-deny is not installed (cargo install cargo-deny)"
     fi
     if command -v shellcheck >/dev/null; then
-        static shellcheck shellcheck packaging/dev/*.sh packaging/docker/*.sh .ci/run
+        static shellcheck shellcheck packaging/dev/*.sh packaging/docker/*.sh integration-tests/vm/*kernel*.sh .ci/run
     else
         skip "shellcheck: not installed"
     fi
@@ -75,6 +76,17 @@ end_to_end_tests() {
     static build cargo build --release --locked -p system-probe -p security-agent -p supervisor -p integration-tests --bins || return
     tests end-to-end "${runner[@]}" cargo test --release -p integration-tests --locked --no-fail-fast \
         -- --test-threads=1 --show-output
+}
+
+# The same on other kernels, where guests can be had.
+guest_tests() {
+    if [[ $(id -u) != 0 ]]; then
+        skip "guests: their kernels are linked below /lib/modules, which needs root"
+    elif ! packaging/dev/setup.sh vm >"$LOGS/setup-vm.log" 2>&1; then
+        skip "guests: what they need can't be installed (see $LOGS/setup-vm.log)"
+    else
+        tests guests integration-tests/vm/test-kernels.sh
+    fi
 }
 
 # static NAME COMMAND…: one check, good or bad.

@@ -118,7 +118,7 @@ changes() {
 
 inside() {
     chroot "$host" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        sh -c 'cd "$1" && shift && exec "$@"' - "$directory" "$@"
+        sh -c "cd '$directory' && exec \"\$@\"" - "$@"
 }
 
 owned_by() {

@@ -50,7 +50,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let host = HostPaths::detect(&Environment::of_this_process());
     // All in one load: each refusal costs another.
     let all = Kind::ALL.iter().copied().collect();
-    let watcher = run::watcher(&settings, &host, &all)?;
+    let watcher = run::watcher(&settings, &host, &all, args.plan.plan)?;
     watcher.attach();
     let kinds = all.iter().map(|kind| kind.number()).collect();
     watcher.configure(&v1::ConfigureRequest { kinds, ..v1::ConfigureRequest::default() });

@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::check;
+use crate::plan::Family;
 use crate::run;
 
 /// Watches processes with BPF and streams events to security-agent.
@@ -39,12 +40,23 @@ pub struct ConfigArgs {
     pub config: PathBuf,
 }
 
+/// How events are watched.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Watches by programs of this kind alone, where there is a choice; for tests. Without it, the best that works.
+    #[arg(long, value_enum)]
+    pub(crate) plan: Option<Family>,
+}
+
 /// Options of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Where the configuration is.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// How events are watched.
+    #[command(flatten)]
+    pub plan: PlanArgs,
     /// File to write the process id to.
     #[arg(short, long = "pid", visible_alias = "pid-file", alias = "pidfile", value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
@@ -56,6 +68,9 @@ pub struct CheckArgs {
     /// Where the configuration is.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// How events are watched.
+    #[command(flatten)]
+    pub plan: PlanArgs,
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,

@@ -8,8 +8,12 @@ const LOADING: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::PERFMON);
 
 /// What is kept for the time of running:
 /// - attaching, detaching and reading programs and maps (BPF, PERFMON),
+/// - programs on control groups, which the kernel counts among those of the network (NET_ADMIN),
 /// - `/proc` of other users' processes: image, environment, descriptors (SYS_PTRACE, DAC_READ_SEARCH).
-const RUNNING: CapabilitySet = LOADING.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::DAC_READ_SEARCH);
+const RUNNING: CapabilitySet = LOADING
+    .union(CapabilitySet::NET_ADMIN)
+    .union(CapabilitySet::SYS_PTRACE)
+    .union(CapabilitySet::DAC_READ_SEARCH);
 
 /// Who may open perf events.
 const PERF_EVENT_PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
@@ -48,14 +52,12 @@ pub(crate) fn raise_limits() {
 
 /// Gives up what running does not need. Must be called before other threads start: capabilities are per thread, and
 /// new threads inherit them. A step that fails is logged; the probe runs as it did.
-///
-/// `control_groups`: programs on control groups (packets, parameters) may be loaded later.
-pub(crate) fn lower(control_groups: bool) {
+pub(crate) fn lower() {
     if let Err(error) = rustix::thread::set_no_new_privs(true) {
         tracing::debug!(%error, "cannot give up gaining privileges");
     }
     let Ok(now) = rustix::thread::capabilities(None) else { return };
-    let kept = kept(now.permitted, perf_events_want_admin(PERF_EVENT_PARANOID), control_groups);
+    let kept = kept(now.permitted, perf_events_want_admin(PERF_EVENT_PARANOID));
     for capability in (CapabilitySet::all() - kept).iter() {
         // Refused for those that this kernel does not know, and without CAP_SETPCAP: then there is nothing to drop
         // that an exec could bring back, because of no_new_privs.
@@ -77,13 +79,11 @@ fn perf_events_want_admin(setting: &str) -> bool {
 }
 
 /// What of `permitted` is kept.
-fn kept(permitted: CapabilitySet, perf_events_want_admin: bool, control_groups: bool) -> CapabilitySet {
+fn kept(permitted: CapabilitySet, perf_events_want_admin: bool) -> CapabilitySet {
     // A kernel without CAP_BPF, or a container that was given CAP_SYS_ADMIN in its place.
     let is_enough = permitted.contains(LOADING) && !perf_events_want_admin;
     let loading = if is_enough { LOADING } else { LOADING | CapabilitySet::SYS_ADMIN };
-    // Programs of the network take this one to load.
-    let network = if control_groups { CapabilitySet::NET_ADMIN } else { CapabilitySet::empty() };
-    permitted & (RUNNING | loading | network)
+    permitted & (RUNNING | loading)
 }
 
 #[cfg(test)]
@@ -105,11 +105,10 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_that_running_does_not_need() {
-        assert_eq!(kept(CapabilitySet::all(), false, false), RUNNING);
-        assert_eq!(kept(CapabilitySet::empty(), true, true), CapabilitySet::empty());
-        assert_eq!(kept(CapabilitySet::all(), false, true), RUNNING | CapabilitySet::NET_ADMIN);
-        let old = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::NET_ADMIN;
-        assert_eq!(kept(old, false, false), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
+        assert_eq!(kept(CapabilitySet::all(), false), RUNNING);
+        assert_eq!(kept(CapabilitySet::empty(), true), CapabilitySet::empty());
+        let old = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE | CapabilitySet::SYS_MODULE;
+        assert_eq!(kept(old, false), CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE);
     }
 
     #[test]
@@ -121,6 +120,6 @@ mod tests {
             assert_eq!(perf_events_want_admin(setting.to_str().unwrap()), wanted, "{level}");
         }
         assert!(!perf_events_want_admin("/nonexistent"));
-        assert_eq!(kept(CapabilitySet::all(), true, false), RUNNING | CapabilitySet::SYS_ADMIN);
+        assert_eq!(kept(CapabilitySet::all(), true), RUNNING | CapabilitySet::SYS_ADMIN);
     }
 }

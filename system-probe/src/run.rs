@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::RunArgs;
 use crate::containers::Containers;
+use crate::facts::Capability;
 use crate::facts::Facts;
 use crate::facts::Symbols;
 use crate::identity;
@@ -36,7 +37,9 @@ use crate::notify;
 use crate::own_log;
 use crate::pid_file::PidFile;
 use crate::pid_namespace;
+use crate::plan;
 use crate::plan::Allowed;
+use crate::plan::Family;
 use crate::plan::Plan;
 use crate::privileges;
 use crate::ring;
@@ -102,11 +105,11 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     privileges::raise_limits();
 
     let host = HostPaths::detect(&Environment::of_this_process());
-    let watcher = Arc::new(watcher(settings, &host, &BTreeSet::new())?);
+    let watcher = Arc::new(watcher(settings, &host, &BTreeSet::new(), args.plan.plan)?);
     let agent = agent_user(settings, &host);
     let socket = Socket::create(&settings.link.socket, agent)?;
     // Before any thread starts: they all inherit it.
-    privileges::lower(watcher.uses_control_groups());
+    privileges::lower();
     // With the rights that are left, so that a directory in which the file could not rotate shows now.
     log.open_file();
 
@@ -163,8 +166,9 @@ pub(crate) fn watcher(
     settings: &ProbeSettings,
     host: &HostPaths,
     kinds: &BTreeSet<Kind>,
+    only: Option<Family>,
 ) -> anyhow::Result<Watcher> {
-    let facts = Facts::probe(&host.proc);
+    let facts = Facts::probe(&host.proc, &plan::functions());
     for (fact, missing) in facts.missing() {
         tracing::debug!(fact, missing, "not on this kernel");
     }
@@ -175,6 +179,7 @@ pub(crate) fn watcher(
         compat: stream.compat_syscalls,
         packets: settings.network.enabled,
         packets_in: settings.packets.ingress,
+        only,
     };
     let plan = Plan::new(&facts, allowed);
     let symbols = Symbols::read(&host.proc).unwrap_or_default();
@@ -183,6 +188,7 @@ pub(crate) fn watcher(
         deferred_release: symbols.deferred_release().unwrap_or_default(),
         own_pid: pid_namespace::own_pid(&host.proc),
         packets: packet_options(settings),
+        preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
     let programs = Programs::load(first, options)?;

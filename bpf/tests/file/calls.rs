@@ -1,9 +1,14 @@
 //! Making system calls by number, and watching them.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::types::Func;
+use libbpf_rs::btf::types::FuncProto;
 use proto::wire::Kind;
 
 use crate::records::Seen;
@@ -122,9 +127,94 @@ pub(crate) fn exists(call: &str) -> bool {
     Path::new("/sys/kernel/tracing/events/syscalls").join(format!("sys_exit_{call}")).exists()
 }
 
+/// Programs inside the kernel: family, program, the function that it is at, and the number of arguments in the form that
+/// it is made for.
+const HOOKS: [(&str, &str, &str, usize); 46] = [
+    ("open", "exit_do_sys_openat2", "do_sys_openat2", 3),
+    ("open", "exit_do_filp_open", "do_filp_open", 3),
+    ("open", "exit_do_file_open", "do_file_open", 3),
+    ("open", "exit_do_handle_open", "do_handle_open", 3),
+    ("open", "exit_vfs_truncate", "vfs_truncate", 2),
+    ("open", "exit_do_sys_ftruncate", "do_sys_ftruncate", 3),
+    ("open", "exit_ksys_ftruncate", "ksys_ftruncate", 3),
+    ("open", "exit_vfs_fallocate", "vfs_fallocate", 4),
+    ("mkdir", "hook_path_mkdir", "security_path_mkdir", 3),
+    ("mkdir", "exit_vfs_mkdir_before_5_12", "vfs_mkdir", 3),
+    ("mkdir", "exit_vfs_mkdir_since_5_12", "vfs_mkdir", 4),
+    ("mkdir", "exit_vfs_mkdir_with_delegation", "vfs_mkdir", 5),
+    ("mkdir", "exit_do_mkdirat", "do_mkdirat", 3),
+    ("mkdir", "exit_filename_mkdirat", "filename_mkdirat", 3),
+    ("remove", "hook_path_rmdir", "security_path_rmdir", 2),
+    ("remove", "hook_path_unlink", "security_path_unlink", 2),
+    ("remove", "exit_vfs_rmdir_before_5_12", "vfs_rmdir", 2),
+    ("remove", "exit_vfs_rmdir_since_5_12", "vfs_rmdir", 3),
+    ("remove", "exit_vfs_rmdir_with_delegation", "vfs_rmdir", 4),
+    ("remove", "exit_vfs_unlink_before_5_12", "vfs_unlink", 3),
+    ("remove", "exit_vfs_unlink_since_5_12", "vfs_unlink", 4),
+    ("remove", "exit_do_rmdir", "do_rmdir", 2),
+    ("remove", "exit_filename_rmdir", "filename_rmdir", 2),
+    ("remove", "exit_do_unlinkat", "do_unlinkat", 2),
+    ("remove", "exit_filename_unlinkat", "filename_unlinkat", 2),
+    ("rename", "hook_path_rename", "security_path_rename", 5),
+    ("rename", "exit_vfs_rename_since_5_12", "vfs_rename", 1),
+    ("rename", "exit_do_renameat2", "do_renameat2", 5),
+    ("rename", "exit_filename_renameat2", "filename_renameat2", 5),
+    ("link", "hook_path_link", "security_path_link", 3),
+    ("link", "hook_path_symlink", "security_path_symlink", 3),
+    ("link", "exit_vfs_link_before_5_12", "vfs_link", 4),
+    ("link", "exit_vfs_link_since_5_12", "vfs_link", 5),
+    ("link", "exit_vfs_symlink_before_5_12", "vfs_symlink", 3),
+    ("link", "exit_vfs_symlink_since_5_12", "vfs_symlink", 4),
+    ("link", "exit_vfs_symlink_with_delegation", "vfs_symlink", 5),
+    ("link", "exit_do_linkat", "do_linkat", 5),
+    ("link", "exit_filename_linkat", "filename_linkat", 5),
+    ("link", "exit_do_symlinkat", "do_symlinkat", 3),
+    ("link", "exit_filename_symlinkat", "filename_symlinkat", 3),
+    ("chmod", "enter_chmod_common", "chmod_common", 2),
+    ("chmod", "exit_chmod_common", "chmod_common", 2),
+    ("chown", "enter_chown_common", "chown_common", 3),
+    ("chown", "exit_chown_common", "chown_common", 3),
+    ("utimes", "enter_vfs_utimes", "vfs_utimes", 2),
+    ("utimes", "exit_vfs_utimes", "vfs_utimes", 2),
+];
+
+/// The functions of [`HOOKS`] that this kernel has, with their numbers of arguments.
+fn functions() -> &'static BTreeMap<String, usize> {
+    static FUNCTIONS: OnceLock<BTreeMap<String, usize>> = OnceLock::new();
+    FUNCTIONS.get_or_init(|| {
+        let btf = Btf::from_vmlinux().unwrap();
+        let all = btf.type_by_kind::<Func<'_>>().filter_map(|function| {
+            let name = function.name()?.to_str()?.to_owned();
+            let arguments = FuncProto::try_from(function.next_type()?).ok()?.iter().count();
+            HOOKS.iter().any(|(_, _, wanted, _)| *wanted == name).then_some((name, arguments))
+        });
+        all.collect()
+    })
+}
+
+/// Whether the tests are to be run with programs inside the kernel: a guest says so.
+pub(crate) fn at_functions() -> bool {
+    std::env::var("CWS_PLAN").is_ok_and(|plan| plan == "fentry")
+}
+
 impl Family {
+    /// Its programs inside the kernel, where it has any.
+    fn hooks(&self) -> Vec<Watched> {
+        let fits = |function: &str, arguments| functions().get(function) == Some(&arguments);
+        let hooks = HOOKS
+            .iter()
+            .filter(|(family, _, function, arguments)| *family == self.name && fits(function, *arguments));
+        hooks.map(|(_, program, _, _)| (*program, None)).collect()
+    }
+
     /// Its programs at all of its calls that this kernel has.
     pub(crate) fn watched(&self) -> Vec<Watched> {
+        if at_functions() {
+            let hooks = self.hooks();
+            if !hooks.is_empty() {
+                return hooks;
+            }
+        }
         let mut watched = Vec::new();
         for call in self.calls.iter().filter(|call| exists(call)) {
             if self.has_enter {

@@ -6,6 +6,7 @@ use std::path::Path;
 use proto::wire::Record;
 use proto::wire::layout::*;
 
+use crate::calls::at_functions;
 use crate::calls::c;
 use crate::records::Seen;
 
@@ -63,8 +64,13 @@ pub(crate) fn text(record: &Record<'_>, span: span) -> String {
     String::from_utf8_lossy(record.span(span)).into_owned()
 }
 
-/// Flags of a file found by looking up a string.
+/// Flags of a file that no hook sees, found by looking up a string.
 pub(crate) const LOOKED_UP: u32 = FILE_FLAG_VALID | FILE_FLAG_LOOKED_UP;
+
+/// Flags of the file of a call that names it by a string: programs inside the kernel see the object itself.
+pub(crate) fn named() -> u32 {
+    if at_functions() { FILE_FLAG_VALID } else { LOOKED_UP }
+}
 
 /// Flags of a file on overlayfs in its upper layer, 0 elsewhere: where the tests' directory lives.
 pub(crate) fn without_overlay(flags: u32) -> u32 {

@@ -10,7 +10,7 @@ use proto::wire::Kind;
 use proto::wire::layout::*;
 
 use crate::calls::{Argument, CHDIR, Family, LINK, MKDIR, REMOVE, RENAME, c, call, ready};
-use crate::check::{LOOKED_UP, Truth, assert_call, stat, text, without_overlay};
+use crate::check::{Truth, assert_call, named, stat, text, without_overlay};
 use crate::records::Seen;
 
 /// Makes one call that must succeed.
@@ -21,7 +21,7 @@ fn one(family: &Family, kind: Kind, number: libc::c_long, arguments: &[&dyn Argu
 /// Fails unless the file was looked up completely and has the path `path`.
 fn assert_looked_up(seen: &Seen, info: &file_info, truth: &Truth, path: &Path) {
     truth.assert_is(info);
-    assert_eq!(without_overlay(info.flags), LOOKED_UP);
+    assert_eq!(without_overlay(info.flags), named());
     assert_eq!(text(&seen.record(), info.path), path.to_str().unwrap());
 }
 

@@ -9,7 +9,7 @@ use proto::wire::Kind;
 use proto::wire::layout::*;
 
 use crate::calls::{Argument, OPEN, c, call, ready};
-use crate::check::{LOOKED_UP, assert_call, stat, text, without_overlay};
+use crate::check::{LOOKED_UP, assert_call, named, stat, text, without_overlay};
 use crate::records::Seen;
 
 /// Makes one call that returns a descriptor; its record and the descriptor.
@@ -138,7 +138,7 @@ fn truncation_is_an_open_for_writing_with_a_length() {
     let body: open_body = seen.record().body();
     assert_call(&seen, &body.call, 0, CALL_FLAG_NO_DIRFD, AT_FDCWD, path.to_str().unwrap());
     stat(&path).assert_is(&body.file);
-    assert_eq!(without_overlay(body.file.flags), LOOKED_UP);
+    assert_eq!(without_overlay(body.file.flags), named());
     assert_eq!((body.what, body.flags, body.length), (OPEN_CALL_TRUNCATE, written, 4));
     assert_eq!(text(&seen.record(), body.file.path), path.to_str().unwrap());
 

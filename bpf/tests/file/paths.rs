@@ -11,8 +11,8 @@ use libc::{AT_FDCWD, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY, O_RDWR};
 use proto::wire::Kind;
 use proto::wire::layout::*;
 
-use crate::calls::{CHMOD, OPEN, c, call, ready};
-use crate::check::{LOOKED_UP, stat, text, without_overlay};
+use crate::calls::{CHMOD, OPEN, at_functions, c, call, ready};
+use crate::check::{LOOKED_UP, named, stat, text, without_overlay};
 use crate::records::Seen;
 
 fn chmod(given: &[u8]) -> (Seen, chmod_body) {
@@ -85,7 +85,7 @@ fn a_string_is_looked_up_as_the_kernel_does() {
         assert_eq!(text(&seen.record(), body.call.path), given);
         assert_eq!(text(&seen.record(), body.file.path), file.to_str().unwrap(), "{given}");
         assert_eq!(body.file.inode, truth.0.stx_ino, "{given}");
-        assert_eq!(without_overlay(body.file.flags), LOOKED_UP, "{given}");
+        assert_eq!(without_overlay(body.file.flags), named(), "{given}");
     }
 }
 
@@ -116,7 +116,7 @@ fn names_of_all_lengths_and_bytes_come_through() {
         let body: chmod_body = seen.record().body();
         assert_eq!(OsStr::from_bytes(seen.record().span(body.file.path)), path.as_os_str());
         assert_eq!(body.file.inode, stat(path).0.stx_ino, "{path:?}");
-        assert_eq!(without_overlay(body.file.flags), LOOKED_UP);
+        assert_eq!(without_overlay(body.file.flags), named());
     }
 }
 
@@ -134,6 +134,12 @@ fn what_the_caches_do_not_hold_is_marked() {
     }
     let (seen, body) = chmod(file.as_os_str().as_bytes());
     assert_eq!(text(&seen.record(), body.file.path), file.to_str().unwrap());
+    if at_functions() {
+        // They ask no cache.
+        assert_eq!(without_overlay(body.file.flags), named());
+        stat(&file).assert_is(&body.file);
+        return;
+    }
     assert_eq!(without_overlay(body.file.flags), LOOKED_UP | FILE_FLAG_NO_INODE);
     assert_eq!(seen.record().header().errors, ERROR_OLD_VALUES);
     assert_eq!((body.file.inode, body.file.mode), (0, 0));
@@ -295,8 +301,8 @@ fn layers_of_an_overlay_are_told_apart() {
 
         // The change copies the file up, but it is the lower one that was changed first.
         let (_, body) = chmod(old.as_os_str().as_bytes());
-        assert_eq!(body.file.flags, flags(false) | FILE_FLAG_LOOKED_UP);
+        assert_eq!(body.file.flags, flags(false) | named());
         let (_, body) = chmod(old.as_os_str().as_bytes());
-        assert_eq!(body.file.flags, flags(true) | FILE_FLAG_LOOKED_UP);
+        assert_eq!(body.file.flags, flags(true) | named());
     });
 }

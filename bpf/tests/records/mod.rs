@@ -63,7 +63,12 @@ pub(crate) fn while_watching(
 ) -> Vec<Seen> {
     let mut object = MaybeUninit::uninit();
     let mut open = CwsSkelBuilder::default().open(&mut object).unwrap();
-    open.maps.rodata_data.as_deref_mut().unwrap().fput_callback = fput_callback();
+    let constants = open.maps.rodata_data.as_deref_mut().unwrap();
+    constants.fput_callback = fput_callback();
+    if std::env::var_os("CWS_PLAN").is_some_and(|plan| plan == "fentry") {
+        // As where they can be preempted, which shows both.
+        constants.preemptible_slots = 4;
+    }
     for mut program in open.open_object_mut().progs_mut() {
         let wanted = watched.iter().any(|(name, _)| program.name() == *name);
         program.set_autoload(wanted);

@@ -52,7 +52,8 @@ fn main() -> Result<()> {
         }
         eprintln!("round {} of {rounds}", round + 1);
     }
-    println!("| | without | {} |", variants.map(|(name, _)| name).join(" | "));
+    let names: Vec<&str> = variants.iter().map(|(name, _)| *name).collect();
+    println!("| | without | {} |", names.join(" | "));
     println!("|---|---|{}", "---|".repeat(variants.len()));
     for (n, name) in NAMES.iter().enumerate() {
         let alone = median(without.iter().map(|times| times[n]).collect());

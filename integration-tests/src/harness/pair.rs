@@ -17,6 +17,12 @@ use super::trigger::{Trigger, ordinary_program};
 /// How long nothing at all may come through: loading programs, the first snapshot, a reconnection; a busy machine needs
 /// patience.
 const READY: Duration = Duration::from_secs(60);
+/// The same where nothing is fast: `CWS_PATIENCE` times as long.
+fn ready() -> Duration {
+    let times = std::env::var("CWS_PATIENCE").ok().and_then(|times| times.parse().ok());
+    READY * times.unwrap_or(1)
+}
+
 /// How long the agent may take to work off what has happened, as long as signals come.
 const BACKLOG: Duration = Duration::from_secs(600);
 
@@ -75,7 +81,7 @@ impl Pair {
             if self.signals.all().len() > came {
                 (last_came, came) = (Instant::now(), self.signals.all().len());
             }
-            if last_came.elapsed() > READY || started.elapsed() > BACKLOG {
+            if last_came.elapsed() > ready() || started.elapsed() > BACKLOG {
                 bail!("no event came through within {:?}\n{}", started.elapsed(), self.logs());
             }
         }
@@ -227,6 +233,10 @@ fn mark_of(signal: &Signal) -> Option<u64> {
 fn start_probe(files: &Files) -> Result<Running> {
     let mut command = Command::new(built("system-probe")?);
     command.arg("run").arg(format!("--config={}", files.probe_configuration().display()));
+    // Where the same tests are to hold whatever the programs are attached to.
+    if let Some(plan) = std::env::var_os("CWS_PLAN") {
+        command.arg("--plan").arg(plan);
+    }
     Running::start("system-probe", &mut command, &files.path("system-probe.log"))
 }
 

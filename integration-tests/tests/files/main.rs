@@ -10,4 +10,5 @@ mod paths;
 mod policy;
 mod races;
 mod refused;
+mod rings;
 mod watch;

@@ -43,6 +43,9 @@ fn has_modules() -> bool {
     has
 }
 
+/// The event, the call, and members of the signal.
+type Row = (&'static str, Calls, Vec<(&'static str, Value)>);
+
 #[test]
 fn what_is_refused_is_an_event() -> Result<()> {
     if !can_run() {

@@ -293,5 +293,26 @@ fn calls_of_32_bit_programs_are_seen_where_that_is_wanted() -> Result<()> {
         .then_i386(362, [r(0), sockaddr(to), n(16)]);
     let made = direct.make(&watch.trigger)?.succeeded()?;
     watch.expect("connect", &made, expected, 0)?;
+
+    let trigger = watch.pair.trigger("socketcall")?;
+    let rule = |event: &str| {
+        format!(
+            "  - id: {event}\n    expression: {event}.retval >= 0 && process.file.name == \"socketcall\"\n"
+        )
+    };
+    watch.pair.replace_rules(&["bind", "connect", "accept", "setsockopt"].map(rule).concat())?;
+    watch.pair.settle()?;
+    let truth = trigger.run([""; 0])?;
+    let addr = |port: &str| json!({"family": "AF_INET", "ip": "127.0.0.1", "port": truth[port]});
+    for (event, expected) in [
+        ("bind", json!({"addr": addr("port"), "protocol": "IP_PROTO_TCP"})),
+        ("connect", json!({"addr": addr("port"), "hostnames": [], "protocol": "IP_PROTO_TCP"})),
+        ("accept", json!({"addr": addr("peer"), "hostnames": []})),
+    ] {
+        let signal = watch.pair.expect(event, |signal| signal.at("process.pid") == &truth["pid"])?;
+        assert_eq!(signal.differences(&[(event, expected)]), "");
+    }
+    let signal = watch.pair.expect("setsockopt", |signal| signal.at("process.pid") == &truth["pid"])?;
+    assert_eq!(signal.at("setsockopt.optname"), &json!("SO_REUSEADDR"));
     Ok(())
 }

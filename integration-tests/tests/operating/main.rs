@@ -69,6 +69,16 @@ fn the_self_test_runs_at_the_start_and_on_request() -> Result<()> {
     for test in &tests {
         assert_eq!(pair.signals.of_rule(test).count(), 0);
     }
+    pair.kill_probe()?;
+    until("no connection", || Ok((pair.status()?["agent"]["probe"]["connected"] == false).then_some(())))?;
+    let said = pair.command(&["runtime", "self-test"])?;
+    assert!(!said.status.success());
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "Runtime self test: error: not connected to system-probe\n"
+    );
+    pair.restart_probe()?;
+    until("OK again", || Ok(pair.command(&["runtime", "self-test"])?.status.success().then_some(())))?;
     pair.stop()?;
     let left: Vec<_> = std::fs::read_dir(pair.path("agent"))?
         .flatten()

@@ -81,6 +81,10 @@ impl Agent {
 
     /// Somebody asked for a test.
     pub(super) fn test_on_request(&mut self, answer: oneshot::Sender<Json>) {
+        if self.connection.probe.is_none() {
+            let outcome = Outcome { error: "not connected to system-probe".to_owned(), ..Outcome::default() };
+            return drop(answer.send(answer_of(&outcome)));
+        }
         if self.self_test.is_none() {
             self.prepare_self_test();
             if self.self_test.is_some() {
@@ -100,6 +104,7 @@ impl Agent {
     /// The last result, for `status`.
     pub(super) fn self_test_status(&self) -> Json {
         let result = match (&self.self_test, &self.self_tested) {
+            (Some(_), _) if self.connection.probe.is_none() => "waits for system-probe".to_owned(),
             (Some(_), _) => "running".to_owned(),
             (None, Some(outcome)) => outcome.line(),
             (None, None) => "not run".to_owned(),

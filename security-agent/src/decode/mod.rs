@@ -87,12 +87,12 @@ pub enum Payload<'r> {
     CgroupAttach(CgroupAttach<'r>),
     /// Something happened to a file.
     File(Box<model::Payload>),
-    /// Kernel activity.
-    Kernel(Box<Activity>),
     /// Something happened to a socket.
     Socket(Box<model::Payload>),
     /// A packet.
     Packet(RawPacket<'r>),
+    /// Kernel activity.
+    Kernel(Box<Activity>),
 }
 
 /// Decodes records one after the other; remembers the pieces of arguments that precede an exec.

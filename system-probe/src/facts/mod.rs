@@ -3,15 +3,18 @@
 //! Versions and configuration do not tell: lockdown, hardening, back-ports and the capabilities of a container
 //! decide as well. So the smallest program of each type is loaded, attached, and made to fire.
 
+mod functions;
 mod io_uring;
 mod programs;
 mod symbols;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use proto::v1;
 
+pub(crate) use self::functions::Functions;
 pub(crate) use self::symbols::Symbols;
 
 /// Something that a kernel may be able to do.
@@ -50,11 +53,13 @@ pub(crate) enum Capability {
     /// Not a program type: the address of the function by which the kernel defers the release of a file, which
     /// leads from an interpreter to its script.
     DeferredRelease,
+    /// Not a program type: programs at functions run to their end undisturbed by others on their CPU.
+    Undisturbed,
 }
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -71,6 +76,7 @@ impl Capability {
         Self::CompatSyscalls,
         Self::IoUring,
         Self::DeferredRelease,
+        Self::Undisturbed,
     ];
 
     /// The name in status and reasons.
@@ -92,6 +98,7 @@ impl Capability {
             Self::CompatSyscalls => "compat_syscalls",
             Self::IoUring => "io_uring",
             Self::DeferredRelease => "deferred_release",
+            Self::Undisturbed => "undisturbed",
         }
     }
 }
@@ -113,12 +120,18 @@ pub(crate) struct Fact {
 
 /// What was found out about a kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Facts(BTreeMap<Capability, Fact>);
+pub(crate) struct Facts {
+    capabilities: BTreeMap<Capability, Fact>,
+    /// The functions that hooks can be at.
+    pub(crate) functions: Functions,
+}
 
 impl Facts {
-    /// Tries everything. Takes a fraction of a second, and needs the privileges that loading programs does.
-    pub(crate) fn probe(proc: &Path) -> Self {
-        let mut facts = Self::default();
+    /// Tries everything, and looks for `functions`. Takes a fraction of a second, and needs the privileges that loading
+    /// programs does.
+    pub(crate) fn probe(proc: &Path, functions: &BTreeSet<&str>) -> Self {
+        let mut facts = Self { functions: Functions::read(functions), ..Self::default() };
+        facts.set(Capability::Undisturbed, functions::undisturbed());
         facts.set(Capability::Btf, programs::kernel_btf());
         facts.set(Capability::RingBuffer, programs::ring_buffer());
         facts.set(Capability::Modules, modules(proc));
@@ -145,29 +158,30 @@ impl Facts {
     pub(crate) fn set(&mut self, capability: Capability, outcome: Result<String, String>) {
         let available = outcome.is_ok();
         let detail = outcome.unwrap_or_else(|reason| reason);
-        self.0.insert(capability, Fact { available, detail });
+        self.capabilities.insert(capability, Fact { available, detail });
     }
 
     /// Whether the kernel can; what was not tried counts as missing.
     pub(crate) fn has(&self, capability: Capability) -> bool {
-        self.0.get(&capability).is_some_and(|fact| fact.available)
+        self.capabilities.get(&capability).is_some_and(|fact| fact.available)
     }
 
     /// Why the kernel can't.
     pub(crate) fn reason(&self, capability: Capability) -> &str {
-        self.0.get(&capability).map_or("not tried", |fact| &fact.detail)
+        self.capabilities.get(&capability).map_or("not tried", |fact| &fact.detail)
     }
 
     /// What the kernel can't do, and why.
     pub(crate) fn missing(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let missing = self.0.iter().filter(|(_, fact)| !fact.available);
+        let missing = self.capabilities.iter().filter(|(_, fact)| !fact.available);
         missing.map(|(capability, fact)| (capability.name(), fact.detail.as_str()))
     }
 
     /// For status.
     pub(crate) fn to_wire(&self) -> Vec<v1::Fact> {
-        let known =
-            Capability::ALL.iter().filter_map(|capability| Some((capability, self.0.get(capability)?)));
+        let known = Capability::ALL
+            .iter()
+            .filter_map(|capability| Some((capability, self.capabilities.get(capability)?)));
         known
             .map(|(capability, fact)| v1::Fact {
                 name: capability.name().to_owned(),

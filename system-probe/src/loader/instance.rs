@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) own_pid: u32,
     /// Which packets are told.
     pub(crate) packets: PacketOptions,
+    /// Programs at functions can be preempted, so that each needs memory of its own.
+    pub(crate) preemptible: bool,
 }
 
 /// Which packets are those of a service.
@@ -50,6 +52,10 @@ impl PacketOptions {
     /// None.
     pub(crate) const NONE: Self = Self { name_ports: [0; 8], metadata_ipv4: None, metadata_ipv6: None };
 }
+
+/// Places in the memory of a CPU: for what is not preempted, and for this process itself; and so many for others.
+const COMMON_SLOTS: u32 = 2;
+const PREEMPTIBLE_SLOTS: u32 = 4;
 
 /// Where an instance has its maps from, constants included.
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +182,17 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
             for (word, bytes) in rodata.metadata_ipv6.iter_mut().zip(ipv6.chunks_exact(4)) {
                 *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
             }
+            let preemptible = if options.preemptible { PREEMPTIBLE_SLOTS } else { 0 };
+            rodata.preemptible_slots = preemptible;
+            let slots = COMMON_SLOTS + preemptible;
+            for map in [
+                &mut open.maps.record_scratch,
+                &mut open.maps.path_scratch,
+                &mut open.maps.walk_scratch,
+                &mut open.maps.call_scratch,
+            ] {
+                map.set_max_entries(slots).context("cannot size the scratch memory")?;
+            }
         }
         MapSource::Shared(other) => share(open.open_object_mut(), other)?,
     }
@@ -215,7 +232,7 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let facts = Facts::probe("/proc".as_ref());
+        let facts = Facts::probe("/proc".as_ref(), &crate::plan::functions());
         let programs = [
             (Capability::TpBtf, "fact_tp_btf"),
             (Capability::Fentry, "fact_fentry"),

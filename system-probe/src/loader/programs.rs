@@ -75,6 +75,11 @@ impl Programs {
         self.refused.get(program).or_else(|| self.unloaded.get(program)).map(String::as_str)
     }
 
+    /// What the kernel said when it refused a program for good, if it did.
+    pub(super) fn refused(&self, program: &str) -> Option<&str> {
+        self.refused.get(program).map(String::as_str)
+    }
+
     /// Calls `attach` with a loaded program.
     pub(super) fn attach(
         &self,
@@ -132,8 +137,13 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options =
-            Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 7, packets: PacketOptions::NONE };
+        let options = Options {
+            ring_bytes: 1 << 16,
+            deferred_release: 0,
+            own_pid: 7,
+            packets: PacketOptions::NONE,
+            preemptible: false,
+        };
         let mut programs = Programs::load(BTreeSet::new(), options).unwrap();
         assert!(programs.add(["exit_mkdir"].into()));
         let ids = programs.first.map_ids();
@@ -147,8 +157,13 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: loading BPF programs needs root");
         }
-        let options =
-            Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, packets: PacketOptions::NONE };
+        let options = Options {
+            ring_bytes: 1 << 16,
+            deferred_release: 0,
+            own_pid: 0,
+            packets: PacketOptions::NONE,
+            preemptible: true,
+        };
         let programs = Programs::load(["nonsense"].into(), options).unwrap();
         assert!(programs.attach("nonsense", |_| unreachable!()).is_err());
     }

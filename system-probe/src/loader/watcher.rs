@@ -33,6 +33,7 @@ use crate::plan::Plan;
 use crate::plan::Planned;
 use crate::plan::Program;
 use crate::plan::SNAPSHOT;
+use crate::plan::Side;
 use crate::snapshot::IteratorSnapshot;
 use crate::snapshot::ProcfsSnapshot;
 use crate::snapshot::Snapshot;
@@ -43,7 +44,6 @@ use crate::tracefs::Tracefs;
 #[derive(Debug)]
 pub(crate) struct Watcher {
     facts: Facts,
-    plan: Plan,
     maps: Maps,
     /// None where no program needs it, or where there is none.
     tracefs: Option<Tracefs>,
@@ -56,6 +56,8 @@ pub(crate) struct Watcher {
 
 #[derive(Debug)]
 struct Attachments {
+    /// How everything is watched. It changes when the kernel refuses what was planned.
+    plan: Plan,
     /// Loaded so far.
     programs: Programs,
     /// What is sent.
@@ -85,8 +87,7 @@ impl Watcher {
         let tracefs = needs_tracefs
             .then(Tracefs::open)
             .and_then(|tracefs| tracefs.inspect_err(|error| tracing::warn!(%error, "no tracefs")).ok());
-        let needs_cgroups =
-            plan.programs().any(|program| matches!(program.hook, Hook::Cgroup(_) | Hook::Sysctl));
+        let needs_cgroups = plan.programs().any(|program| matches!(program.hook, Hook::Cgroup(_)));
         let cgroups = needs_cgroups
             .then(CgroupRoot::open)
             .and_then(|root| root.inspect_err(|error| tracing::warn!(%error, "no control groups")).ok());
@@ -94,6 +95,7 @@ impl Watcher {
         let mut failures = BTreeMap::new();
         let snapshot = snapshot(&plan, &programs, proc, &mut failures);
         let attachments = Attachments {
+            plan,
             programs,
             filters: maps.filters()?,
             counted: BTreeSet::new(),
@@ -105,7 +107,6 @@ impl Watcher {
         };
         Ok(Self {
             facts,
-            plan,
             maps,
             tracefs,
             cgroups,
@@ -115,11 +116,6 @@ impl Watcher {
         })
     }
 
-    /// Whether programs are attached to control groups.
-    pub(crate) fn uses_control_groups(&self) -> bool {
-        self.cgroups.is_some()
-    }
-
     /// What the programs share with this process.
     pub(crate) fn maps(&self) -> &Maps {
         &self.maps
@@ -127,16 +123,42 @@ impl Watcher {
 
     /// Loads what is needed and is not loaded.
     fn load(&self, attachments: &mut Attachments) {
-        let needed = self.plan.programs_for(&attachments.wanted).map(|program| program.name).collect();
-        if attachments.programs.add(needed) {
-            memory::give_back();
+        loop {
+            let needed =
+                attachments.plan.programs_for(&attachments.wanted).map(|program| program.name).collect();
+            if attachments.programs.add(needed) {
+                memory::give_back();
+            }
+            // Ways are few, and none is taken twice.
+            if !self.retreat(attachments) {
+                return;
+            }
+        }
+    }
+
+    /// Plans again where the kernel has refused what was planned. True if there is something else to load.
+    fn retreat(&self, attachments: &mut Attachments) -> bool {
+        let Attachments { plan, programs, failures, .. } = attachments;
+        plan.retreat(&self.facts, |program| {
+            let refused =
+                programs.refused(program.name).or_else(|| failures.get(program).map(String::as_str));
+            refused.map(str::to_owned)
+        })
+    }
+
+    /// Attaches what is needed and detaches what is not; where the kernel refuses that, by the next way.
+    fn apply(&self, attachments: &mut Attachments) {
+        self.apply_plan(attachments);
+        while self.retreat(attachments) {
+            self.load(attachments);
+            self.apply_plan(attachments);
         }
     }
 
     /// Attaches what is needed and is not attached, detaches what is attached and not needed.
-    fn apply(&self, attachments: &mut Attachments) {
+    fn apply_plan(&self, attachments: &mut Attachments) {
         let needed: BTreeSet<Program> = if attachments.active {
-            self.plan.programs_for(&attachments.wanted).copied().collect()
+            attachments.plan.programs_for(&attachments.wanted).copied().collect()
         } else {
             BTreeSet::new()
         };
@@ -177,7 +199,7 @@ impl Watcher {
 
     /// Tells the programs, of which one may serve several kinds, which of these are wanted and what of them.
     fn filter(&self, attachments: &mut Attachments, filters: &[v1::Filter]) -> Vec<v1::Degraded> {
-        let observations = self.plan.observations.iter();
+        let observations = attachments.plan.observations.iter();
         let on_demand = observations.filter(|planned| planned.observation.attached == Attached::OnDemand);
         let kinds = on_demand.flat_map(|planned| planned.observation.kinds).copied();
         let tables = Tables::new(kinds, &attachments.wanted, filters);
@@ -199,12 +221,13 @@ impl Watcher {
         let reports = match program.hook {
             Hook::TpBtf(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
-            Hook::Iter(_) | Hook::Cgroup(_) | Hook::Sysctl => false,
+            Hook::Function(function) => function.side == Side::Return,
+            Hook::Iter(_) | Hook::Cgroup(_) => false,
         };
         if !reports || !attachments.counted.insert(program.name) {
             return;
         }
-        let observations = self.plan.observations.iter();
+        let observations = attachments.plan.observations.iter();
         let reporting =
             observations.filter(|planned| planned.programs.iter().any(|other| other.name == program.name));
         let kinds: BTreeSet<_> = reporting.flat_map(|planned| planned.observation.kinds).collect();
@@ -219,8 +242,8 @@ impl Watcher {
 
     fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
         match hook {
-            Hook::TpBtf(_) | Hook::Iter(_) => program.attach().context("cannot attach"),
-            Hook::Cgroup(_) | Hook::Sysctl => {
+            Hook::TpBtf(_) | Hook::Iter(_) | Hook::Function(_) => program.attach().context("cannot attach"),
+            Hook::Cgroup(_) => {
                 let root = self.cgroups.as_ref().context("no control groups of version 2")?;
                 program.attach_cgroup(root.descriptor().as_raw_fd()).context("cannot attach")
             }
@@ -352,14 +375,15 @@ impl Kernel for Watcher {
             observation: String::new(),
             reason: format!("system-probe {} does not know this kind", crate::VERSION),
         });
-        let rowless =
-            attachments.wanted.iter().filter(|kind| !self.plan.gives(**kind)).map(|kind| v1::Degraded {
+        let rowless = attachments.wanted.iter().filter(|kind| !attachments.plan.gives(**kind)).map(|kind| {
+            v1::Degraded {
                 kind: kind.number(),
                 observation: String::new(),
                 reason: format!("system-probe {} does not watch this", crate::VERSION),
-            });
+            }
+        });
         // Lifecycle kinds are always wanted, whether named or not.
-        let needed = self
+        let needed = attachments
             .plan
             .observations
             .iter()
@@ -392,7 +416,7 @@ impl Kernel for Watcher {
 
     fn observations(&self) -> Vec<v1::Observation> {
         let attachments = self.lock();
-        self.plan.observations.iter().map(|planned| self.observation(planned, &attachments)).collect()
+        attachments.plan.observations.iter().map(|planned| self.observation(planned, &attachments)).collect()
     }
 
     fn ring_bytes(&self) -> u64 {

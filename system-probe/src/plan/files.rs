@@ -3,6 +3,7 @@
 
 use proto::wire::Kind;
 
+use super::hooks;
 use super::table::Attached;
 use super::table::Observation;
 use super::table::Program;
@@ -16,82 +17,103 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.open",
         kinds: &[Kind::Open],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("exit_open", "sys_exit_openat"),
-            on("exit_open", "sys_exit_open"),
-            on("exit_open", "sys_exit_creat"),
-            on("exit_open", "sys_exit_openat2"),
-            on("exit_open", "sys_exit_open_by_handle_at"),
-            on("exit_open", "sys_exit_truncate"),
-            on("exit_open", "sys_exit_ftruncate"),
-            on("exit_open", "sys_exit_fallocate"),
-        ])],
+        ways: &[
+            hooks::OPEN,
+            syscalls_besides_io_uring(&[
+                on("exit_open", "sys_exit_openat"),
+                on("exit_open", "sys_exit_open"),
+                on("exit_open", "sys_exit_creat"),
+                on("exit_open", "sys_exit_openat2"),
+                on("exit_open", "sys_exit_open_by_handle_at"),
+                on("exit_open", "sys_exit_truncate"),
+                on("exit_open", "sys_exit_ftruncate"),
+                on("exit_open", "sys_exit_fallocate"),
+            ]),
+        ],
     },
     Observation {
         name: "file.mkdir",
         kinds: &[Kind::Mkdir],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("exit_mkdir", "sys_exit_mkdir"),
-            on("exit_mkdir", "sys_exit_mkdirat"),
-        ])],
+        ways: &[
+            hooks::MKDIR,
+            syscalls_besides_io_uring(&[
+                on("exit_mkdir", "sys_exit_mkdir"),
+                on("exit_mkdir", "sys_exit_mkdirat"),
+            ]),
+        ],
     },
     Observation {
         name: "file.rmdir",
         kinds: &[Kind::Rmdir],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("enter_remove", "sys_enter_rmdir"),
-            on("exit_remove", "sys_exit_rmdir"),
-            UNLINKAT[0],
-            UNLINKAT[1],
-        ])],
+        ways: &[
+            hooks::RMDIR,
+            syscalls_besides_io_uring(&[
+                on("enter_remove", "sys_enter_rmdir"),
+                on("exit_remove", "sys_exit_rmdir"),
+                UNLINKAT[0],
+                UNLINKAT[1],
+            ]),
+        ],
     },
     Observation {
         name: "file.unlink",
         kinds: &[Kind::Unlink],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("enter_remove", "sys_enter_unlink"),
-            on("exit_remove", "sys_exit_unlink"),
-            UNLINKAT[0],
-            UNLINKAT[1],
-        ])],
+        ways: &[
+            hooks::UNLINK,
+            syscalls_besides_io_uring(&[
+                on("enter_remove", "sys_enter_unlink"),
+                on("exit_remove", "sys_exit_unlink"),
+                UNLINKAT[0],
+                UNLINKAT[1],
+            ]),
+        ],
     },
     Observation {
         name: "file.rename",
         kinds: &[Kind::Rename],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("enter_rename", "sys_enter_rename"),
-            on("exit_rename", "sys_exit_rename"),
-            on("enter_rename", "sys_enter_renameat"),
-            on("exit_rename", "sys_exit_renameat"),
-            on("enter_rename", "sys_enter_renameat2"),
-            on("exit_rename", "sys_exit_renameat2"),
-        ])],
+        ways: &[
+            hooks::RENAME,
+            syscalls_besides_io_uring(&[
+                on("enter_rename", "sys_enter_rename"),
+                on("exit_rename", "sys_exit_rename"),
+                on("enter_rename", "sys_enter_renameat"),
+                on("exit_rename", "sys_exit_renameat"),
+                on("enter_rename", "sys_enter_renameat2"),
+                on("exit_rename", "sys_exit_renameat2"),
+            ]),
+        ],
     },
     Observation {
         name: "file.link",
         kinds: &[Kind::Link],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("enter_link", "sys_enter_link"),
-            on("exit_link", "sys_exit_link"),
-            on("enter_link", "sys_enter_linkat"),
-            on("exit_link", "sys_exit_linkat"),
-        ])],
+        ways: &[
+            hooks::LINK,
+            syscalls_besides_io_uring(&[
+                on("enter_link", "sys_enter_link"),
+                on("exit_link", "sys_exit_link"),
+                on("enter_link", "sys_enter_linkat"),
+                on("exit_link", "sys_exit_linkat"),
+            ]),
+        ],
     },
     Observation {
         name: "file.symlink",
         kinds: &[Kind::Symlink],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("enter_link", "sys_enter_symlink"),
-            on("exit_link", "sys_exit_symlink"),
-            on("enter_link", "sys_enter_symlinkat"),
-            on("exit_link", "sys_exit_symlinkat"),
-        ])],
+        ways: &[
+            hooks::SYMLINK,
+            syscalls_besides_io_uring(&[
+                on("enter_link", "sys_enter_symlink"),
+                on("exit_link", "sys_exit_symlink"),
+                on("enter_link", "sys_enter_symlinkat"),
+                on("exit_link", "sys_exit_symlinkat"),
+            ]),
+        ],
     },
     Observation {
         name: "file.chdir",
@@ -103,46 +125,55 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.chmod",
         kinds: &[Kind::Chmod],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_chmod", "sys_enter_chmod"),
-            on("exit_chmod", "sys_exit_chmod"),
-            on("enter_chmod", "sys_enter_fchmod"),
-            on("exit_chmod", "sys_exit_fchmod"),
-            on("enter_chmod", "sys_enter_fchmodat"),
-            on("exit_chmod", "sys_exit_fchmodat"),
-            on("enter_chmod", "sys_enter_fchmodat2"),
-            on("exit_chmod", "sys_exit_fchmodat2"),
-        ])],
+        ways: &[
+            hooks::CHMOD,
+            syscalls(&[
+                on("enter_chmod", "sys_enter_chmod"),
+                on("exit_chmod", "sys_exit_chmod"),
+                on("enter_chmod", "sys_enter_fchmod"),
+                on("exit_chmod", "sys_exit_fchmod"),
+                on("enter_chmod", "sys_enter_fchmodat"),
+                on("exit_chmod", "sys_exit_fchmodat"),
+                on("enter_chmod", "sys_enter_fchmodat2"),
+                on("exit_chmod", "sys_exit_fchmodat2"),
+            ]),
+        ],
     },
     Observation {
         name: "file.chown",
         kinds: &[Kind::Chown],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_chown", "sys_enter_chown"),
-            on("exit_chown", "sys_exit_chown"),
-            on("enter_chown", "sys_enter_fchown"),
-            on("exit_chown", "sys_exit_fchown"),
-            on("enter_chown", "sys_enter_lchown"),
-            on("exit_chown", "sys_exit_lchown"),
-            on("enter_chown", "sys_enter_fchownat"),
-            on("exit_chown", "sys_exit_fchownat"),
-        ])],
+        ways: &[
+            hooks::CHOWN,
+            syscalls(&[
+                on("enter_chown", "sys_enter_chown"),
+                on("exit_chown", "sys_exit_chown"),
+                on("enter_chown", "sys_enter_fchown"),
+                on("exit_chown", "sys_exit_fchown"),
+                on("enter_chown", "sys_enter_lchown"),
+                on("exit_chown", "sys_exit_lchown"),
+                on("enter_chown", "sys_enter_fchownat"),
+                on("exit_chown", "sys_exit_fchownat"),
+            ]),
+        ],
     },
     Observation {
         name: "file.utimes",
         kinds: &[Kind::Utimes],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_utimes", "sys_enter_utime"),
-            on("exit_utimes", "sys_exit_utime"),
-            on("enter_utimes", "sys_enter_utimes"),
-            on("exit_utimes", "sys_exit_utimes"),
-            on("enter_utimes", "sys_enter_futimesat"),
-            on("exit_utimes", "sys_exit_futimesat"),
-            on("enter_utimes", "sys_enter_utimensat"),
-            on("exit_utimes", "sys_exit_utimensat"),
-        ])],
+        ways: &[
+            hooks::UTIMES,
+            syscalls(&[
+                on("enter_utimes", "sys_enter_utime"),
+                on("exit_utimes", "sys_exit_utime"),
+                on("enter_utimes", "sys_enter_utimes"),
+                on("exit_utimes", "sys_exit_utimes"),
+                on("enter_utimes", "sys_enter_futimesat"),
+                on("exit_utimes", "sys_exit_futimesat"),
+                on("enter_utimes", "sys_enter_utimensat"),
+                on("exit_utimes", "sys_exit_utimensat"),
+            ]),
+        ],
     },
     Observation {
         name: "file.setxattr",

@@ -85,7 +85,7 @@ pub(super) static KERNEL: &[Observation] = &[
         &[Kind::Sysctl],
         &[Way {
             needs: &[Capability::Btf, Capability::CgroupSysctl, Capability::RingBuffer],
-            programs: &[Program { name: "on_sysctl", hook: Hook::Sysctl }],
+            programs: &[Program { name: "on_sysctl", hook: Hook::Cgroup("cgroup/sysctl") }],
             blind: &[],
             label: "",
         }],

@@ -1,20 +1,27 @@
 //! How each observation is watched on this kernel, and why so: a pure function of the facts and the settings.
 
 mod files;
+mod forced;
+mod hooks;
 mod kernel;
 mod network;
 mod table;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use proto::wire::Kind;
 
+pub(crate) use self::forced::Family;
 pub(crate) use self::table::Attached;
+use self::table::Function;
 pub(crate) use self::table::Hook;
 pub(crate) use self::table::Observation;
 pub(crate) use self::table::Program;
 pub(crate) use self::table::SNAPSHOT;
+pub(crate) use self::table::Side;
 pub(crate) use self::table::Way;
+pub(crate) use self::table::functions;
 use self::table::observations;
 use crate::facts::Capability;
 use crate::facts::Facts;
@@ -32,9 +39,17 @@ pub(crate) struct Allowed {
     pub(crate) packets: bool,
     /// Those that see packets come in.
     pub(crate) packets_in: bool,
+    /// Only ways of this family, where an observation has any: for tests.
+    pub(crate) only: Option<Family>,
 }
 
 impl Allowed {
+    /// As most tests want it.
+    #[cfg(test)]
+    pub(crate) const fn everything_but_compat() -> Self {
+        Self { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true, only: None }
+    }
+
     /// The key that forbids something, if one does.
     fn forbids(self, capability: Capability) -> Option<&'static str> {
         match capability {
@@ -47,7 +62,7 @@ impl Allowed {
 
     /// Whether a program may be attached.
     fn allows(self, program: &Program) -> bool {
-        self.packets_in || program.hook != Hook::Cgroup("ingress")
+        self.packets_in || program.hook != Hook::Cgroup("cgroup_skb/ingress")
     }
 }
 
@@ -69,6 +84,7 @@ pub(crate) struct Planned {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) observations: Vec<Planned>,
+    allowed: Allowed,
 }
 
 impl Plan {
@@ -79,12 +95,44 @@ impl Plan {
 
     fn of(table: impl IntoIterator<Item = &'static Observation>, facts: &Facts, allowed: Allowed) -> Self {
         let table = table.into_iter();
-        Self { observations: table.map(|observation| decide(observation, facts, allowed)).collect() }
+        let observations = table.map(|observation| decide(observation, facts, allowed, 0, Vec::new()));
+        Self { observations: observations.collect(), allowed }
+    }
+
+    /// Goes on to the next way for each observation of which a program was refused, by the verifier or when it was
+    /// attached: `refusal` tells why. Only where there is another way. True if anything has changed.
+    pub(crate) fn retreat(&mut self, facts: &Facts, refusal: impl Fn(&Program) -> Option<String>) -> bool {
+        let mut changed = false;
+        for planned in &mut self.observations {
+            let ways = planned.observation.ways;
+            let Some(at) = planned.way.and_then(|way| ways.iter().position(|other| std::ptr::eq(other, way)))
+            else {
+                continue;
+            };
+            let refused = planned.programs.iter().find_map(|program| {
+                let needed = matches!(program.hook, Hook::Function(function) if function.without.is_empty());
+                let reason = needed.then(|| refusal(program))??;
+                Some(format!("{}: {reason}", program.name))
+            });
+            let Some(refused) = refused else { continue };
+            let reasons = [planned.reason.clone(), refused].into_iter().filter(|reason| !reason.is_empty());
+            let next = decide(planned.observation, facts, self.allowed, at + 1, reasons.collect());
+            if next.way.is_some() {
+                *planned = next;
+                changed = true;
+            }
+        }
+        changed
     }
 
     /// Whether any observation is meant to give a kind.
     pub(crate) fn gives(&self, kind: Kind) -> bool {
         self.observations.iter().any(|planned| planned.observation.kinds.contains(&kind))
+    }
+
+    /// Whether any program is at a function of the kernel.
+    pub(crate) fn has_programs_at_functions(&self) -> bool {
+        self.programs().any(|program| matches!(program.hook, Hook::Function(_)))
     }
 
     /// All programs that may be attached.
@@ -119,11 +167,23 @@ impl Observation {
     }
 }
 
-/// Takes the first way that works.
-fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) -> Planned {
-    let mut reasons = Vec::new();
-    for way in observation.ways {
-        let obstacles: Vec<_> = way.needs.iter().filter_map(|need| obstacle(*need, facts, allowed)).collect();
+/// Takes the first way that works, after so many that do not, for these reasons.
+fn decide(
+    observation: &'static Observation,
+    facts: &Facts,
+    allowed: Allowed,
+    skipped: usize,
+    mut reasons: Vec<String>,
+) -> Planned {
+    let forced = allowed.only.filter(|only| observation.ways.iter().any(|way| way.family() == Some(*only)));
+    for way in observation.ways.iter().skip(skipped) {
+        let mut obstacles: Vec<_> =
+            way.needs.iter().filter_map(|need| obstacle(*need, facts, allowed)).collect();
+        if forced.is_some() && way.family() != forced {
+            obstacles = vec![format!("{}: off by --plan", way.family().map_or(way.label, Family::name))];
+        }
+        let chosen = if obstacles.is_empty() { choose(way, facts) } else { Chosen::default() };
+        obstacles.extend(chosen.missing);
         if obstacles.is_empty() {
             let blind = way.blind.iter().filter(|blind| facts.has(blind.given));
             let (cured, blind): (Vec<_>, Vec<_>) =
@@ -132,7 +192,7 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
             return Planned {
                 observation,
                 way: Some(way),
-                programs: way
+                programs: chosen
                     .programs
                     .iter()
                     .chain(cure)
@@ -140,7 +200,7 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
                     .copied()
                     .collect(),
                 reason: reasons.join("; "),
-                blind: blind.into_iter().map(|blind| blind.text).collect(),
+                blind: blind.into_iter().map(|blind| blind.text).chain(chosen.blind).collect(),
             };
         }
         if let Some(subject) = way.needs.iter().find(|need| need.is_subject() && !facts.has(**need)) {
@@ -154,6 +214,57 @@ fn decide(observation: &'static Observation, facts: &Facts, allowed: Allowed) ->
         }
     }
     Planned { observation, way: None, programs: Vec::new(), reason: reasons.join("; "), blind: Vec::new() }
+}
+
+/// The programs of a way that fit the functions of this kernel.
+#[derive(Default)]
+struct Chosen {
+    programs: Vec<Program>,
+    /// Functions that it does not work without.
+    missing: Vec<String>,
+    /// What goes unseen without others.
+    blind: Vec<&'static str>,
+}
+
+fn choose(way: &Way, facts: &Facts) -> Chosen {
+    let mut chosen = Chosen::default();
+    let mut purposes = BTreeMap::<_, Option<Function>>::new();
+    for program in way.programs {
+        let Hook::Function(function) = program.hook else {
+            chosen.programs.push(*program);
+            continue;
+        };
+        let met = purposes.entry((function.side, function.purpose)).or_default();
+        if met.is_none() && facts.functions.form(function.name).is_some_and(|form| function.accepts(form)) {
+            *met = Some(function);
+            chosen.programs.push(*program);
+        }
+    }
+    for ((side, purpose), met) in purposes {
+        if met.is_some() {
+            continue;
+        }
+        let of_purpose = way.programs.iter().filter_map(|program| match program.hook {
+            Hook::Function(function) if (function.side, function.purpose) == (side, purpose) => {
+                Some(function)
+            }
+            _ => None,
+        });
+        let wanted: Vec<_> = of_purpose.collect();
+        if let Some(without) = wanted.first().map(|function| function.without).filter(|text| !text.is_empty())
+        {
+            if !chosen.blind.contains(&without) {
+                chosen.blind.push(without);
+            }
+            continue;
+        }
+        let found = wanted.iter().find_map(|function| facts.functions.form(function.name));
+        chosen.missing.push(match found {
+            Some(form) => format!("{purpose}: of an unknown form, {form}"),
+            None => format!("{purpose}: no such function"),
+        });
+    }
+    chosen
 }
 
 /// Why something can't be used, if so.

@@ -70,8 +70,8 @@ pub(super) static NETWORK: &[Observation] = &[
 const PACKETS: &[Way] = &[Way {
     needs: &[Capability::Btf, Capability::CgroupSkb, Capability::RingBuffer],
     programs: &[
-        Program { name: "packet_out", hook: Hook::Cgroup("egress") },
-        Program { name: "packet_in", hook: Hook::Cgroup("ingress") },
+        Program { name: "packet_out", hook: Hook::Cgroup("cgroup_skb/egress") },
+        Program { name: "packet_in", hook: Hook::Cgroup("cgroup_skb/ingress") },
     ],
     blind: &[],
     label: "",

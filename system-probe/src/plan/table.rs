@@ -1,5 +1,6 @@
 //! The observations, and for each the ways to watch it, best first. A new one is a new row.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use proto::wire::Kind;
@@ -75,10 +76,46 @@ pub(crate) enum Hook {
     Syscall(&'static str),
     /// An iterator.
     Iter(&'static str),
-    /// Packets that leave (`egress`) or enter (`ingress`) sockets, at the root of the control groups.
+    /// The root of the control groups of version 2: everything that runs. With the name of the hook, such as
+    /// `cgroup_skb/egress`.
     Cgroup(&'static str),
-    /// Reads and writes below `/proc/sys`, at the same place.
-    Sysctl,
+    /// A function of the kernel.
+    Function(Function),
+}
+
+/// A function of the kernel in one of its forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Function {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Where in it.
+    pub(crate) side: Side,
+    /// As [`crate::facts::Functions`] writes it, with `*` for anything.
+    pub(crate) form: &'static str,
+    /// Programs of a way with the same purpose and side are alternatives, of which the first that this kernel has is
+    /// taken.
+    pub(crate) purpose: &'static str,
+    /// What goes unseen if it has none; empty if the way does not work then.
+    pub(crate) without: &'static str,
+}
+
+/// Where in a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    /// Before it runs.
+    Entry,
+    /// With its result.
+    Return,
+}
+
+impl Function {
+    /// Whether a function of this form is the one that is meant.
+    pub(crate) fn accepts(&self, form: &str) -> bool {
+        let parts = |form: &str| form.replace("->", ",").split(',').map(str::to_owned).collect::<Vec<_>>();
+        let (wanted, found) = (parts(self.form), parts(form));
+        wanted.len() == found.len()
+            && wanted.iter().zip(&found).all(|(wanted, found)| wanted == "*" || wanted == found)
+    }
 }
 
 impl fmt::Display for Hook {
@@ -87,10 +124,21 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
-            Self::Cgroup(name) => write!(f, "cgroup_skb/{name}"),
-            Self::Sysctl => f.write_str("cgroup/sysctl"),
+            Self::Cgroup(name) => f.write_str(name),
+            Self::Function(Function { name, side: Side::Entry, .. }) => write!(f, "fentry/{name}"),
+            Self::Function(Function { name, side: Side::Return, .. }) => write!(f, "fexit/{name}"),
         }
     }
+}
+
+/// Names of the functions that any way has a hook at.
+pub(crate) fn functions() -> BTreeSet<&'static str> {
+    let programs = observations().flat_map(|row| row.ways).flat_map(|way| way.programs);
+    let functions = programs.filter_map(|program| match program.hook {
+        Hook::Function(function) => Some(function.name),
+        _ => None,
+    });
+    functions.collect()
 }
 
 /// All of them.

@@ -3,8 +3,7 @@
 use super::table::Blind;
 use super::*;
 
-const ALLOWED: Allowed =
-    Allowed { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true };
+const ALLOWED: Allowed = Allowed::everything_but_compat();
 
 /// A kernel that can do everything but these, without ways around the tracepoints of calls.
 fn kernel_without(missing: &[Capability]) -> Facts {
@@ -14,7 +13,20 @@ fn kernel_without(missing: &[Capability]) -> Facts {
         let lacks = around || missing.contains(&capability);
         facts.set(capability, if lacks { Err("refused".to_owned()) } else { Ok(String::new()) });
     }
+    // Each function in the form that stands first.
+    for program in observations().flat_map(|row| row.ways).flat_map(|way| way.programs) {
+        if let Hook::Function(function) = program.hook
+            && facts.functions.form(function.name).is_none()
+        {
+            facts.functions.set(function.name, &function.form.replace('*', "anything"));
+        }
+    }
     facts
+}
+
+/// The same as a hardened kernel is: no programs at functions.
+fn hardened_kernel_without(missing: &[Capability]) -> Facts {
+    kernel_without(&[missing, &[Capability::Fentry, Capability::Fexit]].concat())
 }
 
 /// Names of the observations that have no way.
@@ -29,15 +41,6 @@ fn planned(plan: &Plan, name: &str) -> Planned {
 }
 
 const LIFECYCLE: [&str; 4] = ["process.fork", "process.exec", "process.exit", "process.cgroup"];
-
-/// What is watched on demand and needs something of the kernel.
-fn on_demand_by(needed: Capability) -> Vec<&'static str> {
-    let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
-    on_demand
-        .filter(|row| row.ways.iter().all(|way| way.needs.contains(&needed)))
-        .map(|row| row.name)
-        .collect()
-}
 
 const BY_PACKETS: [&str; 3] = ["network.dns", "network.imds", "network.packet"];
 
@@ -56,6 +59,25 @@ fn packets_are_seen_as_far_as_the_settings_allow() {
     let names = |plan| planned(plan, "network.dns").programs.iter().map(|it| it.name).collect::<Vec<_>>();
     assert_eq!(names(&out), ["packet_out"]);
     assert_eq!(names(&Plan::new(&kernel_without(&[]), ALLOWED)), ["packet_out", "packet_in"]);
+}
+
+/// What is watched on demand and needs something of the kernel.
+fn on_demand_by(needed: Capability) -> Vec<&'static str> {
+    let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
+    on_demand
+        .filter(|row| row.ways.iter().all(|way| way.needs.contains(&needed)))
+        .map(|row| row.name)
+        .collect()
+}
+
+/// What is watched by the tracepoints of single calls where there is nothing better.
+fn by_calls() -> Vec<&'static str> {
+    let calls = Capability::SyscallTracepoint;
+    let on_demand = observations().filter(|row| row.attached == Attached::OnDemand);
+    on_demand
+        .filter(|row| row.ways.iter().any(|way| way.needs.contains(&calls)))
+        .map(|row| row.name)
+        .collect()
 }
 
 #[test]
@@ -79,9 +101,10 @@ fn without_typed_tracepoints_process_lifecycle_is_lost() {
 
 #[test]
 fn without_tracefs_what_is_watched_by_calls_is_lost() {
-    let by_calls = on_demand_by(Capability::SyscallTracepoint);
-    assert!(by_calls.len() > 30, "{by_calls:?}");
-    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), by_calls);
+    let only_by_calls = on_demand_by(Capability::SyscallTracepoint);
+    assert!(only_by_calls.len() > 15 && only_by_calls.len() < by_calls().len(), "{only_by_calls:?}");
+    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), only_by_calls);
+    assert_eq!(unavailable(&[Capability::SyscallTracepoint, Capability::Fentry]), by_calls());
     let plan = Plan::new(&kernel_without(&[Capability::SyscallTracepoint]), ALLOWED);
     assert_eq!(planned(&plan, "process.capset").reason, "syscall_tracepoint: refused");
 }
@@ -142,6 +165,10 @@ fn where_32_bit_calls_exist_it_is_said_that_they_are_not_seen() {
 #[test]
 fn where_io_uring_is_it_is_said_that_its_operations_are_not_seen() {
     let mut facts = kernel_without(&[]);
+    facts.set(Capability::IoUring, Ok(String::new()));
+    let plan = Plan::new(&facts, Allowed { compat: true, ..ALLOWED });
+    assert!(planned(&plan, "file.open").blind.is_empty(), "programs at functions see them");
+    let mut facts = hardened_kernel_without(&[]);
     facts.set(Capability::IoUring, Ok(String::new()));
     let plan = Plan::new(&facts, Allowed { compat: true, ..ALLOWED });
     for (observation, has_operation) in [("file.open", true), ("file.unlink", true), ("file.chmod", false)] {
@@ -208,6 +235,115 @@ fn rows_have_names_of_their_own() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all);
+}
+
+/// All programs at functions, by observation.
+fn at_functions() -> Vec<(&'static str, Program, Function)> {
+    let ways = observations().flat_map(|row| row.ways.iter().map(|way| (row.name, way)));
+    let programs = ways.flat_map(|(name, way)| way.programs.iter().map(move |program| (name, *program)));
+    let at = programs.filter_map(|(name, program)| match program.hook {
+        Hook::Function(function) => Some((name, program, function)),
+        _ => None,
+    });
+    at.collect()
+}
+
+#[test]
+fn with_programs_at_functions_no_file_event_but_these_needs_a_tracepoint() {
+    let plan = Plan::new(&kernel_without(&[]), ALLOWED);
+    for planned in &plan.observations {
+        let by_calls = planned.programs.iter().any(|program| matches!(program.hook, Hook::Syscall(_)));
+        assert_eq!(
+            by_calls,
+            on_demand_by(Capability::SyscallTracepoint).contains(&planned.observation.name),
+            "{planned:?}"
+        );
+    }
+    assert!(!on_demand_by(Capability::SyscallTracepoint).contains(&"file.open"));
+}
+
+#[test]
+fn each_form_of_a_function_has_its_program() {
+    for (name, program, function) in at_functions() {
+        let mut facts = kernel_without(&[]);
+        for (_, _, other) in at_functions().into_iter().filter(|(other, ..)| *other == name) {
+            if other.purpose == function.purpose && other.side == function.side {
+                facts.functions.set(other.name, "an unknown form->");
+            }
+        }
+        facts.functions.set(function.name, &function.form.replace('*', "anything"));
+        let plan = Plan::new(&facts, ALLOWED);
+        assert!(planned(&plan, name).programs.contains(&program), "{name}: {program:?}");
+    }
+}
+
+#[test]
+fn a_function_of_an_unknown_form_leaves_its_observation_to_the_next_way_or_with_a_blind_spot() {
+    for (name, _, function) in at_functions() {
+        let mut facts = kernel_without(&[]);
+        for (_, _, other) in at_functions().into_iter().filter(|(other, ..)| *other == name) {
+            if other.purpose == function.purpose {
+                facts.functions.set(other.name, "another,form->");
+            }
+        }
+        let plan = Plan::new(&facts, ALLOWED);
+        let found = planned(&plan, name);
+        if function.without.is_empty() {
+            assert_eq!(found.way.unwrap().family(), Some(Family::Tracepoint), "{name}");
+            assert!(found.reason.contains("of an unknown form, another,form->"), "{}", found.reason);
+        } else {
+            assert_eq!(found.way.unwrap().family(), Some(Family::Fentry), "{name}");
+            assert_eq!(found.blind, [function.without], "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_the_kernel_refuses_is_watched_by_the_next_way_alone() {
+    let facts = kernel_without(&[]);
+    let mut plan = Plan::new(&facts, ALLOWED);
+    assert!(!plan.retreat(&facts, |_| None));
+    let refused = |program: &Program| (program.name == "hook_path_unlink").then(|| "too complex".to_owned());
+    assert!(plan.retreat(&facts, refused));
+    for row in &plan.observations {
+        let expected = match row.observation.ways {
+            [_, tracepoint] if row.observation.name == "file.unlink" => tracepoint,
+            ways => &ways[0],
+        };
+        assert!(std::ptr::eq(row.way.unwrap(), expected), "{}", row.observation.name);
+    }
+    assert_eq!(planned(&plan, "file.unlink").reason, "hook_path_unlink: too complex");
+    assert!(!plan.retreat(&facts, refused), "it has another way now");
+    // What can be missed is, and what has no other way stays and says why.
+    assert!(!plan.retreat(&facts, |program| (program.name == "exit_do_rmdir").then(String::new)));
+    assert!(!plan.retreat(&facts, |program| (program.name == "enter_capset").then(String::new)));
+}
+
+#[test]
+fn a_form_matches_as_a_whole() {
+    let (_, _, function) = at_functions()[0];
+    let accepts = |pattern, form| Function { form: pattern, ..function }.accepts(form);
+    assert!(accepts("*,inode,dentry,->", "mnt_idmap,inode,dentry,->"));
+    assert!(!accepts("*,inode,dentry,->", "inode,dentry,->"));
+    assert!(!accepts("*,inode,dentry,->", "mnt_idmap,inode,dentry,->dentry"));
+    assert!(!accepts("path,->", "path,path->"));
+}
+
+#[test]
+fn a_plan_can_be_forced() {
+    let family = |name: &str, only| {
+        let plan = Plan::new(&kernel_without(&[]), Allowed { only, ..ALLOWED });
+        planned(&plan, name).way.and_then(Way::family)
+    };
+    assert_eq!(family("file.open", None), Some(Family::Fentry));
+    assert_eq!(family("file.open", Some(Family::Tracepoint)), Some(Family::Tracepoint));
+    assert_eq!(family("file.open", Some(Family::Fentry)), Some(Family::Fentry));
+    assert_eq!(family("process.capset", Some(Family::Fentry)), Some(Family::Tracepoint), "there is no other");
+    let hardened = hardened_kernel_without(&[]);
+    let plan = Plan::new(&hardened, Allowed { only: Some(Family::Fentry), ..ALLOWED });
+    let open = planned(&plan, "file.open");
+    assert!(open.way.is_none());
+    assert_eq!(open.reason, "fentry: refused; fexit: refused; tracepoint: off by --plan");
 }
 
 /// Three ways, as later rows have them.

@@ -42,17 +42,19 @@ fn iterator() -> Option<std::sync::Arc<dyn Snapshot>> {
         println!("skipped: BPF iterators need root");
         return None;
     }
-    let facts = Facts::probe(PROC.as_ref());
-    let plan = Plan::new(
-        &facts,
-        Allowed { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true },
-    );
+    let facts = Facts::probe(PROC.as_ref(), &crate::plan::functions());
+    let plan = Plan::new(&facts, Allowed::everything_but_compat());
     if !plan.programs().any(|program| *program == crate::plan::SNAPSHOT) {
         println!("skipped: no task iterator on this kernel");
         return None;
     }
-    let options =
-        Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, packets: PacketOptions::NONE };
+    let options = Options {
+        ring_bytes: 1 << 16,
+        deferred_release: 0,
+        own_pid: 0,
+        packets: PacketOptions::NONE,
+        preemptible: false,
+    };
     let programs = Programs::load([crate::plan::SNAPSHOT.name].into(), options).unwrap();
     Some(Watcher::new(facts, plan, programs, PROC.as_ref()).unwrap().snapshot())
 }

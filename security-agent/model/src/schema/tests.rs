@@ -48,10 +48,17 @@ fn fields_are_those_of_cws() {
     if theirs.is_empty() {
         return;
     }
+    // Fields of events that CWS does not have, and fields that we add to its own.
+    let is_own = |field: &FieldInfo| {
+        field.leaf.since == "none" || field.event.is_some_and(|event| event.since() == "none")
+    };
+    let own_fields: BTreeSet<_> =
+        fields().iter().filter(|field| is_own(field)).map(|field| field.name.as_str()).collect();
     let own = |name: &str| {
-        EventKind::ALL
+        let of_own_event = EventKind::ALL
             .iter()
-            .any(|kind| kind.since() == "none" && name.split('.').next() == Some(kind.name()))
+            .any(|kind| kind.since() == "none" && name.split('.').next() == Some(kind.name()));
+        of_own_event || own_fields.contains(name)
     };
     let ours: Rows = ours().into_iter().filter(|(name, _)| !own(name)).collect();
     let names = |rows: &Rows| rows.keys().cloned().collect::<BTreeSet<_>>();

@@ -181,9 +181,9 @@ impl ProcessTree {
             | Payload::Exit(_)
             | Payload::CgroupAttach(_)
             | Payload::File(_)
-            | Payload::Kernel(_)
             | Payload::Socket(_)
-            | Payload::Packet(_) => {}
+            | Payload::Packet(_)
+            | Payload::Kernel(_) => {}
         }
         applied
     }

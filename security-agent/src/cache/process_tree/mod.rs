@@ -188,7 +188,7 @@ impl ProcessTree {
             }
             Payload::CgroupAttach(attach) => self.move_to_cgroup(decoded, attach.cgroup_path, resolve),
             Payload::Packet(_) if decoded.remembered => self.look_up(decoded, resolve),
-            Payload::File(_) | Payload::Kernel(_) | Payload::Socket(_) | Payload::Packet(_) => {
+            Payload::File(_) | Payload::Socket(_) | Payload::Packet(_) | Payload::Kernel(_) => {
                 self.act(decoded, resolve)
             }
         };

@@ -27,8 +27,13 @@ use crate::ring::Source as _;
 
 const ROUNDS: u64 = 60;
 /// With room for what the rest of the machine does meanwhile.
-const OPTIONS: Options =
-    Options { ring_bytes: 1 << 24, deferred_release: 0, own_pid: 0, packets: PacketOptions::NONE };
+const OPTIONS: Options = Options {
+    ring_bytes: 1 << 24,
+    deferred_release: 0,
+    own_pid: 0,
+    packets: PacketOptions::NONE,
+    preemptible: false,
+};
 const NAMES: [&str; 6] = ["passwd", "passwd-", "x", "id_rsa", "a name of more than 28 bytes.txt", "y"];
 const DIRECTORIES: [&str; 3] = ["etc", "etc/ssh", "home"];
 

@@ -14,8 +14,13 @@ use super::*;
 use crate::facts::Capability;
 use crate::plan::Allowed;
 
-const OPTIONS: Options =
-    Options { ring_bytes: 1 << 16, deferred_release: 0, own_pid: 0, packets: PacketOptions::NONE };
+const OPTIONS: Options = Options {
+    ring_bytes: 1 << 16,
+    deferred_release: 0,
+    own_pid: 0,
+    packets: PacketOptions::NONE,
+    preemptible: false,
+};
 
 /// The object with a program of a type that needs a target, and has none: as on a kernel that refuses it.
 fn open_with_a_bad_program(
@@ -49,15 +54,12 @@ pub(super) fn watcher_with(open: Open, options: Options) -> Option<Watcher> {
         println!("skipped: loading BPF programs needs root");
         return None;
     }
-    let facts = Facts::probe("/proc".as_ref());
+    let facts = Facts::probe("/proc".as_ref(), &crate::plan::functions());
     if !facts.has(Capability::SyscallTracepoint) || !facts.has(Capability::RingBuffer) {
         println!("skipped: system calls can't be watched here");
         return None;
     }
-    let plan = Plan::new(
-        &facts,
-        Allowed { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true },
-    );
+    let plan = Plan::new(&facts, Allowed::everything_but_compat());
     let first = plan.programs_to_start_with(&BTreeSet::new()).map(|program| program.name).collect();
     let programs = Programs::load_with(first, options, open).unwrap();
     Some(Watcher::new(facts, plan, programs, Path::new("/proc")).unwrap())

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What hooks see of one operation on names. Three of them see it, one after the other: the security hook is
+ * given the directory as the caller reached it (mount included) and the name; the function of the file
+ * system layer tells the outcome while all of these are still held; and the function around both tells of
+ * what was refused before there was an object.
+ */
+#ifndef OPERATION_H
+#define OPERATION_H
+
+#define OPERATION_SEEN     1
+#define OPERATION_REPORTED 2
+
+struct operation {
+    /* Addresses of struct mount and struct dentry. */
+    __u64 mount;
+    __u64 dentry;
+    /* Of rename and link: the new name. */
+    __u64 destination;
+    /* Of rename: the directory of the old name. */
+    __u64 parent;
+    /* What the hook was told beside: a mode, flags, the address of a string. */
+    __u64 argument;
+    /* FORM_*, RECORD_FLAG_*, OPERATION_* */
+    __u32 form;
+    __u32 record_flags;
+    __u32 state;
+    /* Of rename: the old name, in old_names. */
+    __u32 name_length;
+};
+
+struct old_name {
+    __u8 text[NAME_SIZE_MAX + 9];
+};
+
+/* By thread. LRU, so that operations whose end was missed can't fill them. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, __u64);
+    __type(value, struct operation);
+} operations SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 2048);
+    __type(key, __u64);
+    __type(value, struct old_name);
+} old_names SEC(".maps");
+
+/* A pointer as a number. Where the verifier knows its type it does not take it for one; read back from the
+ * stack it has none. */
+static __always_inline __u64 address_of(const void *pointer)
+{
+    const void *stored = pointer;
+    __u64 address = 0;
+
+    bpf_probe_read_kernel(&address, sizeof(address), &stored);
+    return address;
+}
+
+static __always_inline __u64 path__mount(const struct path *path)
+{
+    return (__u64)vfsmount__mount(BPF_CORE_READ(path, mnt));
+}
+
+static __always_inline void operation__begin(const struct operation *operation)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+
+    bpf_map_update_elem(&operations, &thread, operation, BPF_ANY);
+}
+
+/* The operation of this thread of which no outcome is known yet; NULL if there is none. */
+static __always_inline struct operation *operation__find(void)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    struct operation *operation = bpf_map_lookup_elem(&operations, &thread);
+
+    return operation && operation->state == OPERATION_SEEN ? operation : NULL;
+}
+
+/* Ends it. True if it is to be reported now: refused, and that was not seen. */
+static __always_inline bool operation__end(__s64 ret)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    struct operation *operation = bpf_map_lookup_elem(&operations, &thread);
+    bool is_reported = operation && operation->state == OPERATION_REPORTED;
+
+    if (operation)
+        bpf_map_delete_elem(&operations, &thread);
+    return !is_reported && ret < 0 && call__is_reported(ret);
+}
+
+static __always_inline struct object object__found(__u64 dentry, __u64 mount)
+{
+    return (struct object){.dentry = dentry, .mount = mount, .status = WALK_FOUND};
+}
+
+/* A name in a directory, whatever is or was behind it. */
+static __always_inline struct object object__named(__u64 dentry_address, __u64 mount)
+{
+    struct dentry *dentry = (void *)dentry_address;
+    struct qstr name = BPF_CORE_READ(dentry, d_name);
+
+    return (struct object){.dentry = (__u64)BPF_CORE_READ(dentry, d_parent),
+                           .mount = mount,
+                           .name = (__u64)name.name,
+                           .name_length = name.len,
+                           .status = WALK_NAMED};
+}
+
+/* What is behind a name, or the name if nothing is. */
+static __always_inline struct object object__of(__u64 dentry_address, __u64 mount)
+{
+    struct dentry *dentry = (void *)dentry_address;
+
+    if (BPF_CORE_READ(dentry, d_inode))
+        return object__found(dentry_address, mount);
+    return object__named(dentry_address, mount);
+}
+
+/* Remembers what the object is before the operation. */
+static __always_inline void operation__remember(const struct operation *operation, __u64 dentry)
+{
+    struct call *call = call__scratch();
+    struct walk *walk = walk__scratch();
+
+    if (!call || !walk)
+        return;
+    call->objects[0] = object__found(dentry, operation->mount);
+    if (file_event__take_object(call, 0))
+        file_before__remember(walk, operation->form, 0);
+}
+
+/* Puts the operation in the call scratch, to be reported. NULL if that outcome is not. */
+static __always_inline struct call *operation__outcome(struct operation *operation, __s64 ret)
+{
+    if (!call__is_reported(ret) || !call__load(operation->form, ret, operation->record_flags))
+        return NULL;
+    operation->state = OPERATION_REPORTED;
+    return call__scratch();
+}
+
+/* A program at the end of a function of the file system layer: which of its arguments is the name, and how
+ * many there are, depends on the kernel. */
+#define VFS_EXIT(kind, family, function, variant, dentry_argument, arguments)                                \
+    SEC("fexit/" #function)                                                                                  \
+    int exit_##function##_##variant(__u64 *ctx)                                                              \
+    {                                                                                                        \
+        WITH_SCRATCH(kind,                                                                                   \
+                     family##__outcome(address_of((void *)ctx[dentry_argument]), (__s32)ctx[arguments]));    \
+        return 0;                                                                                            \
+    }
+
+/* A program at the end of the function around: its result follows its arguments. */
+#define OPERATION_EXIT(kind, family, function, arguments)                                                    \
+    SEC("fexit/" #function)                                                                                  \
+    int exit_##function(__u64 *ctx)                                                                          \
+    {                                                                                                        \
+        WITH_SCRATCH(kind, family##__end(ctx, (__s32)ctx[arguments]));                                       \
+        return 0;                                                                                            \
+    }
+
+#endif /* OPERATION_H */

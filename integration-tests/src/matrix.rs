@@ -1,0 +1,220 @@
+//! What the tests in guests have shown: kernel by kernel, under each plan, for each observation; and what each program
+//! costs the verifiers. Committed as `vm/results.json`, shown as a table in `docs/kernels.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+/// The tests that run in guests, and what each shows.
+const TESTS: &str = include_str!("../vm/tests.list");
+
+/// Growth of what a program costs that is worth a look: by this part, and by so many instructions.
+const GROWTH_PARTS: u64 = 5;
+const GROWTH_LEAST: u64 = 2_000;
+
+/// Reads the results of all guests below `directory`.
+///
+/// # Errors
+/// If there is none, or one is not complete.
+pub fn collect(directory: &Path) -> Result<Value> {
+    let mut kernels = BTreeMap::new();
+    for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+        let guest = entry?.path();
+        if !guest.join("done").exists() {
+            continue;
+        }
+        let name = guest.file_name().context("a name")?.to_string_lossy().into_owned();
+        kernels.insert(name, collect_guest(&guest).with_context(|| guest.display().to_string())?);
+    }
+    anyhow::ensure!(!kernels.is_empty(), "no guest came to its end");
+    Ok(json!(kernels))
+}
+
+fn collect_guest(guest: &Path) -> Result<Value> {
+    let read = |name: &str| fs::read_to_string(guest.join(name)).with_context(|| name.to_owned());
+    let mut plans = BTreeMap::new();
+    for plan in read("plans")?.split_whitespace() {
+        let check: Value = serde_json::from_str(&read(&format!("check-{plan}.log"))?)?;
+        let (mut failed, mut tested) = (BTreeSet::new(), BTreeSet::new());
+        for target in lines().map(|(target, ..)| target).collect::<BTreeSet<_>>() {
+            let log = read(&format!("e2e-{plan}-{target}.log")).unwrap_or_default();
+            let ended =
+                |test: &str, how: &str| log.lines().any(|line| line == format!("test {test} ... {how}"));
+            for (_, test, shown) in lines().filter(|(of, ..)| *of == target) {
+                if ended(test, "ok") {
+                    tested.extend(shown);
+                } else if ended(test, "FAILED") {
+                    failed.extend(shown);
+                }
+            }
+        }
+        let observations = check["observations"].as_array().context("observations")?.iter();
+        let cells = observations.filter_map(|seen| {
+            let name = seen["name"].as_str()?;
+            Some((name.to_owned(), cell(seen, failed.contains(name), tested.contains(name))))
+        });
+        plans.insert(plan.to_owned(), cells.collect::<BTreeMap<_, _>>());
+    }
+    let log = read("bpf-programs.log").unwrap_or_default();
+    let verified = log.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("verified: ")?.split(' ');
+        Some((words.next()?.to_owned(), words.next()?.parse::<u64>().ok()?))
+    });
+    let verified: BTreeMap<_, _> = verified.collect();
+    Ok(json!({"release": read("release")?.trim(), "plans": plans, "verified": verified}))
+}
+
+/// The lines of the list of tests: file, test, observations.
+fn lines() -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static str>)> {
+    let lines = TESTS.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.next()?, words.collect()))
+    })
+}
+
+fn cell(seen: &Value, failed: bool, tested: bool) -> &'static str {
+    match seen["state"].as_str().unwrap_or_default() {
+        "unavailable" | "" => "no",
+        _ if failed => "fails",
+        "partial" if tested => "partial",
+        "partial" => "partial, untested",
+        _ if tested => "works",
+        _ => "untested",
+    }
+}
+
+/// What is worse than before, one a line. What one of them does not know is not compared.
+#[must_use]
+pub fn worse(before: &Value, now: &Value) -> Vec<String> {
+    let mut worse = Vec::new();
+    for (name, kernel) in now.as_object().into_iter().flatten() {
+        for (plan, cells) in kernel["plans"].as_object().into_iter().flatten() {
+            for (observation, cell) in cells.as_object().into_iter().flatten() {
+                let known = before[name]["plans"][plan][observation].as_str();
+                if let Some(known) = known
+                    && cell != known
+                {
+                    worse.push(format!("{name} {plan} {observation}: {cell} instead of \"{known}\""));
+                }
+            }
+        }
+        for (program, count) in kernel["verified"].as_object().into_iter().flatten() {
+            let known = before[name]["verified"][program].as_u64();
+            let count = count.as_u64().unwrap_or_default();
+            if let Some(known) = known
+                && count > known + (known / GROWTH_PARTS).max(GROWTH_LEAST)
+            {
+                worse.push(format!("{name} {program}: {count} instructions verified instead of {known}"));
+            }
+        }
+    }
+    worse
+}
+
+/// The table for people.
+#[must_use]
+pub fn table(results: &Value) -> String {
+    let mut text = String::from(
+        "# Events by kernel\n\n\
+         What the tests in guests show (`make test-vm`, which wrote this table). A plan is what the programs are attached \
+         to: `fentry` is functions\ninside the kernel, `tracepoint` system calls; without `--plan`, each event is \
+         watched by the first that works.\n\n\
+         - **works**: all of it is seen.\n- **partial**: it is seen, but not in every way that it can come about; \
+         `system-probe check` says what is not.\n- **untested**: its programs \
+         are attached; no test of it was run.\n- **no**: this kernel does not let us.\n- **fails**: it should work, and \
+         a test says otherwise.\n\n",
+    );
+    let kernels: Vec<_> = results.as_object().into_iter().flatten().collect();
+    let columns: Vec<_> = kernels
+        .iter()
+        .flat_map(|(name, kernel)| {
+            let plans = kernel["plans"].as_object().into_iter().flatten();
+            plans.map(move |(plan, cells)| (*name, &kernel["release"], plan, cells))
+        })
+        .collect();
+    let row = |text: &mut String, first: &str, cells: Vec<String>| {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "| {first} | {} |", cells.join(" | "));
+    };
+    let head = columns
+        .iter()
+        .map(|(_, release, plan, _)| format!("{} {plan}", release.as_str().unwrap_or_default()));
+    row(&mut text, "event", head.collect());
+    row(&mut text, "---", columns.iter().map(|_| "---".to_owned()).collect());
+    let observations: BTreeSet<_> = columns
+        .iter()
+        .flat_map(|(.., cells)| cells.as_object().into_iter().flatten())
+        .map(|(name, _)| name)
+        .collect();
+    for observation in observations {
+        let cells = columns.iter().map(|(.., cells)| cells[observation].as_str().unwrap_or("no").to_owned());
+        row(&mut text, observation, cells.collect());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(cell: &str, verified: u64) -> Value {
+        json!({"5.10": {
+            "release": "5.10.0-1",
+            "plans": {"fentry": {"file.open": cell}, "tracepoint": {"file.open": "partial"}},
+            "verified": {"exit_open": verified},
+        }})
+    }
+
+    #[test]
+    fn only_what_is_worse_is_told() {
+        let before = results("works", 30_000);
+        assert_eq!(worse(&before, &before), [""; 0]);
+        assert_eq!(worse(&before, &results("works", 35_000)), [""; 0]);
+        assert_eq!(
+            worse(&before, &results("fails", 40_000)),
+            [
+                "5.10 fentry file.open: \"fails\" instead of \"works\"",
+                "5.10 exit_open: 40000 instructions verified instead of 30000"
+            ]
+        );
+        assert_eq!(worse(&json!({}), &before), [""; 0], "there was nothing to compare to");
+    }
+
+    #[test]
+    fn the_table_has_a_column_for_each_plan() {
+        let table = table(&results("works", 1));
+        assert!(table.contains("| event | 5.10.0-1 fentry | 5.10.0-1 tracepoint |\n"), "{table}");
+        assert!(table.contains("| file.open | works | partial |\n"), "{table}");
+    }
+
+    #[test]
+    fn what_is_listed_are_tests_that_exist() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let mut count = 0;
+        for (target, test, _) in lines() {
+            let (file, name) = match test.split_once("::") {
+                Some((module, name)) => (tests.join(target).join(format!("{module}.rs")), name),
+                None => (tests.join(format!("{target}.rs")), test),
+            };
+            let source = fs::read_to_string(&file).unwrap_or_default();
+            assert!(source.contains(&format!("fn {name}()")), "{}: no test {name}", file.display());
+            count += 1;
+        }
+        assert!(count > 20, "{count}");
+    }
+
+    /// The committed table is that of the committed results.
+    #[test]
+    fn the_table_in_docs_is_up_to_date() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let results: Value =
+            serde_json::from_str(&fs::read_to_string(root.join("vm/results.json")).unwrap()).unwrap();
+        let committed = fs::read_to_string(root.join("../docs/kernels.md")).unwrap();
+        assert_eq!(committed, table(&results), "kernel-matrix write");
+    }
+}

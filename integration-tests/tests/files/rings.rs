@@ -1,0 +1,87 @@
+//! What is asked for through io_uring, which no system call shows: seen where programs are inside the kernel.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use integration_tests::harness::{Setup, Signal, can_run};
+use serde_json::{Value, json};
+
+use crate::watch::Watch;
+
+const EVENTS: [&str; 7] = ["open", "mkdir", "rmdir", "unlink", "rename", "link", "symlink"];
+
+/// The signal of a rule whose file has a name.
+fn of<'a>(watch: &'a Watch, rule: &'a str, name: &str) -> Option<&'a Signal> {
+    let mut signals = watch.pair.signals.of_rule(rule);
+    signals.find(|signal| signal.at("process.executable.name") == "ring" && signal.at("file.name") == name)
+}
+
+#[test]
+fn operations_of_rings_are_events_of_their_process() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    let setup = EVENTS.iter().fold(Setup::new(), |setup, event| {
+        let rule = format!(
+            "{event}.retval >= -13 && process.file.name == \"ring\" && {event}.file.name =~ \"ring-*\""
+        );
+        setup.rule(event, &rule).rule(&format!("{event}_async"), &format!("{rule} && event.async"))
+    });
+    let Some(mut watch) = Watch::with(&[], setup)? else { return Ok(()) };
+    if !watch.pair.status()?.to_string().contains("fexit/do_sys_openat2") {
+        println!("skipped: no programs inside the kernel here");
+        return Ok(());
+    }
+    let place = watch.place()?;
+    let trigger = watch.pair.trigger("ring")?;
+    fs::create_dir(place.join("ring-closed"))?;
+    let truth = trigger.run([place.to_str().context("a path")?])?;
+    watch.pair.settle()?;
+
+    let expected = [
+        ("open", "open", "ring-file"),
+        ("mkdir", "mkdir", "ring-made"),
+        ("symlink", "symlink", "ring-symbolic"),
+        ("link", "link", "ring-file"),
+        ("rename", "rename", "ring-file"),
+        ("unlink", "unlink", "ring-renamed"),
+        ("rmdir", "rmdir", "ring-made"),
+    ];
+    let mut seen = 0;
+    for (operation, rule, name) in expected {
+        // A kernel may not have the operation.
+        if truth[operation].as_i64().is_none_or(|result| result < 0) {
+            assert!(of(&watch, rule, name).is_none(), "{operation} did not happen: {truth}");
+            println!("{operation}: this kernel has no such operation");
+            continue;
+        }
+        let signal = of(&watch, rule, name).with_context(|| {
+            format!(
+                "{operation}: no signal; {truth}; {:#}\n{}",
+                watch.pair.status().unwrap_or_default(),
+                watch.pair.logs()
+            )
+        })?;
+        let path = signal.at("file.path");
+        let differences =
+            signal.differences(&[("process.pid", truth["pid"].clone()), ("evt.outcome", json!("Success"))]);
+        assert_eq!(differences, "");
+        assert_eq!(path, &json!(place.join(name)), "{operation}: {:#}", signal.0);
+        assert!(
+            of(&watch, &format!("{rule}_async"), name).is_some(),
+            "{operation} is said to be asynchronous"
+        );
+        if rule == "rename" {
+            assert_eq!(signal.at("file.destination.path"), &json!(place.join("ring-renamed")));
+        }
+        if rule == "link" {
+            assert_eq!(signal.at("file.destination.path"), &json!(place.join("ring-hard")));
+        }
+        seen += 1;
+    }
+    assert!(seen > 0, "{truth}");
+    let mode: Option<&Value> =
+        of(&watch, "mkdir", "ring-made").map(|signal| signal.at("file.destination.mode"));
+    assert!(mode.is_none_or(|mode| *mode == json!(0o750)), "{mode:?}");
+    Ok(())
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# In a guest: what this kernel can do, and the tests of the programs and of both processes under each plan that it
+# allows. All results are files in DIR; `done` is the last of them.
+#
+#   guest-kernel.sh DIR PROFILE_DIR     (DIR/executables: lines NAME PATH of tests; DIR/settings: see test-kernels.sh)
+set -u
+dir=$1 profile=$2
+vm=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+CWS_VM_PLANS='fentry tracepoint' CWS_VM_UNITS='programs process file' CWS_VM_TESTS=.
+# shellcheck source=/dev/null
+. "$dir/settings"
+export CWS_TRIGGERS=$dir/../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CWS_PATIENCE=10
+
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+ip link set lo up
+uname -r >"$dir/release"
+
+# run NAME SECONDS COMMAND…: its output is NAME.log, its status a line of `status`.
+run() {
+    local name=$1 seconds=$2 begin=$SECONDS
+    shift 2
+    timeout --kill-after=5 "$seconds" "$@" >"$dir/$name.log" 2>&1 </dev/null
+    echo "$name $? $((SECONDS - begin))" >>"$dir/status"
+}
+
+executable() { sed -n "s/^$1 //p" "$dir/executables" | head -1; }
+
+printf 'runtime_security_config:\n  enabled: true\n' >/tmp/probe.yaml
+plans=()
+for plan in $CWS_VM_PLANS; do
+    run "check-$plan" 300 "$profile/system-probe" check --json --config /tmp/probe.yaml --plan "$plan"
+    # A plan that no observation follows is none of this kernel.
+    if [[ $plan == tracepoint ]] || grep -q '"fe\(ntry\|xit\)/' "$dir/check-$plan.log"; then
+        plans+=("$plan")
+    fi
+done
+echo "${plans[*]}" >"$dir/plans"
+for plan in "${plans[@]}"; do
+    for target in $(grep -v '^#' "$vm/tests.list" | awk '{ print $1 }' | uniq); do
+        mapfile -t tests < <(grep -v '^#' "$vm/tests.list" | awk -v target="$target" '$1 == target { print $2 }' |
+            grep -E "$CWS_VM_TESTS" | sort -u)
+        ((${#tests[@]})) || continue
+        CWS_PLAN=$plan run "e2e-$plan-$target" 900 "$(executable "$target")" --test-threads=1 --show-output --exact "${tests[@]}"
+    done
+done
+for name in $CWS_VM_UNITS; do
+    run "bpf-$name" 900 "$(executable "bpf-$name")" --test-threads=2 --show-output
+    # Where there are other programs for the same, they have to pass the same tests.
+    if [[ $name == file && " ${plans[*]} " == *' fentry '* ]]; then
+        CWS_PLAN=fentry run bpf-file-fentry 900 "$(executable bpf-file)" --test-threads=2 --show-output
+    fi
+done
+: >"$dir/done"

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Boots other kernels under QEMU, each once, and runs there the tests of the BPF programs and of both processes under
+# each plan (guest-kernel.sh, tests.list). Needs no KVM. Prints one line for each result, in the form that `make test`
+# counts, compares what the programs cost the verifier to the committed numbers, and exits 1 if anything failed.
+#
+#   test-kernels.sh [KERNEL...]      5.10 6.1 6.12 newest; default: all
+#
+# CWS_VM_PROFILE=debug takes the debug builds, CWS_VM_JOBS is the number of guests at a time, CWS_VM_SECONDS the time
+# that one may take. CWS_VM_PLANS, CWS_VM_UNITS and CWS_VM_TESTS (a pattern) choose some of the plans, the test files
+# of the programs and the end-to-end tests.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
+
+export PATH=$PATH:/usr/sbin:/sbin
+profile=${CWS_VM_PROFILE:-release} jobs=${CWS_VM_JOBS:-2} seconds=${CWS_VM_SECONDS:-1100}
+kernels=("$@")
+((${#kernels[@]})) || kernels=(5.10 6.1 6.12 newest)
+out=$PWD/target/vm
+mkdir -p "$out/results" "$out/triggers"
+
+if ! command -v vng >/dev/null || ! command -v qemu-system-x86_64 >/dev/null; then
+    echo "skipped: guests need vng and qemu-system-x86_64 (packaging/dev/setup.sh vm installs them)"
+    exit 0
+fi
+
+flags=()
+[[ $profile == debug ]] || flags=(--release)
+cargo build -q --locked "${flags[@]}" -p system-probe -p security-agent -p integration-tests --bins || exit 1
+cargo test -q --locked "${flags[@]}" --no-run --message-format=json -p bpf -p integration-tests |
+    sed -n 's/.*"package_id":"\([^"]*\)".*"kind":\["test"\].*"name":"\([^"]*\)".*"executable":"\([^"]*\)".*/\1 \2 \3/p' |
+    awk '{ print ($1 ~ /\/bpf[#@]/ ? "bpf-" : "") $2, $3 }' >"$out/executables"
+for source in integration-tests/triggers/*.c; do
+    name=$(basename "$source" .c)
+    [[ $out/triggers/$name -nt $source ]] ||
+        cc -std=gnu11 -O1 -static -pthread -o "$out/triggers/$name" "$source" || exit 1
+done
+
+# boot NAME IMAGE VERSION
+boot() {
+    local name=$1 image=$2 results=$out/results/$1
+    rm -rf "$results"
+    mkdir -p "$results"
+    cp "$out/executables" "$results/executables"
+    for setting in CWS_VM_PLANS CWS_VM_UNITS CWS_VM_TESTS; do
+        [[ -z ${!setting+set} ]] || echo "$setting='${!setting}'"
+    done >"$results/settings"
+    timeout --kill-after=5 "$seconds" vng --disable-kvm --run "$image" --force-9p --cpus 2 --memory 2G \
+        --rwdir="$out/results" --cwd "$PWD" \
+        --exec "bash $PWD/integration-tests/vm/guest-kernel.sh $results $PWD/target/$profile" \
+        >"$results/console" 2>&1 </dev/null
+    echo "== $name: $(cat "$results/release" 2>/dev/null), ${SECONDS} s"
+}
+
+while read -r name image _; do
+    while (($(jobs -rp | wc -l) >= jobs)); do wait -n; done
+    boot "$name" "$image" &
+done < <(integration-tests/vm/fetch-kernels.sh target/kernels "${kernels[@]}")
+wait
+
+failed=0 passed=0
+bad() {
+    echo "test $1 ... FAILED"
+    failed=$((failed + 1))
+}
+for name in "${kernels[@]}"; do
+    results=$out/results/$name
+    if [[ ! -e $results/done ]]; then
+        bad "$name: the guest came to its end"
+        tail -n 15 "$results/console" 2>/dev/null | cut -c1-300
+    fi
+    for log in "$results"/bpf-*.log "$results"/e2e-*.log; do
+        [[ -e $log ]] || continue
+        group="$name $(basename "$log" .log)"
+        sed -n "s/^test \(.* \.\.\. .*\)/test $group \1/p; s/^ *skipped: /skipped: $group: /p" "$log"
+        passed=$((passed + $(grep -c '^test .* ok$' "$log")))
+        failed=$((failed + $(grep -c '^test .* FAILED$' "$log")))
+        grep -q '^test result: ' "$log" || bad "$group came to its end"
+    done
+done
+if target/"$profile"/kernel-matrix "${CWS_VM_MATRIX:-compare}" "$out/results"; then
+    passed=$((passed + 1))
+else
+    bad "the results are those that are committed (kernel-matrix write)"
+fi
+echo "test result: $passed passed; $failed failed; 0 ignored; after $SECONDS s"
+((failed == 0))

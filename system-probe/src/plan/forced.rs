@@ -1,0 +1,40 @@
+//! Families of ways, to force one for tests.
+
+use clap::ValueEnum;
+
+use super::table::Way;
+use crate::facts::Capability;
+
+/// What the programs of a way are attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Family {
+    /// Entry and return of functions inside the kernel.
+    Fentry,
+    /// Breakpoints on functions inside the kernel.
+    Kprobe,
+    /// Tracepoints of system calls.
+    Tracepoint,
+}
+
+impl Family {
+    /// As on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
+            Self::Tracepoint => "tracepoint",
+        }
+    }
+}
+
+impl Way {
+    /// The family that this way is of; those that no other way competes with have none.
+    pub(super) fn family(&self) -> Option<Family> {
+        self.needs.iter().find_map(|need| match need {
+            Capability::Fentry | Capability::Fexit | Capability::Lsm => Some(Family::Fentry),
+            Capability::Kprobe => Some(Family::Kprobe),
+            Capability::SyscallTracepoint => Some(Family::Tracepoint),
+            _ => None,
+        })
+    }
+}

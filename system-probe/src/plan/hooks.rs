@@ -1,0 +1,137 @@
+//! Hooks inside the kernel, by function. One hook is often at functions of several names and forms, of which each
+//! kernel has one: all are listed, and the facts choose.
+
+use super::table::Function;
+use super::table::Hook;
+use super::table::Program;
+use super::table::Side;
+use super::table::Way;
+use crate::facts::Capability;
+
+/// By programs at the entry and the return of functions: objects instead of strings, whoever asks and how, and no cost
+/// for anything else.
+pub(super) const fn functions(programs: &'static [Program]) -> Way {
+    let needs = &[Capability::Btf, Capability::Fentry, Capability::Fexit, Capability::RingBuffer];
+    Way { needs, programs, blind: &[], label: "" }
+}
+
+/// What goes unseen without the function around an operation.
+const EARLY_REFUSALS: &str = "not seen: calls that are refused before their file is found";
+const RINGS: &str = "not seen: opens by io_uring";
+const HANDLES: &str = "not seen: opens by handle";
+const DESCRIPTORS: &str = "not seen: truncation by descriptor";
+
+const fn at(
+    side: Side,
+    program: &'static str,
+    function: &'static str,
+    form: &'static str,
+    purpose: &'static str,
+    without: &'static str,
+) -> Program {
+    Program { name: program, hook: Hook::Function(Function { name: function, side, form, purpose, without }) }
+}
+
+/// At the entry of a function, without which the way does not work.
+const fn entry(program: &'static str, function: &'static str, form: &'static str) -> Program {
+    at(Side::Entry, program, function, form, function, "")
+}
+
+/// At the return of one.
+const fn exit(program: &'static str, function: &'static str, form: &'static str) -> Program {
+    at(Side::Return, program, function, form, function, "")
+}
+
+/// At the return of one that can be missed.
+const fn around(
+    program: &'static str,
+    function: &'static str,
+    form: &'static str,
+    purpose: &'static str,
+    without: &'static str,
+) -> Program {
+    at(Side::Return, program, function, form, purpose, without)
+}
+
+pub(super) const OPEN: Way = functions(&[
+    exit("exit_do_sys_openat2", "do_sys_openat2", ",,open_how->"),
+    around("exit_do_filp_open", "do_filp_open", ",filename,open_flags->file", "ring", RINGS),
+    around("exit_do_file_open", "do_file_open", ",filename,open_flags->file", "ring", RINGS),
+    around("exit_do_handle_open", "do_handle_open", ",file_handle,->", "handle", HANDLES),
+    exit("exit_vfs_truncate", "vfs_truncate", "path,->"),
+    around("exit_do_sys_ftruncate", "do_sys_ftruncate", ",,->", "descriptor", DESCRIPTORS),
+    around("exit_ksys_ftruncate", "ksys_ftruncate", ",,->", "descriptor", DESCRIPTORS),
+    exit("exit_vfs_fallocate", "vfs_fallocate", "file,,,->"),
+]);
+
+pub(super) const MKDIR: Way = functions(&[
+    entry("hook_path_mkdir", "security_path_mkdir", "path,dentry,->"),
+    exit("exit_vfs_mkdir_before_5_12", "vfs_mkdir", "inode,dentry,->"),
+    exit("exit_vfs_mkdir_since_5_12", "vfs_mkdir", "*,inode,dentry,->"),
+    exit("exit_vfs_mkdir_since_6_15", "vfs_mkdir", "*,inode,dentry,->dentry"),
+    exit("exit_vfs_mkdir_with_delegation", "vfs_mkdir", "*,inode,dentry,,*->dentry"),
+    around("exit_do_mkdirat", "do_mkdirat", ",*,->", "around", EARLY_REFUSALS),
+    around("exit_filename_mkdirat", "filename_mkdirat", ",filename,->", "around", EARLY_REFUSALS),
+]);
+
+pub(super) const RMDIR: Way = functions(&[
+    entry("hook_path_rmdir", "security_path_rmdir", "path,dentry->"),
+    exit("exit_vfs_rmdir_before_5_12", "vfs_rmdir", "inode,dentry->"),
+    exit("exit_vfs_rmdir_since_5_12", "vfs_rmdir", "*,inode,dentry->"),
+    exit("exit_vfs_rmdir_with_delegation", "vfs_rmdir", "*,inode,dentry,*->"),
+    around("exit_do_rmdir", "do_rmdir", ",filename->", "around", EARLY_REFUSALS),
+    around("exit_filename_rmdir", "filename_rmdir", ",filename->", "around", EARLY_REFUSALS),
+]);
+
+pub(super) const UNLINK: Way = functions(&[
+    entry("hook_path_unlink", "security_path_unlink", "path,dentry->"),
+    exit("exit_vfs_unlink_before_5_12", "vfs_unlink", "inode,dentry,*->"),
+    exit("exit_vfs_unlink_since_5_12", "vfs_unlink", "*,inode,dentry,*->"),
+    around("exit_do_unlinkat", "do_unlinkat", ",filename->", "around", EARLY_REFUSALS),
+    around("exit_filename_unlinkat", "filename_unlinkat", ",filename->", "around", EARLY_REFUSALS),
+]);
+
+pub(super) const RENAME: Way = functions(&[
+    entry("hook_path_rename", "security_path_rename", "path,dentry,path,dentry,->"),
+    exit("exit_vfs_rename_since_5_12", "vfs_rename", "renamedata->"),
+    around("exit_do_renameat2", "do_renameat2", ",filename,,filename,->", "around", EARLY_REFUSALS),
+    around(
+        "exit_filename_renameat2",
+        "filename_renameat2",
+        ",filename,,filename,->",
+        "around",
+        EARLY_REFUSALS,
+    ),
+]);
+
+pub(super) const LINK: Way = functions(&[
+    entry("hook_path_link", "security_path_link", "dentry,path,dentry->"),
+    exit("exit_vfs_link_before_5_12", "vfs_link", "dentry,inode,dentry,*->"),
+    exit("exit_vfs_link_since_5_12", "vfs_link", "dentry,*,inode,dentry,*->"),
+    around("exit_do_linkat", "do_linkat", ",*,,*,->", "around", EARLY_REFUSALS),
+    around("exit_filename_linkat", "filename_linkat", ",filename,,filename,->", "around", EARLY_REFUSALS),
+]);
+
+pub(super) const SYMLINK: Way = functions(&[
+    entry("hook_path_symlink", "security_path_symlink", "path,dentry,->"),
+    exit("exit_vfs_symlink_before_5_12", "vfs_symlink", "inode,dentry,->"),
+    exit("exit_vfs_symlink_since_5_12", "vfs_symlink", "*,inode,dentry,->"),
+    exit("exit_vfs_symlink_with_delegation", "vfs_symlink", "*,inode,dentry,,*->"),
+    around("exit_do_symlinkat", "do_symlinkat", "*,,*->", "around", EARLY_REFUSALS),
+    around("exit_filename_symlinkat", "filename_symlinkat", "filename,,filename->", "around", EARLY_REFUSALS),
+]);
+
+pub(super) const CHMOD: Way = functions(&[
+    entry("enter_chmod_common", "chmod_common", "path,->"),
+    exit("exit_chmod_common", "chmod_common", "path,->"),
+]);
+
+pub(super) const CHOWN: Way = functions(&[
+    entry("enter_chown_common", "chown_common", "path,,->"),
+    exit("exit_chown_common", "chown_common", "path,,->"),
+]);
+
+pub(super) const UTIMES: Way = functions(&[
+    entry("enter_vfs_utimes", "vfs_utimes", "path,timespec64->"),
+    exit("exit_vfs_utimes", "vfs_utimes", "path,timespec64->"),
+]);
