@@ -7,9 +7,6 @@ use serde_json::{Value, json};
 
 const NOBODY: u32 = 65534;
 
-/// An event, the call that is refused, and members of the signal.
-type Row = (&'static str, Calls, Vec<(&'static str, Value)>);
-
 const EVENTS: [&str; 14] = [
     "ptrace",
     "signal",
