@@ -144,11 +144,15 @@ stop() {
     for pid in $agent_pid $probe_pid; do
         kill -TERM "$pid" 2>/dev/null || true
         local deadline=$((SECONDS + 10))
-        while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do sleep 0.05; done
+        until has_ended "$pid" || ((SECONDS >= deadline)); do sleep 0.05; done
         kill -KILL "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
     done
     rm -rf "$dir"
+}
+
+# Whether nothing is left of a process but what the kernel takes its time to clean up: the probe's hooks.
+has_ended() {
+    [[ ! -e /proc/$1/status ]] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
 }
 
 main "$@"
