@@ -28,6 +28,9 @@ __noinline __u64 maple__step(__u64 entry, __u64 address)
     __u64 pivots, slots, count, next = 0;
     int slot;
 
+    /* Verifiers of old kernels look at this function even where nothing calls it. */
+    if (!bpf_core_type_exists(struct maple_range_64))
+        return 0;
     if (type == MAPLE_ARANGE_64) {
         pivots = bpf_core_field_offset(struct maple_arange_64, pivot);
         slots = bpf_core_field_offset(struct maple_arange_64, slot);
@@ -70,8 +73,13 @@ __noinline __u64 maple__find(__u64 root, __u64 address)
 
 __noinline __u64 rb__find(__u64 root, __u64 address)
 {
-    __u64 offset = bpf_core_field_offset(struct vm_area_struct___before_6_1, vm_rb);
     struct rb_node *node = (void *)root;
+    __u64 offset;
+
+    /* As in maple__step. */
+    if (!bpf_core_field_exists(struct vm_area_struct___before_6_1, vm_rb))
+        return 0;
+    offset = bpf_core_field_offset(struct vm_area_struct___before_6_1, vm_rb);
 
     for (int level = 0; level < RB_LEVELS && node; level++) {
         struct vm_area_struct *area = (void *)node - offset;
