@@ -16,5 +16,5 @@ sed -i 's/^Version: .*/&+next/' "$payload/second/DEBIAN/control"
 dpkg-deb --root-owner-group -Znone -b "$payload/second" "$payload/second.deb" >/dev/null
 rm -rf "$payload/second"
 cp guest-deb.sh "$payload/guest.sh"
-image=$(./guest-image.sh "${CWS_GUEST_DIR:-../../target/guest}" | tail -1)
+image=$(./guest-image.sh "${CWS_GUEST_DIR:-$PWD/../../target/guest}" | tail -1)
 ./run-guest.sh "$image" "$payload"

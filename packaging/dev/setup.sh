@@ -20,6 +20,7 @@ main() {
     need "has_header stdio.h" libc6-dev glibc-devel
     need "has_header linux/bpf.h" linux-libc-dev kernel-headers
     if [[ $purpose == vm ]]; then
+        need "command -v debootstrap" debootstrap debootstrap
         need "command -v qemu-system-x86_64" qemu-system-x86 qemu-system-x86-core
         need "command -v depmod || test -x /sbin/depmod" kmod kmod
         need "command -v udevadm" udev systemd-udev
