@@ -115,7 +115,7 @@ for unit in datadog-agent $PROBE $AGENT; do
     echo "# systemd-analyze security $unit: $(systemd-analyze security --no-pager "$unit" 2>&1 | tail -1)"
 done
 for unit in $PROBE $AGENT; do
-    check "systemd understands $unit" sh -c "! systemd-analyze verify /usr/lib/systemd/system/$unit 2>&1 | grep -i datadog"
+    check "systemd understands $unit" sh -c "! systemd-analyze verify --man=no /usr/lib/systemd/system/$unit 2>&1 | grep -i datadog"
     memory=$(sed -n 's/^VmRSS:[[:space:]]*//p' "/proc/$(main_pid $unit)/status")
     echo "# resident memory of $unit: $memory"
 done
