@@ -112,7 +112,7 @@ struct Fixture {
 impl Fixture {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let queue = Arc::new(Queue::new(Limits { records: 1000, bytes: 1 << 20, chunk_records: 64 }));
+        let queue = Arc::new(Queue::new(Limits { records: 1000, bytes: 8 << 20, chunk_records: 64 }));
         let kernel = Arc::new(FakeKernel {
             queue: Arc::clone(&queue),
             attached: AtomicUsize::new(0),
@@ -242,13 +242,18 @@ async fn another_snapshot_comes_within_the_stream() {
 /// Whoever is replaced still gets all that was taken for them; the rest is counted for who takes over.
 #[tokio::test]
 async fn nothing_is_lost_between_two_subscribers() {
-    const RECORDS: u64 = 500;
+    const RECORDS: u64 = 900;
     let fixture = Fixture::start();
     let mut first = fixture.subscribe().await;
     snapshot(&mut first).await;
     next(&mut first).await;
-    for pid in 0..u32::try_from(RECORDS).unwrap() {
-        fixture.live(pid);
+    let mut builder = RecordBuilder::new(Kind::Exec);
+    // More than all buffers on the way take.
+    builder.push(&[0; 4096]);
+    let large = builder.finish(record_header::default(), &task_context::default(), &exec_body::default());
+    for _ in 0..RECORDS {
+        fixture.queue.push(Kind::Exec, &large);
+        fixture.queue.flush();
     }
     // The first does not read: its messages fill the channel, the rest waits in the queue.
     tokio::time::sleep(Duration::from_millis(50)).await;
