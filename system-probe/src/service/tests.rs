@@ -249,7 +249,7 @@ async fn nothing_is_lost_between_two_subscribers() {
     next(&mut first).await;
     let mut builder = RecordBuilder::new(Kind::Exec);
     // More than all buffers on the way take.
-    builder.push(&[0; 4096]);
+    let _padding = builder.push(&[0; 4096]);
     let large = builder.finish(record_header::default(), &task_context::default(), &exec_body::default());
     for _ in 0..RECORDS {
         fixture.queue.push(Kind::Exec, &large);
