@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a Debian guest whose first process is systemd, and prints its directory: disk.img, vmlinuz, initrd.img.
 #
-#   guest-image.sh [DIR]     default: target/guest
+#   guest-image.sh [DIR [PACKAGE...]]     default: target/guest; PACKAGE: what is installed besides
 #
 # At boot the guest unpacks a tar archive from its second disk, runs `guest.sh` of it with its output on the second serial
 # port, and powers off.
@@ -9,7 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 dir=$(realpath -m "${1:-target/guest}")
-suite=bookworm
+suite=bookworm more=
+for package in "${@:2}"; do more+=,$package; done
 mkdir -p "$dir"
 [[ -s $dir/done ]] && exec echo "$dir"
 
@@ -18,7 +19,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | so
 if [[ ! -s $dir/root/etc/hostname ]]; then
     rm -rf "$dir/root"
     debootstrap --variant=minbase \
-        --include=systemd,systemd-sysv,dbus,udev,initramfs-tools,linux-image-cloud-amd64,procps,init-system-helpers,libelf1 \
+        --include=systemd,systemd-sysv,dbus,udev,initramfs-tools,linux-image-cloud-amd64,procps,init-system-helpers,libelf1"$more" \
         "$suite" "$dir/root" "$mirror" >"$dir/debootstrap.log"
 fi
 root=$dir/root
