@@ -26,7 +26,7 @@ const OF_KERNELS: &str = "kernel";
 impl Behaviour {
     /// The command, in a container if that is where it belongs.
     pub(crate) fn command(&self) -> String {
-        if self.run_in == "container" && !self.command.contains("tools/ctr.sh") {
+        if self.run_in == "container" && !makes_container(&self.command) {
             self.in_container()
         } else {
             self.command.clone()
@@ -54,6 +54,11 @@ impl Behaviour {
         };
         self.needs.iter().map(String::as_str).filter(|name| !is_there(name)).collect()
     }
+}
+
+/// Whether a command runs something in a container of its own.
+pub(crate) fn makes_container(command: &str) -> bool {
+    command.contains("tools/ctr.sh")
 }
 
 /// As one word of the shell.

@@ -1,6 +1,6 @@
 //! What is expected of each behaviour: `expectations.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use integration_tests::harness::Signal;
@@ -22,7 +22,7 @@ pub(crate) struct Expectations {
     never: Vec<String>,
     pub(crate) default: Vec<String>,
     #[serde(default)]
-    never_default: Vec<String>,
+    also: Vec<String>,
     #[serde(default)]
     pub(crate) container: Vec<String>,
     #[serde(default)]
@@ -73,24 +73,29 @@ impl Expectations {
         wrong.collect()
     }
 
-    /// What is wrong with the rules of a policy that fired, if these should have.
-    pub(crate) fn wrong_rules(&self, wanted: &[String], seen: &[Signal]) -> Vec<String> {
-        let fired = |rule: &&String| seen.iter().any(|signal| signal.rule() == rule.as_str());
-        let silent = wanted.iter().filter(|rule| !fired(rule)).map(|rule| format!("did not fire: {rule}"));
-        let excluded = self.never_default.iter().filter(|rule| !wanted.contains(rule));
-        let loud = excluded.filter(fired).map(|rule| format!("fired: {rule}"));
-        silent.chain(loud).collect()
+    /// What is wrong with the rules of a policy that fired, if these should have and no other but those `aside`.
+    pub(crate) fn wrong_rules(&self, wanted: &[String], aside: &[String], seen: &[Signal]) -> Vec<String> {
+        let fired: BTreeSet<&str> = seen.iter().map(Signal::rule).collect();
+        let silent = wanted.iter().filter(|rule| !fired.contains(rule.as_str()));
+        let silent = silent.map(|rule| format!("did not fire: {rule}"));
+        let lists = [wanted, aside, &self.also];
+        let unwanted =
+            fired.iter().filter(|rule| !lists.iter().any(|list| list.iter().any(|one| one == *rule)));
+        silent.chain(unwanted.map(|rule| format!("fired: {rule}"))).collect()
     }
 
-    /// The rules that fired the second time though they should not.
+    /// The rules that fired the second time though they should not. They remember arguments, and fire each time if there
+    /// are none.
     pub(crate) fn wrong_again(&self, seen: &[Signal]) -> Vec<String> {
-        let fired = |rule: &&String| seen.iter().any(|signal| signal.rule() == rule.as_str());
-        self.silent_again.iter().filter(fired).map(|rule| format!("fired again: {rule}")).collect()
+        let remembered = |signal: &&Signal| !signal.args().is_empty();
+        let fired: BTreeSet<&str> = seen.iter().filter(remembered).map(Signal::rule).collect();
+        let again = self.silent_again.iter().filter(|rule| fired.contains(rule.as_str()));
+        again.map(|rule| format!("fired again: {rule}")).collect()
     }
 
     /// All rules of a policy that it names.
     pub(crate) fn named(&self) -> impl Iterator<Item = &String> {
-        [&self.default, &self.never_default, &self.container, &self.silent_again].into_iter().flatten()
+        [&self.default, &self.also, &self.container, &self.silent_again].into_iter().flatten()
     }
 
     /// What a sentence of the set says: the rules that it names, unless it is about why they do not fire.
@@ -124,11 +129,16 @@ fn what_is_missing_is_wrong_and_so_is_what_is_there_too_much() {
         events: vec!["a".to_owned()],
         never: vec!["b".to_owned()],
         default: vec!["d".to_owned()],
-        never_default: vec!["n".to_owned()],
+        also: vec!["a".to_owned()],
+        silent_again: vec!["d".to_owned()],
         ..Expectations::default()
     };
     assert_eq!(one.wrong_events(&[signal("behaviour_7_0")]), [""; 0]);
     assert_eq!(one.wrong_events(&[signal("behaviour_7_1")]), ["not seen: a", "seen: b"]);
-    assert_eq!(one.wrong_rules(&one.default, &[signal("d")]), [""; 0]);
-    assert_eq!(one.wrong_rules(&one.default, &[signal("n")]), ["did not fire: d", "fired: n"]);
+    let rules = |seen: &[Signal]| one.wrong_rules(&one.default, &["aside".to_owned()], seen);
+    assert_eq!(rules(&[signal("d"), signal("a"), signal("aside")]), [""; 0]);
+    assert_eq!(rules(&[signal("n")]), ["did not fire: d", "fired: n"]);
+    let with_arguments = Signal(serde_json::json!({"agent": {"rule_id": "d"}, "process": {"args": ["x"]}}));
+    assert_eq!(one.wrong_again(&[signal("d")]), [""; 0]);
+    assert_eq!(one.wrong_again(&[signal("d"), with_arguments]), ["fired again: d"]);
 }
