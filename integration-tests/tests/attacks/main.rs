@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use integration_tests::harness::{MARK_RULE, Setup, built, can_run};
+use integration_tests::harness::{MARK_RULE, Setup, Signal, built, can_run};
 
 use behaviour::Behaviour;
 use expectation::Expectations;
@@ -116,8 +116,8 @@ fn the_default_policy_detects_behaviours() -> Result<()> {
             Some(_) if behaviour::makes_container(&command) => &aside_in_containers,
             Some(_) => &aside,
         };
-        let seen = run.perform(behaviour, &command)?;
-        let mut wrong = expected.wrong_rules(&expected.default, aside, &seen);
+        let wrong = |seen: &[Signal]| expected.wrong_rules(&expected.default, aside, seen);
+        let (seen, mut wrong) = run.perform_in_time(behaviour, &command, wrong)?;
         if !expected.silent_again.is_empty() {
             wrong.extend(expected.wrong_again(&run.again(&command)?));
         }

@@ -42,6 +42,27 @@ impl Run {
         self.again(command)
     }
 
+    /// As [`Run::perform`], with what `judge` says is wrong. A command with a time limit of its own may be cut off before it
+    /// has done anything where the machine is slow: then it is run again.
+    pub(crate) fn perform_in_time(
+        &mut self,
+        behaviour: &Behaviour,
+        command: &str,
+        judge: impl Fn(&[Signal]) -> Vec<String>,
+    ) -> Result<(Vec<Signal>, Vec<String>)> {
+        let tries = if command.contains("timeout ") { 4 } else { 1 };
+        let mut outcome = (Vec::new(), Vec::new());
+        for _ in 0..tries {
+            let seen = self.perform(behaviour, command)?;
+            let wrong = judge(&seen);
+            outcome = (seen, wrong);
+            if outcome.1.is_empty() {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
     /// The same once more, in the same control group.
     pub(crate) fn again(&mut self, command: &str) -> Result<Vec<Signal>> {
         let group = Path::new(GROUPS).join(format!("cws-{}-{}", self.name, self.group));
