@@ -25,6 +25,7 @@ main() {
         need "command -v depmod || test -x /sbin/depmod" kmod kmod
         need "command -v udevadm" udev systemd-udev
         need "command -v busybox" busybox-static busybox
+        need "command -v cpio" cpio cpio
     fi
     if [[ $purpose == test || $purpose == vm ]]; then
         need "command -v clang-format" clang-format clang-tools-extra
