@@ -14,116 +14,102 @@
 #define IA32   "__ia32_sys_"
 #define COMPAT "__ia32_compat_sys_"
 
-/* Functions of their own, so that the programs of a family differ by where they are attached and nothing
- * else. */
+/* The form of the call is known when the programs are compiled, so that each has what its form needs. */
 #define LEAVE(family, kind)                                                                                  \
-    __noinline int family##__leave(__u64 ret)                                                                \
+    static __always_inline int family##__leave(__u32 form, __u64 ret, __u32 record_flags)                    \
     {                                                                                                        \
-        struct caller caller;                                                                                \
-        __u32 form;                                                                                          \
-                                                                                                             \
-        if (!caller__find(&caller))                                                                          \
-            return 0;                                                                                        \
-        form = CALLER_FORM(&caller, family, FORM_NONE);                                                      \
-        if (form != FORM_NONE)                                                                               \
-            WITH_SCRATCH(kind, family##__exit(form, ret, caller.record_flags));                              \
+        WITH_SCRATCH(kind, family##__exit(form, ret, record_flags));                                         \
         return 0;                                                                                            \
     }
 
 /* Without it an event is told all the same, and says that earlier values are unknown: nothing to count. */
 #define ARRIVE(family)                                                                                       \
-    __noinline int family##__arrive(void)                                                                    \
+    static __always_inline int family##__arrive(__u32 form, __u32 record_flags)                              \
     {                                                                                                        \
-        struct caller caller;                                                                                \
-        __u32 form;                                                                                          \
-                                                                                                             \
-        if (!caller__find(&caller))                                                                          \
+        if (!scratch__take())                                                                                \
             return 0;                                                                                        \
-        form = CALLER_FORM(&caller, family, FORM_NONE);                                                      \
-        if (form == FORM_NONE || !scratch__take())                                                           \
-            return 0;                                                                                        \
-        family##__enter(form, caller.record_flags);                                                          \
+        family##__enter(form, record_flags);                                                                 \
         scratch__give_back();                                                                                \
         return 0;                                                                                            \
     }
 
-#define EXIT(width, prefix, family, call)                                                                    \
+#define EXIT(width, prefix, flags, family, call, form)                                                       \
     SEC("fexit/" prefix #call)                                                                               \
     int width##_exit_##call(__u64 *ctx)                                                                      \
     {                                                                                                        \
-        return family##__leave(ctx[1]);                                                                      \
+        return family##__leave(FORM_##form, ctx[1], flags);                                                  \
     }
 
-#define ENTER(width, prefix, family, call)                                                                   \
+#define ENTER(width, prefix, flags, family, call, form)                                                      \
     SEC("fentry/" prefix #call)                                                                              \
     int width##_enter_##call(__u64 *ctx)                                                                     \
     {                                                                                                        \
-        return family##__arrive();                                                                           \
+        return family##__arrive(FORM_##form, flags);                                                         \
     }
 
 #if defined(__TARGET_ARCH_x86)
-#define EXIT_IA32(family, call)    EXIT(ia32, IA32, family, call)
-#define EXIT_COMPAT(family, call)  EXIT(compat, COMPAT, family, call)
-#define ENTER_IA32(family, call)   ENTER(ia32, IA32, family, call)
-#define ENTER_COMPAT(family, call) ENTER(compat, COMPAT, family, call)
+#define EXIT_IA32(family, call, form)    EXIT(ia32, IA32, RECORD_FLAG_COMPAT, family, call, form)
+#define EXIT_COMPAT(family, call, form)  EXIT(compat, COMPAT, RECORD_FLAG_COMPAT, family, call, form)
+#define ENTER_IA32(family, call, form)   ENTER(ia32, IA32, RECORD_FLAG_COMPAT, family, call, form)
+#define ENTER_COMPAT(family, call, form) ENTER(compat, COMPAT, RECORD_FLAG_COMPAT, family, call, form)
 #else
-#define EXIT_IA32(family, call)
-#define EXIT_COMPAT(family, call)
-#define ENTER_IA32(family, call)
-#define ENTER_COMPAT(family, call)
+#define EXIT_IA32(family, call, form)
+#define EXIT_COMPAT(family, call, form)
+#define ENTER_IA32(family, call, form)
+#define ENTER_COMPAT(family, call, form)
 #endif
 
 /* A call of one name for both widths; both sides of it; both sides of one that 32-bit code has another entry
  * for. */
-#define EXIT_ALIKE(family, call)                                                                             \
-    EXIT(native, NATIVE, family, call)                                                                       \
-    EXIT_IA32(family, call)
-#define BOTH_ALIKE(family, call)                                                                             \
-    EXIT_ALIKE(family, call)                                                                                 \
-    ENTER(native, NATIVE, family, call)                                                                      \
-    ENTER_IA32(family, call)
-#define EXIT_APART(family, call)                                                                             \
-    EXIT(native, NATIVE, family, call)                                                                       \
-    EXIT_COMPAT(family, call)
-#define BOTH_APART(family, call)                                                                             \
-    EXIT_APART(family, call)                                                                                 \
-    ENTER(native, NATIVE, family, call)                                                                      \
-    ENTER_COMPAT(family, call)
+#define EXIT_ALIKE(family, call, form)                                                                       \
+    EXIT(native, NATIVE, 0, family, call, form)                                                              \
+    EXIT_IA32(family, call, form)
+#define BOTH_ALIKE(family, call, form)                                                                       \
+    EXIT_ALIKE(family, call, form)                                                                           \
+    ENTER(native, NATIVE, 0, family, call, form)                                                             \
+    ENTER_IA32(family, call, form)
+#define EXIT_APART(family, call, form)                                                                       \
+    EXIT(native, NATIVE, 0, family, call, form)                                                              \
+    EXIT_COMPAT(family, call, form)
+#define BOTH_APART(family, call, form)                                                                       \
+    EXIT_APART(family, call, form)                                                                           \
+    ENTER(native, NATIVE, 0, family, call, form)                                                             \
+    ENTER_COMPAT(family, call, form)
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 
 LEAVE(chdir, KIND_CHDIR)
-EXIT_ALIKE(chdir, chdir)
-EXIT_ALIKE(chdir, fchdir)
+EXIT_ALIKE(chdir, chdir, CHDIR)
+EXIT_ALIKE(chdir, fchdir, FCHDIR)
 
 ARRIVE(xattr)
 LEAVE(xattr, KIND_SETXATTR)
-BOTH_ALIKE(xattr, setxattr)
-BOTH_ALIKE(xattr, lsetxattr)
-BOTH_ALIKE(xattr, fsetxattr)
-BOTH_ALIKE(xattr, setxattrat)
-BOTH_ALIKE(xattr, removexattr)
-BOTH_ALIKE(xattr, lremovexattr)
-BOTH_ALIKE(xattr, fremovexattr)
-BOTH_ALIKE(xattr, removexattrat)
+BOTH_ALIKE(xattr, setxattr, SETXATTR)
+BOTH_ALIKE(xattr, lsetxattr, LSETXATTR)
+BOTH_ALIKE(xattr, fsetxattr, FSETXATTR)
+BOTH_ALIKE(xattr, setxattrat, SETXATTRAT)
+BOTH_ALIKE(xattr, removexattr, REMOVEXATTR)
+BOTH_ALIKE(xattr, lremovexattr, LREMOVEXATTR)
+BOTH_ALIKE(xattr, fremovexattr, FREMOVEXATTR)
+BOTH_ALIKE(xattr, removexattrat, REMOVEXATTRAT)
 
 LEAVE(mount, KIND_MOUNT)
-EXIT_ALIKE(mount, mount)
-EXIT_ALIKE(mount, fsmount)
-EXIT_ALIKE(mount, open_tree)
-EXIT_ALIKE(mount, open_tree_attr)
-EXIT_ALIKE(mount, move_mount)
-EXIT_ALIKE(mount, pivot_root)
+EXIT_ALIKE(mount, mount, MOUNT)
+EXIT_ALIKE(mount, fsmount, FSMOUNT)
+EXIT_ALIKE(mount, open_tree, OPEN_TREE)
+EXIT_ALIKE(mount, open_tree_attr, OPEN_TREE_ATTR)
+EXIT_ALIKE(mount, move_mount, MOVE_MOUNT)
+EXIT_ALIKE(mount, pivot_root, PIVOT_ROOT)
 
 ARRIVE(umount)
 LEAVE(umount, KIND_UMOUNT)
-BOTH_ALIKE(umount, umount)
-EXIT_IA32(umount, oldumount)
-ENTER_IA32(umount, oldumount)
+BOTH_ALIKE(umount, umount, UMOUNT)
+EXIT_IA32(umount, oldumount, OLDUMOUNT)
+ENTER_IA32(umount, oldumount, OLDUMOUNT)
 
 ARRIVE(splice)
 LEAVE(splice, KIND_SPLICE)
-BOTH_ALIKE(splice, splice)
+BOTH_ALIKE(splice, splice, SPLICE)
 
 /* ---- credentials ------------------------------------------------------------------------------------ */
 
@@ -170,17 +156,17 @@ CREDENTIALS_ALIKE(capset, KIND_CAPSET, SUCCESS_IS_ZERO)
 /* ---- network ---------------------------------------------------------------------------------------- */
 
 LEAVE(bind, KIND_BIND)
-EXIT_ALIKE(bind, bind)
+EXIT_ALIKE(bind, bind, BIND)
 
 LEAVE(connect, KIND_CONNECT)
-EXIT_ALIKE(connect, connect)
+EXIT_ALIKE(connect, connect, CONNECT)
 
 LEAVE(accept, KIND_ACCEPT)
-EXIT(native, NATIVE, accept, accept)
-EXIT_ALIKE(accept, accept4)
+EXIT(native, NATIVE, 0, accept, accept, ACCEPT)
+EXIT_ALIKE(accept, accept4, ACCEPT4)
 
 LEAVE(setsockopt, KIND_SETSOCKOPT)
-EXIT_APART(setsockopt, setsockopt)
+EXIT_APART(setsockopt, setsockopt, SETSOCKOPT)
 
 #if defined(__TARGET_ARCH_x86)
 /* One call of 32-bit code for all that is done to sockets. */
@@ -196,55 +182,55 @@ int compat_exit_socketcall(__u64 *ctx)
 
 ARRIVE(ptrace)
 LEAVE(ptrace, KIND_PTRACE)
-BOTH_APART(ptrace, ptrace)
+BOTH_APART(ptrace, ptrace, PTRACE)
 
 ARRIVE(signal)
 LEAVE(signal, KIND_SIGNAL)
-BOTH_ALIKE(signal, kill)
-BOTH_ALIKE(signal, tkill)
-BOTH_ALIKE(signal, tgkill)
-BOTH_APART(signal, rt_sigqueueinfo)
-BOTH_APART(signal, rt_tgsigqueueinfo)
-BOTH_ALIKE(signal, pidfd_send_signal)
+BOTH_ALIKE(signal, kill, KILL)
+BOTH_ALIKE(signal, tkill, TKILL)
+BOTH_ALIKE(signal, tgkill, TGKILL)
+BOTH_APART(signal, rt_sigqueueinfo, RT_SIGQUEUEINFO)
+BOTH_APART(signal, rt_tgsigqueueinfo, RT_TGSIGQUEUEINFO)
+BOTH_ALIKE(signal, pidfd_send_signal, PIDFD_SEND_SIGNAL)
 
 LEAVE(bpf, KIND_BPF)
-EXIT_ALIKE(bpf, bpf)
+EXIT_ALIKE(bpf, bpf, BPF)
 
 LEAVE(load_module, KIND_LOAD_MODULE)
-EXIT_ALIKE(load_module, init_module)
-EXIT_ALIKE(load_module, finit_module)
+EXIT_ALIKE(load_module, init_module, INIT_MODULE)
+EXIT_ALIKE(load_module, finit_module, FINIT_MODULE)
 
 LEAVE(unload_module, KIND_UNLOAD_MODULE)
-EXIT_ALIKE(unload_module, delete_module)
+EXIT_ALIKE(unload_module, delete_module, DELETE_MODULE)
 
 LEAVE(mmap, KIND_MMAP)
-EXIT(native, NATIVE, mmap, mmap)
-EXIT_IA32(mmap, mmap_pgoff)
+EXIT(native, NATIVE, 0, mmap, mmap, MMAP)
+EXIT_IA32(mmap, mmap_pgoff, MMAP2)
 
 ARRIVE(mprotect)
 LEAVE(mprotect, KIND_MPROTECT)
-BOTH_ALIKE(mprotect, mprotect)
-BOTH_ALIKE(mprotect, pkey_mprotect)
+BOTH_ALIKE(mprotect, mprotect, MPROTECT)
+BOTH_ALIKE(mprotect, pkey_mprotect, PKEY_MPROTECT)
 
 LEAVE(setrlimit, KIND_SETRLIMIT)
-EXIT_APART(setrlimit, setrlimit)
-EXIT_ALIKE(setrlimit, prlimit64)
+EXIT_APART(setrlimit, setrlimit, SETRLIMIT)
+EXIT_ALIKE(setrlimit, prlimit64, PRLIMIT64)
 
 LEAVE(prctl, KIND_PRCTL)
-EXIT_ALIKE(prctl, prctl)
+EXIT_ALIKE(prctl, prctl, PRCTL)
 
 LEAVE(namespaces, KIND_UNSHARE)
-EXIT_ALIKE(namespaces, unshare)
-EXIT_ALIKE(namespaces, setns)
+EXIT_ALIKE(namespaces, unshare, UNSHARE)
+EXIT_ALIKE(namespaces, setns, SETNS)
 
 ARRIVE(vm_write)
 LEAVE(vm_write, KIND_PROCESS_VM_WRITEV)
-BOTH_ALIKE(vm_write, process_vm_writev)
+BOTH_ALIKE(vm_write, process_vm_writev, PROCESS_VM_WRITEV)
 /* Its entry for 32-bit code before 5.12. */
-EXIT_COMPAT(vm_write, process_vm_writev)
-ENTER_COMPAT(vm_write, process_vm_writev)
+EXIT_COMPAT(vm_write, process_vm_writev, PROCESS_VM_WRITEV)
+ENTER_COMPAT(vm_write, process_vm_writev, PROCESS_VM_WRITEV)
 
 LEAVE(descriptor, KIND_MEMFD_CREATE)
-EXIT_ALIKE(descriptor, userfaultfd)
-EXIT_ALIKE(descriptor, memfd_create)
-EXIT_ALIKE(descriptor, io_uring_setup)
+EXIT_ALIKE(descriptor, userfaultfd, USERFAULTFD)
+EXIT_ALIKE(descriptor, memfd_create, MEMFD_CREATE)
+EXIT_ALIKE(descriptor, io_uring_setup, IO_URING_SETUP)
