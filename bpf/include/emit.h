@@ -161,6 +161,7 @@ struct record {
                 struct process_vm_writev_body process_vm_writev;
                 struct made_descriptor_body made_descriptor;
                 struct packet_body packet;
+                struct selinux_body selinux;
             };
         };
     };

@@ -1,6 +1,7 @@
 //! Kernel activity, from the system call to the signal: everything that the signal says is compared to what the trigger did
 //! and to what `/proc` says of the processes.
 
+mod capabilities;
 mod policy;
 mod refused;
 mod watch;

@@ -9,7 +9,7 @@ use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
 use crate::table::{
     Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs,
-    Policies, Privileges, ProcessTree, Proxies, SelfTest, Signals,
+    Periods, Policies, Privileges, ProcessTree, Proxies, SelfTest, Signals,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -38,6 +38,8 @@ process! {
     kernel_filters: KernelFilters;
     /// Whether packets are watched.
     network: Network;
+    /// What is told now and then.
+    periods: Periods;
     /// What is known of addresses.
     addresses: Addresses;
     /// How much is remembered about processes.

@@ -6,7 +6,7 @@ use crate::diagnostics::ConfigErrors;
 use crate::environment::Environment;
 use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
-use crate::table::{Containers, EventStream, Link, Module, Network, Packets, ProbeLog};
+use crate::table::{Containers, EventStream, Link, Module, Network, Packets, Periods, ProbeLog};
 
 /// Where system-probe's file is when the command line does not say.
 pub const DEFAULT_FILE: &str = "/etc/datadog-agent/system-probe.yaml";
@@ -29,6 +29,8 @@ process! {
     network: Network;
     /// Which.
     packets: Packets;
+    /// What is told now and then.
+    periods: Periods;
     /// Where names of containers come from.
     containers: Containers;
 }

@@ -210,6 +210,28 @@ impl ProcessTree {
         self.make_up(decoded, &membership, resolve, true)
     }
 
+    /// A program has used capabilities, which its process keeps until another one is executed.
+    pub(super) fn note_capabilities(&mut self, decoded: &Decoded<'_>, resolve: Resolve<'_>) -> Applied {
+        let mut applied = self.look_up(decoded, resolve);
+        if let Payload::Kernel(activity) = &decoded.payload
+            && let model::Payload::Capabilities(capabilities) = &activity.event
+        {
+            let (attempted, used) = (capabilities.attempted, capabilities.used);
+            let task = &decoded.task;
+            if let Some(entry) = self.entries.get_mut(&task.key().pid).filter(|entry| entry.is(task.key())) {
+                let process = Arc::make_mut(&mut entry.process);
+                process.caps_attempted |= attempted;
+                process.caps_used |= used;
+            }
+            let process = Arc::make_mut(&mut applied.process);
+            process.caps_attempted |= attempted;
+            process.caps_used |= used;
+            // Those by which they were granted or refused.
+            process.credentials = task.credentials(resolve.users);
+        }
+        applied
+    }
+
     /// A process did something: its entry takes over what the record says about it.
     pub(super) fn act(&mut self, decoded: &Decoded<'_>, resolve: Resolve<'_>) -> Applied {
         self.act_with_path(decoded, b"", resolve)

@@ -187,7 +187,8 @@ impl ProcessTree {
                 self.change_credentials(decoded, resolve)
             }
             Payload::CgroupAttach(attach) => self.move_to_cgroup(decoded, attach.cgroup_path, resolve),
-            Payload::Packet(_) if decoded.remembered => self.look_up(decoded, resolve),
+            Payload::Kernel(_) if decoded.remembered => self.note_capabilities(decoded, resolve),
+            _ if decoded.remembered => self.look_up(decoded, resolve),
             Payload::File(_) | Payload::Socket(_) | Payload::Packet(_) | Payload::Kernel(_) => {
                 self.act(decoded, resolve)
             }
