@@ -4,6 +4,7 @@
 mod capabilities;
 mod policy;
 mod refused;
+mod selinux;
 mod watch;
 
 use anyhow::{Context, Result};

@@ -21,7 +21,8 @@ fn a_question_of_a_container_is_told_with_it() -> Result<()> {
     let ip = server.address.ip().to_string();
     // The harness leaves the interfaces of the machine alone: the container has those of the host.
     let command = ["/bin/busybox", "nslookup", "www.of-a-container.test", &ip];
-    let id = docker.container(&["--network=host", "--name=cws-asking"], &command)?;
+    let options = ["run", "--detach", "--network=host", "--name=cws-asking", IMAGE];
+    let id = docker.run(options.iter().chain(&command))?;
     docker.run(["wait", &id])?;
     let log = docker.log(&id)?;
     assert!(log.contains("192.0.2.77"), "{log}");

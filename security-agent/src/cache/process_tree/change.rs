@@ -137,6 +137,7 @@ impl ProcessTree {
             if Arc::strong_count(&entry.process) > 1 + usize::from(is_shared) {
                 self.retired.add(&entry.process);
             }
+            self.ended.add(&entry.process, &entry.service);
         }
         Arc::make_mut(&mut applied.process).exit_time = resolve.clock.wall(decoded.time_ns);
         applied
@@ -205,7 +206,10 @@ impl ProcessTree {
             let (process, service) = (Arc::clone(&entry.process), entry.service.clone());
             return Applied { process, service, time_ns: decoded.time_ns, known: false };
         }
-        // It has ended, or nobody is known.
+        if let Some((process, service)) = self.ended.find(task.key()) {
+            return Applied { process, service, time_ns: decoded.time_ns, known: false };
+        }
+        // It has ended long ago, or nobody is known.
         let membership = self.cgroups.with_path(task.cgroup(), b"");
         self.make_up(decoded, &membership, resolve, true)
     }
