@@ -61,15 +61,26 @@ pub(super) const CAPABILITIES: Way = functions(&[
 ]);
 
 /// The files of SELinux.
-pub(super) const SELINUX: Way = functions(&[SEL_ENFORCE, SEL_BOOL, SEL_COMMIT]);
+pub(super) const SELINUX: Way = selinux(&[SEL_ENFORCE, SEL_BOOL, SEL_COMMIT]);
 
 /// With the one that is gone since Linux 6.4.
-pub(super) const SELINUX_BEFORE_6_4: Way = functions(&[
+pub(super) const SELINUX_BEFORE_6_4: Way = selinux(&[
     SEL_ENFORCE,
     SEL_BOOL,
     SEL_COMMIT,
     exit("exit_sel_write_disable", "sel_write_disable", "file,,,->"),
 ]);
+
+const fn selinux(programs: &'static [Program]) -> Way {
+    let needs = &[
+        Capability::Btf,
+        Capability::Selinux,
+        Capability::Fentry,
+        Capability::Fexit,
+        Capability::RingBuffer,
+    ];
+    Way { needs, programs, blind: &[], label: "nothing" }
+}
 
 const SEL_ENFORCE: Program = exit("exit_sel_write_enforce", "sel_write_enforce", "file,,,->");
 const SEL_BOOL: Program = exit("exit_sel_write_bool", "sel_write_bool", "file,,,->");

@@ -78,16 +78,16 @@ mod tests {
     fn the_youngest_are_remembered_if_they_are_wanted() {
         let mut ended = Ended::default();
         ended.add(&process(1, 1), &Text::EMPTY);
-        assert_eq!(ended.find(key(1)), None);
+        assert!(ended.find(key(1)).is_none());
         ended.want(true);
         for pid in 0..=PROCESSES {
             ended.add(&process(u32::try_from(pid).unwrap(), 1), &Text::from("shop"));
         }
-        assert_eq!(ended.find(key(0)), None);
+        assert!(ended.find(key(0)).is_none());
         let (found, service) = ended.find(key(PROCESSES)).unwrap();
         assert_eq!((found.image.envp.len(), &service), (1, &Text::from("shop")));
         ended.want(false);
-        assert_eq!(ended.find(key(PROCESSES)), None);
+        assert!(ended.find(key(PROCESSES)).is_none());
     }
 
     #[test]
