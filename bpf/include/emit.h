@@ -161,6 +161,9 @@ struct record {
                 struct process_vm_writev_body process_vm_writev;
                 struct made_descriptor_body made_descriptor;
                 struct packet_body packet;
+                struct capabilities_body capabilities;
+                struct flows_body flows;
+                struct selinux_body selinux;
             };
         };
     };

@@ -31,6 +31,8 @@ main() {
         need "command -v clang-format" clang-format clang-tools-extra
         # The triggers of the end-to-end tests are static, so that they run in any root directory.
         need "has_static_libc" libc6-dev glibc-static
+        # One of the clients of name services that the tests watch.
+        need "command -v dig" bind9-dnsutils bind-utils
         # The layout tests read the C header through libclang.
         need "has_libclang" libclang-dev clang-devel
     fi

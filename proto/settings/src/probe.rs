@@ -7,7 +7,9 @@ use crate::environment::Environment;
 use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::secrets;
-use crate::table::{Containers, EventStream, Link, Module, Network, Packets, ProbeLog, SecretBackend};
+use crate::table::{
+    Containers, EventStream, Link, Module, Network, Packets, Periods, ProbeLog, SecretBackend,
+};
 
 /// Where system-probe's file is when the command line does not say.
 pub const DEFAULT_FILE: &str = "/etc/datadog-agent/system-probe.yaml";
@@ -30,6 +32,8 @@ process! {
     network: Network;
     /// Which.
     packets: Packets;
+    /// What is told now and then.
+    periods: Periods;
     /// Where names of containers come from.
     containers: Containers;
     /// Who knows secrets.

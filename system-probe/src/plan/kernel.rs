@@ -3,6 +3,8 @@
 use proto::wire::Kind;
 
 use super::calls;
+use super::hooks::SELINUX;
+use super::hooks::SELINUX_BEFORE_6_4;
 use super::table::Attached;
 use super::table::Hook;
 use super::table::Observation;
@@ -145,6 +147,7 @@ pub(super) static KERNEL: &[Observation] = &[
         &[Kind::IoUringSetup],
         &[calls::IO_URING_SETUP, syscalls(&[on("exit_descriptor", "sys_exit_io_uring_setup")])],
     ),
+    row("kernel.selinux", &[Kind::Selinux], &[SELINUX_BEFORE_6_4, SELINUX]),
 ];
 
 /// Watched while a rule needs it.

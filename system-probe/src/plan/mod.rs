@@ -15,6 +15,8 @@ use proto::wire::Kind;
 
 pub(crate) use self::forced::Family;
 pub(crate) use self::table::Attached;
+pub(crate) use self::table::FLUSH_CAPABILITIES;
+pub(crate) use self::table::FLUSH_FLOWS;
 use self::table::Function;
 pub(crate) use self::table::Hook;
 pub(crate) use self::table::Observation;

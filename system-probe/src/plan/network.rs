@@ -6,6 +6,7 @@ use super::calls;
 use super::table::Attached;
 use super::table::Blind;
 use super::table::COMPAT;
+use super::table::FLUSH_FLOWS;
 use super::table::Hook;
 use super::table::Observation;
 use super::table::Program;
@@ -69,18 +70,26 @@ pub(super) static NETWORK: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: PACKETS,
     },
+    Observation {
+        name: "network.flows",
+        kinds: &[Kind::Flows],
+        attached: Attached::OnDemand,
+        ways: &[Way { programs: &[PACKET_OUT, PACKET_IN, FLUSH_FLOWS], ..PACKETS_OF_SOCKETS }],
+    },
 ];
 
 /// Packets of all sockets, in every network namespace, without touching any interface.
-const PACKETS: &[Way] = &[Way {
+const PACKETS: &[Way] = &[PACKETS_OF_SOCKETS];
+
+const PACKETS_OF_SOCKETS: Way = Way {
     needs: &[Capability::Btf, Capability::CgroupSkb, Capability::RingBuffer],
-    programs: &[
-        Program { name: "packet_out", hook: Hook::Cgroup("cgroup_skb/egress") },
-        Program { name: "packet_in", hook: Hook::Cgroup("cgroup_skb/ingress") },
-    ],
+    programs: &[PACKET_OUT, PACKET_IN],
     blind: &[],
     label: "",
-}];
+};
+
+const PACKET_OUT: Program = Program { name: "packet_out", hook: Hook::Cgroup("cgroup_skb/egress") };
+const PACKET_IN: Program = Program { name: "packet_in", hook: Hook::Cgroup("cgroup_skb/ingress") };
 
 /// TCP connections, however they are begun.
 pub(super) const TCP_STATE: Program =

@@ -7,6 +7,7 @@ use proto::wire::Kind;
 
 use super::calls;
 use super::files::FILES;
+use super::hooks::CAPABILITIES;
 use super::kernel::KERNEL;
 use super::network::NETWORK;
 use crate::facts::Capability;
@@ -77,6 +78,8 @@ pub(crate) enum Hook {
     Syscall(&'static str),
     /// An iterator.
     Iter(&'static str),
+    /// The iterator over the elements of this map of the object; read once in a period.
+    Elements(&'static str),
     /// The root of the control groups of version 2: everything that runs. With the name of the hook, such as
     /// `cgroup_skb/egress`.
     Cgroup(&'static str),
@@ -136,6 +139,7 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
+            Self::Elements(map) => write!(f, "iter/bpf_map_elem:{map}"),
             Self::Cgroup(name) => f.write_str(name),
             Self::Function(Function { name, side: Side::Entry, .. }) => write!(f, "fentry/{name}"),
             Self::Function(Function { name, side: Side::Return, .. }) => write!(f, "fexit/{name}"),
@@ -230,6 +234,18 @@ static PROCESSES: &[Observation] = &[
         ],
     },
     Observation {
+        name: "process.capabilities",
+        kinds: &[Kind::Capabilities],
+        attached: Attached::OnDemand,
+        ways: &[
+            CAPABILITIES,
+            tp_btf(&[
+                Program { name: "on_cap_capable", hook: Hook::TpBtf("cap_capable") },
+                FLUSH_CAPABILITIES,
+            ]),
+        ],
+    },
+    Observation {
         name: "process.snapshot",
         kinds: &[],
         attached: Attached::Idle,
@@ -244,6 +260,11 @@ static PROCESSES: &[Observation] = &[
         ],
     },
 ];
+
+/// The programs that what is told once in a period is read from.
+pub(crate) const FLUSH_CAPABILITIES: Program =
+    Program { name: "flush_capabilities", hook: Hook::Elements("capability_uses") };
+pub(crate) const FLUSH_FLOWS: Program = Program { name: "flush_flows", hook: Hook::Elements("flows") };
 
 /// The program that the snapshot is read from.
 pub(crate) const SNAPSHOT: Program = Program { name: "snapshot_task", hook: Hook::Iter("task") };
