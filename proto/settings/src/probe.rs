@@ -7,7 +7,9 @@ use crate::environment::Environment;
 use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::secrets;
-use crate::table::{Containers, EventStream, Link, Module, Network, Packets, ProbeLog, SecretBackend};
+use crate::table::{
+    Containers, Enforcement, EventStream, Link, Module, Network, Packets, ProbeLog, SecretBackend, Spared,
+};
 
 /// Where system-probe's file is when the command line does not say.
 pub const DEFAULT_FILE: &str = "/etc/datadog-agent/system-probe.yaml";
@@ -32,6 +34,10 @@ process! {
     packets: Packets;
     /// Where names of containers come from.
     containers: Containers;
+    /// Whether it sends signals at all.
+    enforcement: Enforcement;
+    /// To whom it does not.
+    spared: Spared;
     /// Who knows secrets.
     secrets: SecretBackend;
 }
