@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a Debian guest whose first process is systemd, and prints its directory: disk.img, vmlinuz, initrd.img.
 #
-#   guest-image.sh [DIR]     default: target/guest
+#   guest-image.sh [DIR [PACKAGE...]]     default: target/guest; PACKAGE: what is installed besides
 #
 # At boot the guest unpacks a tar archive from its second disk, runs `guest.sh` of it with its output on the second serial
 # port, and powers off.
@@ -13,6 +13,8 @@ suite=bookworm
 packages=systemd,systemd-sysv,dbus,udev,initramfs-tools,linux-image-cloud-amd64,procps,init-system-helpers,libelf1
 # What the tests of the rpm and of the container image need.
 packages+=,rpm,docker.io,iptables,apparmor,busybox-static
+# What the caller needs beside.
+for package in "${@:2}"; do packages+=,$package; done
 mkdir -p "$dir"
 [[ $(cat "$dir/done" 2>/dev/null) == "$suite $packages" ]] && exec echo "$dir"
 rm -f "$dir/done"

@@ -25,11 +25,14 @@ main() {
         need "command -v depmod || test -x /sbin/depmod" kmod kmod
         need "command -v udevadm" udev systemd-udev
         need "command -v busybox" busybox-static busybox
+        need "command -v cpio" cpio cpio
     fi
     if [[ $purpose == test || $purpose == vm ]]; then
         need "command -v clang-format" clang-format clang-tools-extra
         # The triggers of the end-to-end tests are static, so that they run in any root directory.
         need "has_static_libc" libc6-dev glibc-static
+        # One of the clients of name services that the tests watch.
+        need "command -v dig" bind9-dnsutils bind-utils
         # The layout tests read the C header through libclang.
         need "has_libclang" libclang-dev clang-devel
     fi

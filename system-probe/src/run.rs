@@ -28,6 +28,7 @@ use crate::identity;
 use crate::identity::User;
 use crate::kernel::Kernel;
 use crate::kill::Killer;
+use crate::loader::Flusher;
 use crate::loader::Options;
 use crate::loader::PacketOptions;
 use crate::loader::Programs;
@@ -130,6 +131,12 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     let reader =
         Reader::start(Box::new(source), Arc::clone(&queue)).context("cannot start the ring reader")?;
 
+    let periods = &settings.periods;
+    let periods =
+        [(plan::FLUSH_CAPABILITIES, periods.capabilities_period), (plan::FLUSH_FLOWS, periods.flows_period)];
+    let flusher = Flusher::start(Arc::clone(&watcher), Arc::clone(&queue), &periods)
+        .context("cannot start the thread that tells what is told once in a period")?;
+
     // One thread is enough to move bytes; what may block has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -151,6 +158,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
         tracing::info!(socket = %settings.link.socket.display(), "listening");
         notify::ready();
         until_stopped(server, stop, || {
+            flusher.stop();
             watcher.detach();
             reader.stop();
             queue.close();

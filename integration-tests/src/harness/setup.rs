@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) const USER: &str = "nobody";
 
 /// Rule that the harness itself uses to know how far the agent is: see [`crate::harness::Pair::settle`].
-pub(crate) const MARK_RULE: &str = "harness_mark";
+pub const MARK_RULE: &str = "harness_mark";
 /// Name of the program that this rule matches.
 pub(crate) const MARK_PROGRAM: &str = "cws-harness-mark";
 

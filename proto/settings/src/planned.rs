@@ -108,8 +108,6 @@ pub(crate) const PLANNED: &[Feature] = &[
         keys: &[
             ("event_monitoring_config.network.classifier_handle", "7.45"),
             ("event_monitoring_config.network.classifier_priority", "7.45"),
-            ("event_monitoring_config.network.flow_monitor.enabled", "7.63"),
-            ("event_monitoring_config.network.flow_monitor.period", "7.63"),
             ("event_monitoring_config.network.flow_monitor.sk_storage.enabled", "7.63"),
             ("event_monitoring_config.network.lazy_interface_prefixes", "7.45"),
             ("event_monitoring_config.network.raw_classifier_handle", "7.61"),
@@ -188,10 +186,8 @@ pub(crate) const PLANNED: &[Feature] = &[
         ],
     },
     Feature {
-        title: "kernel settings (sysctl), capabilities and system-call monitoring",
+        title: "kernel settings (sysctl) and system-call monitoring",
         keys: &[
-            ("event_monitoring_config.capabilities_monitoring.enabled", "7.74"),
-            ("event_monitoring_config.capabilities_monitoring.period", "7.74"),
             ("event_monitoring_config.syscalls_monitor.enabled", "7.60"),
             ("runtime_security_config.syscall_monitor.enabled", "7.27"),
             ("runtime_security_config.sysctl.ebpf.enabled", "7.74"),

@@ -8,7 +8,8 @@ use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::secrets;
 use crate::table::{
-    Containers, Enforcement, EventStream, Link, Module, Network, Packets, ProbeLog, SecretBackend, Spared,
+    Containers, Enforcement, EventStream, Link, Module, Network, Packets, Periods, ProbeLog, SecretBackend,
+    Spared,
 };
 
 /// Where system-probe's file is when the command line does not say.
@@ -32,6 +33,8 @@ process! {
     network: Network;
     /// Which.
     packets: Packets;
+    /// What is told now and then.
+    periods: Periods;
     /// Where names of containers come from.
     containers: Containers;
     /// Whether it sends signals at all.

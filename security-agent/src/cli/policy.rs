@@ -79,7 +79,7 @@ fn load(dir: &Path) -> Load {
     let actions = ActionSupport { kill: true, ..ActionSupport::default() };
     let host = crate::host::facts(Path::new("/"), "");
     let options = LoadOptions { host, actions, ..LoadOptions::default() };
-    engine::load(read_directory(dir), &model::Fields::default(), &options)
+    engine::load(read_directory(dir), &crate::policies::schema(), &options)
 }
 
 /// Whether nothing is wrong.
@@ -103,7 +103,7 @@ fn test(args: &TestArgs, out: &mut impl Write) -> io::Result<bool> {
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-    let outcomes = testing::run(&load, &model::Fields::default(), now);
+    let outcomes = testing::run(&load, &crate::policies::schema(), now);
     let (mut passed, mut skipped, mut failed) = (0, 0, 0);
     for TestOutcome { rule, file, line, result } in &outcomes {
         match result {
