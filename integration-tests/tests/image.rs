@@ -220,6 +220,7 @@ fn without_the_mounts_and_capabilities_it_says_which_and_does_what_it_can() -> R
         "--cap-add SYS_PTRACE",
         "--pid host",
         "--volume /proc:/host/proc:ro",
+        "--volume /sys/fs/cgroup:/host/sys/fs/cgroup:ro",
         "--volume /:/host/root:ro --env HOST_ROOT=/host/root",
         "--volume /var/run/docker.sock:/var/run/docker.sock:ro",
         "system-probe lacks CAP_BPF and CAP_PERFMON",

@@ -37,10 +37,16 @@ rules:
     expression: open.file.path == "/etc/hostname" && process.file.name == "tac"
   - id: guest_name
     expression: dns.question.name == "guest-test.example" && process.file.name == "getent"
+  - id: guest_kill
+    expression: exec.file.path == "/usr/bin/sleep" && exec.argv == "123456"
+    actions: [{kill: {signal: SIGKILL}}]
 POLICY
 check "systemctl reload loads policies" systemctl reload $AGENT
 check "an exec becomes a signal" cause guest_exec find /nothing -nouser
 check "an open becomes a signal" cause guest_open tac /etc/hostname
+# Of another user: that takes the capability for it.
+check "a rule kills a process" sh -c 'setpriv --reuid 12345 --clear-groups timeout 60 sleep 123456; [ $? = 137 ]'
+check "and says so" until_true 30 sh -c 'grep "\"rule_id\":\"guest_kill\"" /var/log/datadog/signals.jsonl | grep -q "\"status\":\"performed\""'
 check "default rules load without errors" sh -c 'security-agent status | grep -qE "[1-9][0-9]* rules loaded, [0-9]+ skipped, 0 errors"'
 check "the log of signals is not for everybody" sh -c '[ "$(stat -c "%U %a" /var/log/datadog/signals.jsonl)" = "dd-agent 640" ]'
 security-agent status | sed 's/^/# /'

@@ -89,13 +89,15 @@ check "a question for a name in a container becomes a signal" \
     cause_in cws-agent name_asked '"container_name:shop"' docker exec shop nslookup guest-test.example 127.0.0.1
 docker rm -f cws-agent >/dev/null
 
-# Without the socket of Docker: all the same, without names.
-sed 's|-v /var/run/docker.sock[^ ]* ||' documented >nameless
-check "the socket is left out" sh -c '! grep -q docker.sock nameless'
+# Without the socket of Docker, which is also below the root of the host: all the same, without names.
+sed 's|-v /var/run/docker.sock[^ ]* ||; s|-v /:/host/root:ro ||; s|-e HOST_ROOT=/host/root ||' documented >nameless
+check "the socket is left out" sh -c '! grep -qE "docker.sock|host/root" nameless'
 check "docker run without the socket" sh nameless
 check "a process of a container without names becomes a signal" \
     cause_in cws-agent mount_tool_in_container "\"id\":\"$shop\"" docker exec shop /bin/sh -c '/bin/mount /nothing /etc; true'
+check "without the name of that" sh -c '! docker logs cws-agent 2>/dev/null | grep -F container_name:shop'
 check "what is missing is named" log_has cws-agent '--volume /var/run/docker.sock:/var/run/docker.sock:ro'
+check "the root as well" log_has cws-agent '--volume /:/host/root:ro --env HOST_ROOT=/host/root'
 docker rm -f cws-agent >/dev/null
 
 # With nothing of it: it says what there would have to be, and does not give up.

@@ -167,6 +167,7 @@ def enabled():
     agent = got.settings("security-agent.yaml")
     equal("site", agent["site"], "datadoghq.com")
     equal("the track", agent["runtime_security_config"]["use_secruntime_track"], True)
+    equal("kills", agent["runtime_security_config"]["enforcement"], {"enabled": True})
     check("policies are those of the image", "policies" not in agent["runtime_security_config"])
     variables = got.environment("security-agent")
     equal("HOST_ROOT", variables["HOST_ROOT"], "/host/root")
@@ -209,6 +210,7 @@ def everything():
     equal("policies", agent["runtime_security_config"]["policies"]["dir"], "/etc/datadog-agent/runtime-security.d")
     equal("their volume", got.mounts("security-agent")["/etc/datadog-agent/runtime-security.d"], "policies")
     equal("the track", agent["runtime_security_config"]["use_secruntime_track"], False)
+    equal("kills", agent["runtime_security_config"]["enforcement"], {"enabled": False})
     runtime = got.settings("system-probe.yaml")["runtime_security_config"]
     equal("settings of system-probe", runtime, {"enabled": True, "network": {"enabled": False}, "enforcement": {"enabled": False}})
     check("no kills", "KILL" not in got.container("system-probe")["securityContext"]["capabilities"]["add"])

@@ -65,6 +65,7 @@ fn pipeline(policies: Option<&Path>) -> Pipeline {
         losses_interval_ns: u64::MAX,
         network: security_agent::network::Config::default(),
         retention_ns: 0,
+        disarmers: security_agent::pipeline::Disarmers::default(),
     };
     let mut pipeline = Pipeline::new(config, users());
     if let Some(policies) = policies {

@@ -33,6 +33,7 @@ use crate::self_test::{Outcome, SelfTest};
 use crate::stream::capture::{self, ContainerAnswer, Content, Header};
 use crate::stream::client::{self, Incoming, VERSION, Wanted};
 use crate::stream::containers::{self, Lookups};
+use crate::stream::kills::{self, Kills};
 
 /// How often the agent looks at its clock, and every second time at the policy directory.
 const TICK: Duration = Duration::from_secs(1);
@@ -125,6 +126,7 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
         None
     });
     let mut lookups = containers::spawn(socket, kubelet)?;
+    let mut kills = kills::spawn(socket)?;
     notify::ready();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -132,6 +134,7 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
         tokio::select! {
             Some(message) = incoming.recv() => agent.incoming(message),
             Some(answer) = lookups.answer() => agent.container(answer),
+            Some(done) = kills.done() => agent.parts.pipeline.killed(&done, wall_now()),
             Some(request) = requests.recv() => agent.request(request),
             _ = ticks.tick() => agent.tick(),
             _ = hangup.recv() => {
@@ -142,6 +145,7 @@ pub async fn run(parts: Parts) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
         }
         agent.ask(&lookups);
+        agent.enforce(&kills);
         agent.deliver();
     }
     tracing::info!("ending");
@@ -356,6 +360,15 @@ impl Agent {
         }
     }
 
+    /// Has the probe send the signals that rules want.
+    fn enforce(&mut self, kills: &Kills) {
+        for order in self.parts.pipeline.take_orders() {
+            if let Some(done) = kills.order(order) {
+                self.parts.pipeline.killed(&done, wall_now());
+            }
+        }
+    }
+
     fn deliver(&mut self) {
         for report in self.parts.pipeline.take_reports() {
             let report: Arc<Report> = Arc::new(report);
@@ -399,6 +412,7 @@ impl Agent {
     fn end(mut self) {
         self.self_test = None;
         self.parts.pipeline.release_all();
+        self.parts.pipeline.release_kills();
         self.parts.pipeline.tell_all_losses(wall_now());
         self.deliver();
         Sink::close(self.parts.sinks);

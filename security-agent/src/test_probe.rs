@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use proto::v1::probe_server::{Probe, ProbeServer};
 use proto::v1::{
     Batch, ConfigureReply, ConfigureRequest, ContainerReply, ContainerRequest, HelloReply, HelloRequest,
-    ResyncReply, ResyncRequest, StatusReply, StatusRequest, StreamRequest,
+    KillReply, KillRequest, ResyncReply, ResyncRequest, StatusReply, StatusRequest, StreamRequest,
 };
 use proto::wire::RECORD_LAYOUT_HASH;
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +26,9 @@ pub(crate) struct Script {
     pub(crate) containers: std::collections::BTreeMap<String, ContainerReply>,
     /// The ids of containers that the agent asked about.
     pub(crate) asked: Vec<String>,
+    /// The signals that it asked for, and what is answered by pid; else they are sent.
+    pub(crate) killed: Vec<KillRequest>,
+    pub(crate) kill_replies: std::collections::BTreeMap<u32, KillReply>,
     /// How many snapshots it asked for within a stream.
     pub(crate) resyncs: u32,
     /// The streams that the agent began; sending on one reaches the agent, dropping it ends the stream.
@@ -130,6 +133,14 @@ impl Probe for Service {
         let reply = script.containers.get(&id).cloned().unwrap_or_default();
         script.asked.push(id);
         Ok(Response::new(reply))
+    }
+
+    async fn kill(&self, request: Request<KillRequest>) -> Result<Response<KillReply>, Status> {
+        let request = request.into_inner();
+        let mut script = self.0.lock().unwrap();
+        script.killed.push(request);
+        let sent = KillReply { state: proto::v1::kill_reply::State::Sent.into(), ..KillReply::default() };
+        Ok(Response::new(script.kill_replies.get(&request.pid).cloned().unwrap_or(sent)))
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {

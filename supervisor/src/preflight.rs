@@ -35,6 +35,9 @@ const CAPABILITIES: [(CapabilitySet, &str, &str); 8] = [
     (CapabilitySet::SETGID, "SETGID", "security-agent cannot become its own user and does not start"),
 ];
 
+/// What is in the root of the control groups, of version 2 or 1.
+const CGROUP_FILES: [&str; 4] = ["cgroup.controllers", "unified", "memory", "systemd"];
+
 /// Something that is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
@@ -114,7 +117,13 @@ impl Facts {
                 "facts about the host's kernel and processes come from the container's own /proc",
             ),
             (
-                vec![PathBuf::from("/host/sys/fs/cgroup"), below("sys/fs/cgroup")],
+                // Not the directory itself: the image has it, for the mount.
+                CGROUP_FILES
+                    .iter()
+                    .flat_map(|file| {
+                        [Path::new("/host/sys/fs/cgroup").join(file), below("sys/fs/cgroup").join(file)]
+                    })
+                    .collect(),
                 "--volume /sys/fs/cgroup:/host/sys/fs/cgroup:ro",
                 "control groups of the host are not seen",
             ),
@@ -183,14 +192,14 @@ mod tests {
     fn each_mount_is_missed_by_its_option() {
         for (path, option) in [
             ("/host/proc/self", "--volume /proc:/host/proc:ro"),
-            ("/host/sys/fs/cgroup", "--volume /sys/fs/cgroup:/host/sys/fs/cgroup:ro"),
+            ("/host/sys/fs/cgroup/memory", "--volume /sys/fs/cgroup:/host/sys/fs/cgroup:ro"),
             ("/host/root/etc/passwd", "--volume /:/host/root:ro --env HOST_ROOT=/host/root"),
             ("/sys/kernel/debug/tracing", "--volume /sys/kernel/debug:/sys/kernel/debug"),
             ("/var/run/docker.sock", "--volume /var/run/docker.sock:/var/run/docker.sock:ro"),
         ] {
             let there = [
                 "/host/proc/self",
-                "/host/sys/fs/cgroup",
+                "/host/sys/fs/cgroup/memory",
                 "/host/root/etc/passwd",
                 "/sys/kernel/debug/tracing",
                 "/var/run/docker.sock",

@@ -20,6 +20,7 @@ mod filters;
 mod host;
 mod identity;
 mod kernel;
+mod kill;
 mod libbpf_log;
 mod loader;
 mod memory;

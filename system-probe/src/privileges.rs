@@ -50,14 +50,17 @@ pub(crate) fn raise_limits() {
     }
 }
 
-/// Gives up what running does not need. Must be called before other threads start: capabilities are per thread, and
+/// Gives up what running does not need; with `kills`, signals to processes of other users are part of that. Must be called before other threads start: capabilities are per thread, and
 /// new threads inherit them. A step that fails is logged; the probe runs as it did.
-pub(crate) fn lower() {
+pub(crate) fn lower(kills: bool) {
     if let Err(error) = rustix::thread::set_no_new_privs(true) {
         tracing::debug!(%error, "cannot give up gaining privileges");
     }
     let Ok(now) = rustix::thread::capabilities(None) else { return };
-    let kept = kept(now.permitted, perf_events_want_admin(PERF_EVENT_PARANOID));
+    let mut kept = kept(now.permitted, perf_events_want_admin(PERF_EVENT_PARANOID));
+    if kills {
+        kept |= now.permitted & CapabilitySet::KILL;
+    }
     for capability in (CapabilitySet::all() - kept).iter() {
         // Refused for those that this kernel does not know, and without CAP_SETPCAP: then there is nothing to drop
         // that an exec could bring back, because of no_new_privs.

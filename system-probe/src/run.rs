@@ -27,6 +27,7 @@ use crate::facts::Symbols;
 use crate::identity;
 use crate::identity::User;
 use crate::kernel::Kernel;
+use crate::kill::Killer;
 use crate::loader::Flusher;
 use crate::loader::Options;
 use crate::loader::PacketOptions;
@@ -112,7 +113,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     let agent = agent_user(settings, &host);
     let socket = Socket::create(&settings.link.socket, agent)?;
     // Before any thread starts: they all inherit it.
-    privileges::lower();
+    privileges::lower(settings.enforcement.enabled);
     // With the rights that are left, so that a directory in which the file could not rotate shows now.
     log.open_file();
 
@@ -145,7 +146,8 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
         .context("cannot start the runtime")?;
     let kernel: Arc<dyn Kernel> = Arc::clone(&watcher) as Arc<dyn Kernel>;
     let containers = Containers::new(&settings.containers.sockets, &host.root);
-    let service = Service::new(kernel, Arc::clone(&queue), containers, limits);
+    let killer = Killer::new(settings.enforcement.enabled, &settings.spared.binaries);
+    let service = Service::new(kernel, Arc::clone(&queue), containers, killer, limits);
     memory::give_back();
     let served = runtime.block_on(async {
         let (stop, stopped) = oneshot::channel();

@@ -9,8 +9,9 @@ use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
 use crate::secrets;
 use crate::table::{
-    Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs,
-    Periods, Policies, Privileges, ProcessTree, Proxies, SecretBackend, SelfTest, Signals,
+    Addresses, AgentLog, Disarmers, Enforcement, Host, Intake, KernelFilters, Kubernetes, Link, Metrics,
+    Module, Network, Outputs, Periods, Policies, Privileges, ProcessTree, Proxies, SecretBackend, SelfTest,
+    Signals,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -59,6 +60,10 @@ process! {
     self_test: SelfTest;
     /// Who tells about pods.
     kubernetes: Kubernetes;
+    /// Whether rules may kill.
+    enforcement: Enforcement;
+    /// When they no longer may.
+    disarmers: Disarmers;
     /// Who knows secrets.
     secrets: SecretBackend;
 }

@@ -154,14 +154,6 @@ pub(crate) const PLANNED: &[Feature] = &[
     Feature {
         title: "actions of rules",
         keys: &[
-            ("runtime_security_config.enforcement.disarmer.container.enabled", "7.60"),
-            ("runtime_security_config.enforcement.disarmer.container.max_allowed", "7.60"),
-            ("runtime_security_config.enforcement.disarmer.container.period", "7.60"),
-            ("runtime_security_config.enforcement.disarmer.executable.enabled", "7.60"),
-            ("runtime_security_config.enforcement.disarmer.executable.max_allowed", "7.60"),
-            ("runtime_security_config.enforcement.disarmer.executable.period", "7.60"),
-            ("runtime_security_config.enforcement.enabled", "7.60"),
-            ("runtime_security_config.enforcement.exclude_binaries", "7.60"),
             ("runtime_security_config.enforcement.raw_syscall.enabled", "7.60"),
             ("runtime_security_config.enforcement.rule_source_allowed", "7.60"),
         ],

@@ -8,7 +8,8 @@ use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::secrets;
 use crate::table::{
-    Containers, EventStream, Link, Module, Network, Packets, Periods, ProbeLog, SecretBackend,
+    Containers, Enforcement, EventStream, Link, Module, Network, Packets, Periods, ProbeLog, SecretBackend,
+    Spared,
 };
 
 /// Where system-probe's file is when the command line does not say.
@@ -36,6 +37,10 @@ process! {
     periods: Periods;
     /// Where names of containers come from.
     containers: Containers;
+    /// Whether it sends signals at all.
+    enforcement: Enforcement;
+    /// To whom it does not.
+    spared: Spared;
     /// Who knows secrets.
     secrets: SecretBackend;
 }

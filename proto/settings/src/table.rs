@@ -12,7 +12,7 @@
 //! `since` names the version of the reference that introduced the key, or `OWN` if it is ours alone; the
 //! parts after it may be left out, and keep this order.
 //!
-//! The groups about the intake, about operating the agent and about secrets are in files of their own.
+//! The groups about enforcement, about the intake, about operating the agent and about secrets are in files of their own.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -102,10 +102,12 @@ macro_rules! range {
     };
 }
 
+mod enforcement;
 mod intake;
 mod operating;
 mod secrets;
 
+pub use enforcement::{Disarmers, Enforcement, Spared};
 pub use intake::Intake;
 pub use operating::{Kubernetes, Metrics, Proxies, SelfTest};
 pub use secrets::SecretBackend;

@@ -480,6 +480,71 @@ pub struct ContainerRuntime {
     #[prost(uint64, tag = "4")]
     pub answered: u64,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KillRequest {
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// When it was started, ns since boot: a process that has its number by now is another one.
+    #[prost(uint64, tag = "2")]
+    pub start_time_ns: u64,
+    #[prost(uint32, tag = "3")]
+    pub signal: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KillReply {
+    #[prost(enumeration = "kill_reply::State", tag = "1")]
+    pub state: i32,
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `KillReply`.
+pub mod kill_reply {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        /// The signal was sent.
+        Sent = 1,
+        /// There is no such process any more.
+        Gone = 2,
+        /// Not allowed: `reason` says why.
+        Refused = 3,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Sent => "SENT",
+                Self::Gone => "GONE",
+                Self::Refused => "REFUSED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "SENT" => Some(Self::Sent),
+                "GONE" => Some(Self::Gone),
+                "REFUSED" => Some(Self::Refused),
+                _ => None,
+            }
+        }
+    }
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum PacketSide {
@@ -727,6 +792,26 @@ pub mod probe_client {
                 .insert(GrpcMethod::new("cws.probe.v1.Probe", "Container"));
             self.inner.unary(req, path, codec).await
         }
+        /// Sends a signal to a process, as the action of a rule. The probe refuses what its own settings do not allow, and more than
+        /// so many in a while: whoever has taken over the agent gets no more than that.
+        pub async fn kill(
+            &mut self,
+            request: impl tonic::IntoRequest<super::KillRequest>,
+        ) -> std::result::Result<tonic::Response<super::KillReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/cws.probe.v1.Probe/Kill");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("cws.probe.v1.Probe", "Kill"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -781,6 +866,12 @@ pub mod probe_server {
             &self,
             request: tonic::Request<super::ContainerRequest>,
         ) -> std::result::Result<tonic::Response<super::ContainerReply>, tonic::Status>;
+        /// Sends a signal to a process, as the action of a rule. The probe refuses what its own settings do not allow, and more than
+        /// so many in a while: whoever has taken over the agent gets no more than that.
+        async fn kill(
+            &self,
+            request: tonic::Request<super::KillRequest>,
+        ) -> std::result::Result<tonic::Response<super::KillReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ProbeServer<T> {
@@ -1104,6 +1195,49 @@ pub mod probe_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ContainerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cws.probe.v1.Probe/Kill" => {
+                    #[allow(non_camel_case_types)]
+                    struct KillSvc<T: Probe>(pub Arc<T>);
+                    impl<T: Probe> tonic::server::UnaryService<super::KillRequest>
+                    for KillSvc<T> {
+                        type Response = super::KillReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::KillRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Probe>::kill(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = KillSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -55,6 +55,7 @@ fn pipeline() -> Pipeline {
         losses_interval_ns: 1,
         network: security_agent::network::Config::default(),
         retention_ns: 1,
+        disarmers: security_agent::pipeline::Disarmers::default(),
     };
     let mut pipeline = Pipeline::new(config, Users::fixed(Names::default(), Names::default()));
     let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("fuzz.policy", POLICY)]);

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use engine::check::CheckReport;
 use engine::loader::read_directory;
+use engine::ruleset::ActionSupport;
 use engine::testing::{self, TestOutcome, TestResult};
 use engine::{Load, LoadOptions};
 
@@ -74,7 +75,10 @@ pub fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn load(dir: &Path) -> Load {
-    let options = LoadOptions { host: crate::host::facts(Path::new("/"), ""), ..LoadOptions::default() };
+    // What an agent can do unless its settings say otherwise.
+    let actions = ActionSupport { kill: true, ..ActionSupport::default() };
+    let host = crate::host::facts(Path::new("/"), "");
+    let options = LoadOptions { host, actions, ..LoadOptions::default() };
     engine::load(read_directory(dir), &crate::policies::schema(), &options)
 }
 

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use engine::LoadOptions;
+use engine::ruleset::ActionSupport;
 use logging::Log;
 use logging::rotation::{RotatingFile, Rotation};
 use model::PrivateRanges;
@@ -17,7 +19,7 @@ use super::{ConfigArgs, log_warnings, replay, runtime};
 use crate::agent::{self, Parts, load_options};
 use crate::cache::process_tree::Limits;
 use crate::metrics::DogStatsd;
-use crate::pipeline::{Config, Pipeline};
+use crate::pipeline::{Config, Disarmer, Disarmers, Pipeline};
 use crate::privileges::{self, Outcome, Wish};
 use crate::report::intake;
 use crate::report::scrub::Scrubber;
@@ -81,7 +83,10 @@ fn watch(
         settings: settings.clone(),
         pipeline,
         sinks: sinks(settings)?,
-        load_options: load_options(facts, settings),
+        load_options: LoadOptions {
+            actions: ActionSupport { kill: settings.enforcement.enabled, ..ActionSupport::default() },
+            ..load_options(facts, settings)
+        },
         effective: effective(&loaded),
         log_filter: Some(log.filter()),
         dogstatsd: DogStatsd::start(&settings.metrics, &agent_info.tags).context("cannot start a thread")?,
@@ -131,6 +136,19 @@ pub(super) fn pipeline_config(
         losses_interval_ns: nanoseconds(settings.signals.stats_interval),
         network: network_config(settings),
         retention_ns: nanoseconds(settings.signals.retention),
+        disarmers: disarmers(&settings.disarmers),
+    }
+}
+
+/// When rules are no longer trusted to kill by these settings.
+fn disarmers(disarmers: &settings::table::Disarmers) -> Disarmers {
+    let disarmer = |enabled: bool, max: u32, period: std::time::Duration| Disarmer {
+        max: enabled.then_some(max),
+        period_ns: u64::try_from(period.as_nanos()).unwrap_or(u64::MAX),
+    };
+    Disarmers {
+        containers: disarmer(disarmers.containers, disarmers.containers_max, disarmers.containers_period),
+        executables: disarmer(disarmers.executables, disarmers.executables_max, disarmers.executables_period),
     }
 }
 

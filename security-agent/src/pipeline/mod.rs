@@ -8,6 +8,7 @@ mod containers;
 mod dump;
 mod event;
 mod held;
+mod kill;
 mod kinds;
 mod own;
 mod signal;
@@ -38,7 +39,9 @@ use crate::resolve::users::Users;
 use crate::self_test;
 use crate::stream::losses::LossTracker;
 use held::{Held, Item};
+use kill::Enforcement;
 
+pub use kill::{Disarmer, Disarmers, Done, Order, Target};
 pub use kinds::{Off, observable, wire_kinds};
 
 const SECOND: u64 = 1_000_000_000;
@@ -70,6 +73,8 @@ pub struct Config {
     pub network: network::Config,
     /// Longest time that events wait for what a runtime tells about their container, nanoseconds of the stream.
     pub retention_ns: u64,
+    /// When rules are no longer trusted to kill.
+    pub disarmers: Disarmers,
 }
 
 /// What was seen and done so far.
@@ -125,6 +130,7 @@ pub struct Pipeline {
     losses: LossTracker,
     counters: Counters,
     reports: Vec<Report>,
+    enforcement: Enforcement,
     matches: Vec<Match>,
     /// Nanoseconds since boot of the youngest record.
     time_ns: u64,
@@ -161,6 +167,7 @@ impl Pipeline {
             losses: LossTracker::default(),
             counters: Counters::default(),
             reports: Vec::new(),
+            enforcement: Enforcement::default(),
             matches: Vec::new(),
             time_ns: 0,
             rule_clock_base: 0,
@@ -432,12 +439,34 @@ impl Pipeline {
         let unsupported = matched.actions.iter().filter(|action| !action.supported).count();
         self.counters.unsupported_actions += u64::try_from(unsupported).unwrap_or(u64::MAX);
         signal::log_actions(&matched.actions);
-        if !matched.reported {
+        let mut draft = if matched.reported {
+            let variables = self.engine.visible_variables(event, now);
+            Some(signal::draft(event, matched, variables, &self.config))
+        } else {
             self.counters.suppressed += u64::from(!matched.rule.silent);
-            return;
-        }
-        let variables = self.engine.visible_variables(event, now);
-        self.reports.push(signal::report(event, matched, variables, &self.config));
+            None
+        };
+        // Whether or not there is a report.
+        let rule = (matched.rule.id.as_str(), matched.actions.as_slice());
+        let context = (&self.tree, self.config.disarmers, now);
+        let orders = self.enforcement.order(rule, event, context, &mut draft);
+        let ready = draft.and_then(|draft| self.enforcement.wait(draft, orders));
+        self.reports.extend(ready.map(signal::Draft::finish));
+    }
+
+    /// The signals that the probe is to send, since the last call.
+    pub fn take_orders(&mut self) -> Vec<Order> {
+        self.enforcement.take_orders()
+    }
+
+    /// What came of one.
+    pub fn killed(&mut self, done: &Done, wall_ns: u64) {
+        self.reports.extend(self.enforcement.done(done, wall_ns));
+    }
+
+    /// Reports what still waits to know what came of it.
+    pub fn release_kills(&mut self) {
+        self.reports.extend(self.enforcement.release());
     }
 
     /// Nanoseconds of the rules' clock.

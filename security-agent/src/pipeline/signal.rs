@@ -20,13 +20,26 @@ const LOG_CHARS: usize = 2_000;
 const MAX_REASONS: usize = 64;
 const VALUE_CHARS: usize = 1_000;
 
+/// A report that may still be added to.
+#[derive(Debug)]
+pub(super) struct Draft {
+    rule_id: String,
+    /// All that it says.
+    pub(super) map: Map<String, Json>,
+    line: Option<String>,
+    envelope: Envelope,
+}
+
+impl Draft {
+    /// The report.
+    pub(super) fn finish(self) -> Report {
+        let Self { rule_id, map, line, envelope } = self;
+        Report { rule_id, json: Json::Object(map).to_string(), line, envelope }
+    }
+}
+
 /// The report of a match.
-pub(super) fn report(
-    event: &Event,
-    matched: &Match,
-    variables: Vec<(&str, Value)>,
-    config: &Config,
-) -> Report {
+pub(super) fn draft(event: &Event, matched: &Match, variables: Vec<(&str, Value)>, config: &Config) -> Draft {
     let rule = &matched.rule;
     let tags: Vec<String> = rule.tags.iter().map(|(key, value)| format!("{key}:{value}")).collect();
     let line = config.style.map(|style| {
@@ -50,7 +63,7 @@ pub(super) fn report(
     };
     let map = model::report::report(event, &rule_match, &config.agent, &config.scrubber);
     let envelope = envelope(event, &map);
-    Report { rule_id: rule.id.clone(), json: Json::Object(map).to_string(), line, envelope }
+    Draft { rule_id: rule.id.clone(), map, line, envelope }
 }
 
 /// What an intake is told beside the report `map`: its tags are those of the report and of the container.
@@ -123,8 +136,9 @@ fn action(request: &ActionRequest) -> Option<Json> {
     map.insert("type".into(), request.kind.name().into());
     match &request.kind {
         RequestKind::Log { .. } => return None,
-        RequestKind::Kill { name, .. } => {
+        RequestKind::Kill { name, scope, .. } => {
             map.insert("signal".into(), name.as_str().into());
+            map.insert("scope".into(), scope.name().into());
         }
         RequestKind::Hash { file, .. } => {
             map.insert("field".into(), file.as_str().into());

@@ -1,6 +1,7 @@
 //! The pipeline on the histories of a small kernel ([`crate::script`]).
 
 use engine::loader::{PolicyFile, PolicyFiles};
+use engine::ruleset::ActionSupport;
 use engine::{LoadOptions, load};
 use model::Fields;
 use proto::v1::{Loss, loss::Reason};
@@ -45,6 +46,7 @@ fn config() -> Config {
         losses_interval_ns: 20 * SECOND,
         network: network::Config::default(),
         retention_ns: 6 * SECOND,
+        disarmers: Disarmers::default(),
     }
 }
 
@@ -55,11 +57,18 @@ struct Fed {
 
 impl Fed {
     fn new(policy: &str) -> Self {
+        Self::with(policy, config(), ActionSupport::default())
+    }
+
+    fn with(policy: &str, config: Config, actions: ActionSupport) -> Self {
         let users = [(0, Text::from("root")), (1000, Text::from("alice"))].into_iter().collect();
-        let mut pipeline = Pipeline::new(config(), Users::fixed(users, Default::default()));
+        let mut pipeline = Pipeline::new(config, Users::fixed(users, Default::default()));
         let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("test.policy", policy)]);
-        let options =
-            LoadOptions { enabled_events: Some(observable(Off::default())), ..LoadOptions::default() };
+        let options = LoadOptions {
+            enabled_events: Some(observable(Off::default())),
+            actions,
+            ..LoadOptions::default()
+        };
         let load = load(files, &Fields::default(), &options);
         assert_eq!(load.counts.errors, 0, "{:?}", load.diagnostics);
         pipeline.replace_rules(load, 1);
@@ -527,4 +536,127 @@ fn an_answer_may_come_before_the_container() {
     fed.feed(&mut machine, false, Vec::new());
     assert!(fed.pipeline.take_wanted_containers().is_empty());
     assert_eq!(fed.rule_ids(), ["started", "tagged", "counted"]);
+}
+
+const KILLS: &str = r#"
+rules:
+  - id: one
+    expression: exec.file.path == "/bin/bad"
+    actions:
+      - log: {level: debug, message: "seen"}
+      - kill: {signal: SIGTERM}
+      - kill: {signal: SIGKILL, scope: container}
+  - id: quiet
+    expression: exec.file.path == "/bin/quiet"
+    silent: true
+    actions: [{kill: {signal: SIGKILL}}]
+  - id: wild
+    expression: exec.file.path == "/bin/wild"
+    actions: [{kill: {signal: SIGKILL, scope: container}}]
+"#;
+
+fn killing() -> (Machine, Fed) {
+    let mut machine = Machine::boot();
+    let any = Disarmer { max: Some(2), period_ns: 60 * SECOND };
+    let config = Config { disarmers: Disarmers { containers: any, executables: any }, ..config() };
+    let actions = ActionSupport { kill: true, ..ActionSupport::default() };
+    let mut fed = Fed::with(KILLS, config, actions);
+    fed.begin(&mut machine, "boot");
+    fed.reports();
+    (machine, fed)
+}
+
+fn actions(report: &Json) -> &Json {
+    &report["agent"]["rule_actions"]
+}
+
+#[test]
+fn a_report_of_a_kill_waits_for_what_came_of_it() {
+    let (mut machine, mut fed) = killing();
+    let pid = machine.fork(1);
+    machine.exec(pid, "/bin/bad", &["bad"]);
+    fed.feed(&mut machine, false, Vec::new());
+    assert!(fed.reports().is_empty());
+    let orders = fed.pipeline.take_orders();
+    let [order] = orders.as_slice() else { panic!("{orders:?}") };
+    assert_eq!((order.signal, order.targets.len(), order.targets[0].pid), (15, 1, pid));
+    assert!(order.targets[0].start_time_ns > 0);
+    assert!(fed.pipeline.take_orders().is_empty());
+    // Of something else.
+    fed.pipeline.killed(&Done { id: order.id + 7, sent: 1, ..Done::default() }, 0);
+    assert!(fed.reports().is_empty());
+    fed.pipeline.killed(&Done { id: order.id, sent: 1, ..Done::default() }, 1_700_000_000_000_000_000);
+    let reports = fed.reports();
+    let expected = json!([
+        {
+            "type": "kill", "signal": "SIGTERM", "scope": "process", "status": "performed",
+            "killed_at": "2023-11-14T22:13:20.000000000Z"
+        },
+        {
+            "type": "kill", "signal": "SIGKILL", "scope": "container", "status": "not_performed",
+            "reason": "it is in no container"
+        },
+    ]);
+    assert_eq!(actions(&reports[0]), &expected);
+    // The agent ends before it knows.
+    let pid = machine.fork(1);
+    machine.exec(pid, "/bin/bad", &["bad"]);
+    fed.feed(&mut machine, false, Vec::new());
+    fed.pipeline.release_kills();
+    assert_eq!(actions(&fed.reports()[0])[0]["status"], "not_performed");
+}
+
+#[test]
+fn a_silent_rule_kills_without_a_report() {
+    let (mut machine, mut fed) = killing();
+    let pid = machine.fork(1);
+    machine.exec(pid, "/bin/quiet", &["quiet"]);
+    fed.feed(&mut machine, false, Vec::new());
+    let orders = fed.pipeline.take_orders();
+    assert_eq!(orders.len(), 1);
+    fed.pipeline.killed(&Done { id: orders[0].id, sent: 1, ..Done::default() }, 0);
+    assert!(fed.reports().is_empty());
+}
+
+#[test]
+fn what_ran_before_is_left_alone() {
+    let (mut machine, mut fed) = killing();
+    let pid = machine.fork(1);
+    machine.exec(pid, "/bin/bad", &["bad"]);
+    machine.take();
+    fed.begin(&mut machine, "boot");
+    assert!(fed.pipeline.take_orders().is_empty());
+    let reports = fed.reports();
+    assert_eq!(actions(&reports[0])[0]["reason"], "it happened before anybody watched", "{reports:?}");
+}
+
+#[test]
+fn all_of_a_container_are_meant_and_a_rule_that_is_about_too_many_is_disarmed() {
+    let (mut machine, mut fed) = killing();
+    let wild = |machine: &mut Machine, number: u8| {
+        let other = machine.fork(1);
+        machine.move_to_cgroup(other, 100 + u64::from(number), &format!("/docker/{}", container_id(number)));
+        let pid = machine.fork(other);
+        machine.exec(pid, "/bin/wild", &["wild"]);
+        [pid, other]
+    };
+    for number in 1..=2 {
+        let mut expected = wild(&mut machine, number);
+        fed.feed(&mut machine, false, Vec::new());
+        fed.pipeline.release_all();
+        let orders = fed.pipeline.take_orders();
+        let mut pids: Vec<u32> = orders[0].targets.iter().map(|target| target.pid).collect();
+        pids.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(pids, expected);
+    }
+    fed.pipeline.release_kills();
+    fed.reports();
+    wild(&mut machine, 3);
+    fed.feed(&mut machine, false, Vec::new());
+    fed.pipeline.release_all();
+    assert!(fed.pipeline.take_orders().is_empty());
+    let reports = fed.reports();
+    assert_eq!(actions(&reports[0])[0]["status"], "rule_disarmed", "{reports:?}");
+    assert_eq!(actions(&reports[0])[0]["reason"], "it would kill in too many containers");
 }

@@ -4,6 +4,7 @@ mod backoff;
 pub mod capture;
 pub mod client;
 pub mod containers;
+pub mod kills;
 pub mod losses;
 
 pub use backoff::Backoff;

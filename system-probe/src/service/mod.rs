@@ -23,6 +23,7 @@ use crate::containers::ContainerId;
 use crate::containers::Containers;
 use crate::host;
 use crate::kernel::Kernel;
+use crate::kill::Killer;
 use crate::stream::BatchLimits;
 use crate::stream::Queue;
 use crate::stream::Subscription;
@@ -40,6 +41,7 @@ struct Shared {
     kernel: Arc<dyn Kernel>,
     queue: Arc<Queue>,
     containers: Containers,
+    killer: Arc<Killer>,
     limits: BatchLimits,
     started: Instant,
     detach_grace: Duration,
@@ -52,20 +54,23 @@ impl Service {
         kernel: Arc<dyn Kernel>,
         queue: Arc<Queue>,
         containers: Containers,
+        killer: Killer,
         limits: BatchLimits,
     ) -> Self {
-        Self::with_grace(kernel, queue, containers, limits, DETACH_GRACE)
+        Self::with_grace(kernel, queue, containers, killer, limits, DETACH_GRACE)
     }
 
     fn with_grace(
         kernel: Arc<dyn Kernel>,
         queue: Arc<Queue>,
         containers: Containers,
+        killer: Killer,
         limits: BatchLimits,
         detach_grace: Duration,
     ) -> Self {
         let (started, attaching) = (Instant::now(), Mutex::new(()));
-        Self(Arc::new(Shared { kernel, queue, containers, limits, started, detach_grace, attaching }))
+        let killer = Arc::new(killer);
+        Self(Arc::new(Shared { kernel, queue, containers, killer, limits, started, detach_grace, attaching }))
     }
 
     /// Runs something that may block on the kernel, away from the thread that serves.
@@ -187,6 +192,13 @@ impl Probe for Service {
         let id = ContainerId::parse(&request.into_inner().id)
             .ok_or_else(|| Status::invalid_argument("the id of a container is 64 hexadecimal digits"))?;
         Ok(Response::new(self.0.containers.look_up(&id).await))
+    }
+
+    async fn kill(&self, request: Request<v1::KillRequest>) -> Result<Response<v1::KillReply>, Status> {
+        let (killer, request) = (Arc::clone(&self.0.killer), request.into_inner());
+        // It reads /proc, where a process can make its reader wait.
+        let done = tokio::task::spawn_blocking(move || killer.kill(&request));
+        Ok(Response::new(done.await.map_err(|error| Status::internal(error.to_string()))?))
     }
 }
 

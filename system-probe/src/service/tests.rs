@@ -124,6 +124,7 @@ impl Fixture {
             Arc::clone(&kernel) as Arc<dyn Kernel>,
             Arc::clone(&queue),
             no_containers(),
+            Killer::new(false, &[]),
             limits,
             grace,
         );
@@ -376,6 +377,7 @@ async fn who_is_not_admitted_gets_no_answer() {
         Arc::clone(&fixture.kernel) as Arc<dyn Kernel>,
         Arc::clone(&fixture.queue),
         no_containers(),
+        Killer::new(false, &[]),
         BatchLimits { records: 1, delay: Duration::ZERO },
     );
     let socket = Socket::create(&path, None).unwrap();

@@ -139,6 +139,18 @@ pub enum KillScope {
     Cgroup,
 }
 
+impl KillScope {
+    /// The name in policies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            KillScope::Process => "process",
+            KillScope::Container => "container",
+            KillScope::Cgroup => "cgroup",
+        }
+    }
+}
+
 /// A `hash` action.
 #[derive(Clone, Debug)]
 pub struct HashDefinition {
