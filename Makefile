@@ -7,7 +7,7 @@ CARGO ?= cargo
 DEV := packaging/dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vm lint fmt bench build packages image setup generate check-generated clean
+.PHONY: help run test test-vm test-attacks lint fmt bench build packages lint-packages image setup generate check-generated clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ test: ## Everything that has to hold: formatting, lints, tests, end-to-end tests
 test-vm: ## Boot other kernels in guests (QEMU, no KVM needed) and run the tests there
 	@$(DEV)/setup.sh vm
 	@integration-tests/vm/test-kernels.sh $(KERNELS)
+
+test-attacks: ## Do in a guest what attackers do, and see what is reported (needs the shared set)
+	@$(DEV)/setup.sh vm
+	@integration-tests/vm/test-attacks.sh $(KERNELS)
 
 lint: ## Formatting, clippy, clang-format and cargo-deny only
 	@$(DEV)/test.sh lint
@@ -39,6 +43,9 @@ build: ## Build both processes with optimisation, into target/release
 
 packages: ## Build the deb, the rpm and the tarball, into target/packages
 	@packaging/package/build.sh
+
+lint-packages: packages ## Check them with lintian and rpmlint, and that all hold the same files
+	@packaging/package/check.sh
 
 image: ## Build the container image, cws-agent:VERSION
 	@packaging/docker/build.sh

@@ -55,5 +55,6 @@
 #include "compat.bpf.c"
 #include "hooks_names.bpf.c"
 #include "hooks_files.bpf.c"
+#include "hooks_calls.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -206,8 +206,10 @@ mod tests {
                 Some(target) => (root.join("../bpf/tests"), target),
                 None => (root.join("tests"), target),
             };
+            let directory = tests.join(target);
             let (file, name) = match test.split_once("::") {
-                Some((module, name)) => (tests.join(target).join(format!("{module}.rs")), name),
+                Some((module, name)) => (directory.join(format!("{module}.rs")), name),
+                None if directory.is_dir() => (directory.join("main.rs"), test),
                 None => (tests.join(format!("{target}.rs")), test),
             };
             let source = fs::read_to_string(&file).unwrap_or_default();

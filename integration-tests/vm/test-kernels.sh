@@ -25,7 +25,7 @@ fi
 
 flags=()
 [[ $profile == debug ]] || flags=(--release)
-cargo build -q --locked "${flags[@]}" -p system-probe -p security-agent -p integration-tests --bins || exit 1
+cargo build -q --locked "${flags[@]}" -p system-probe -p security-agent -p supervisor -p integration-tests --bins || exit 1
 cargo test -q --locked "${flags[@]}" --no-run --message-format=json -p bpf -p integration-tests |
     sed -n 's/.*"package_id":"\([^"]*\)".*"kind":\["test"\].*"name":"\([^"]*\)".*"executable":"\([^"]*\)".*/\1 \2 \3/p' |
     awk '{ print ($1 ~ /\/bpf[#@]/ ? "bpf-" : "") $2, $3 }' >"$out/executables"

@@ -63,8 +63,10 @@ const METADATA_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0
 
 /// Reads the configuration. What is wrong with it is all said at once.
 pub(crate) fn load_settings(config: &std::path::Path) -> anyhow::Result<settings::Loaded<ProbeSettings>> {
-    settings::probe::load(config, &Environment::of_this_process())
-        .map_err(|errors| anyhow::anyhow!("the configuration can't be used\n{errors}"))
+    let refused = |errors| anyhow::anyhow!("the configuration can't be used\n{errors}");
+    let mut loaded = settings::probe::load(config, &Environment::of_this_process()).map_err(refused)?;
+    settings::probe::resolve(&mut loaded).map_err(refused)?;
+    Ok(loaded)
 }
 
 /// Runs until a signal says otherwise.

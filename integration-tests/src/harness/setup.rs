@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) const USER: &str = "nobody";
 
 /// Rule that the harness itself uses to know how far the agent is: see [`crate::harness::Pair::settle`].
-pub(crate) const MARK_RULE: &str = "harness_mark";
+pub const MARK_RULE: &str = "harness_mark";
 /// Name of the program that this rule matches.
 pub(crate) const MARK_PROGRAM: &str = "cws-harness-mark";
 
@@ -175,6 +175,14 @@ impl Files {
         fs::write(&new, text)?;
         fs::rename(new, self.path("policies/test.policy")).context("put the policy in place")
     }
+}
+
+/// User and group id of the user that the agent under test becomes.
+///
+/// # Errors
+/// If this machine has no such user.
+pub fn agent_ids() -> Result<(u32, u32)> {
+    ids(USER)
 }
 
 /// User and group id of a user, from the passwd file: the harness needs no more than local users.

@@ -2,6 +2,7 @@
 //! and to what `/proc` says of the processes.
 
 mod capabilities;
+mod modules;
 mod policy;
 mod refused;
 mod selinux;

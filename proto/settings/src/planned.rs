@@ -182,7 +182,6 @@ pub(crate) const PLANNED: &[Feature] = &[
         keys: &[
             ("runtime_security_config.direct_send_from_system_probe", "7.46"),
             ("runtime_security_config.endpoints.batch_max_concurrent_send", "7.27"),
-            ("secret_backend_command", "7.27"),
         ],
     },
     Feature {
@@ -322,10 +321,7 @@ pub(crate) const PLANNED: &[Feature] = &[
             ("system_probe_config.sysprobe_socket", "7.36"),
         ],
     },
-    Feature {
-        title: "log files",
-        keys: &[("log_to_syslog", "7.27"), ("runtime_security_config.log_patterns", "7.30")],
-    },
+    Feature { title: "log files", keys: &[("runtime_security_config.log_patterns", "7.30")] },
     Feature {
         title: "variants of the event stream",
         keys: &[

@@ -7,6 +7,7 @@ use super::table::Hook;
 use super::table::Program;
 use super::table::Side;
 use super::table::Way;
+use super::table::Without;
 use crate::facts::Capability;
 
 /// By programs at the entry and the return of functions: objects instead of strings, whoever asks and how, and no cost
@@ -22,25 +23,25 @@ const RINGS: &str = "not seen: opens by io_uring";
 const HANDLES: &str = "not seen: opens by handle";
 const DESCRIPTORS: &str = "not seen: truncation by descriptor";
 
-const fn at(
+pub(super) const fn at(
     side: Side,
     program: &'static str,
     function: &'static str,
     form: &'static str,
     purpose: &'static str,
-    without: &'static str,
+    without: Without,
 ) -> Program {
     Program { name: program, hook: Hook::Function(Function { name: function, side, form, purpose, without }) }
 }
 
 /// At the entry of a function, without which the way does not work.
 const fn entry(program: &'static str, function: &'static str, form: &'static str) -> Program {
-    at(Side::Entry, program, function, form, function, "")
+    at(Side::Entry, program, function, form, function, Without::Fails)
 }
 
 /// At the return of one.
 const fn exit(program: &'static str, function: &'static str, form: &'static str) -> Program {
-    at(Side::Return, program, function, form, function, "")
+    at(Side::Return, program, function, form, function, Without::Fails)
 }
 
 /// At the return of one that can be missed.
@@ -51,7 +52,7 @@ const fn around(
     purpose: &'static str,
     without: &'static str,
 ) -> Program {
-    at(Side::Return, program, function, form, purpose, without)
+    at(Side::Return, program, function, form, purpose, Without::Misses(without))
 }
 
 /// All checks, with what they are for. Those that only the tracepoint sees are made by the kernel for itself.

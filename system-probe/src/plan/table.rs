@@ -5,6 +5,7 @@ use std::fmt;
 
 use proto::wire::Kind;
 
+use super::calls;
 use super::files::FILES;
 use super::hooks::CAPABILITIES;
 use super::kernel::KERNEL;
@@ -98,8 +99,19 @@ pub(crate) struct Function {
     /// Programs of a way with the same purpose and side are alternatives, of which the first that this kernel has is
     /// taken.
     pub(crate) purpose: &'static str,
-    /// What goes unseen if it has none; empty if the way does not work then.
-    pub(crate) without: &'static str,
+    /// What follows if it has none.
+    pub(crate) without: Without,
+}
+
+/// What follows for a way if the kernel does not have a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Without {
+    /// It does not work.
+    Fails,
+    /// It works, but this goes unseen.
+    Misses(&'static str),
+    /// It works: there is nothing to see. Of all its functions the kernel has to have one.
+    Nothing,
 }
 
 /// Where in a function.
@@ -180,37 +192,46 @@ static PROCESSES: &[Observation] = &[
         name: "process.setuid",
         kinds: &[Kind::Setuid],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_setuid", "sys_enter_setuid"),
-            on("exit_setuid", "sys_exit_setuid"),
-            on("enter_setreuid", "sys_enter_setreuid"),
-            on("exit_setreuid", "sys_exit_setreuid"),
-            on("enter_setresuid", "sys_enter_setresuid"),
-            on("exit_setresuid", "sys_exit_setresuid"),
-            on("enter_setfsuid", "sys_enter_setfsuid"),
-            on("exit_setfsuid", "sys_exit_setfsuid"),
-        ])],
+        ways: &[
+            calls::SETUID,
+            syscalls(&[
+                on("enter_setuid", "sys_enter_setuid"),
+                on("exit_setuid", "sys_exit_setuid"),
+                on("enter_setreuid", "sys_enter_setreuid"),
+                on("exit_setreuid", "sys_exit_setreuid"),
+                on("enter_setresuid", "sys_enter_setresuid"),
+                on("exit_setresuid", "sys_exit_setresuid"),
+                on("enter_setfsuid", "sys_enter_setfsuid"),
+                on("exit_setfsuid", "sys_exit_setfsuid"),
+            ]),
+        ],
     },
     Observation {
         name: "process.setgid",
         kinds: &[Kind::Setgid],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_setgid", "sys_enter_setgid"),
-            on("exit_setgid", "sys_exit_setgid"),
-            on("enter_setregid", "sys_enter_setregid"),
-            on("exit_setregid", "sys_exit_setregid"),
-            on("enter_setresgid", "sys_enter_setresgid"),
-            on("exit_setresgid", "sys_exit_setresgid"),
-            on("enter_setfsgid", "sys_enter_setfsgid"),
-            on("exit_setfsgid", "sys_exit_setfsgid"),
-        ])],
+        ways: &[
+            calls::SETGID,
+            syscalls(&[
+                on("enter_setgid", "sys_enter_setgid"),
+                on("exit_setgid", "sys_exit_setgid"),
+                on("enter_setregid", "sys_enter_setregid"),
+                on("exit_setregid", "sys_exit_setregid"),
+                on("enter_setresgid", "sys_enter_setresgid"),
+                on("exit_setresgid", "sys_exit_setresgid"),
+                on("enter_setfsgid", "sys_enter_setfsgid"),
+                on("exit_setfsgid", "sys_exit_setfsgid"),
+            ]),
+        ],
     },
     Observation {
         name: "process.capset",
         kinds: &[Kind::Capset],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[on("enter_capset", "sys_enter_capset"), on("exit_capset", "sys_exit_capset")])],
+        ways: &[
+            calls::CAPSET,
+            syscalls(&[on("enter_capset", "sys_enter_capset"), on("exit_capset", "sys_exit_capset")]),
+        ],
     },
     Observation {
         name: "process.capabilities",
@@ -276,7 +297,7 @@ pub(super) const COMPAT: Blind = Blind {
 };
 
 /// What is asked for through rings.
-const IO_URING: Blind = Blind {
+pub(super) const IO_URING: Blind = Blind {
     given: Capability::IoUring,
     text: "not seen: operations of io_uring, which are no system calls of their own",
     cure: &[],
