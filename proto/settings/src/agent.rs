@@ -10,7 +10,7 @@ use crate::probe;
 use crate::secrets;
 use crate::table::{
     Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs,
-    Periods, Policies, Privileges, ProcessTree, Proxies, SecretBackend, SelfTest, Signals,
+    Policies, Privileges, ProcessTree, Proxies, SecretBackend, SelfTest, Signals, Sums,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -39,8 +39,8 @@ process! {
     kernel_filters: KernelFilters;
     /// Whether packets are watched.
     network: Network;
-    /// What is told now and then.
-    periods: Periods;
+    /// What is summed up.
+    sums: Sums;
     /// What is known of addresses.
     addresses: Addresses;
     /// How much is remembered about processes.
