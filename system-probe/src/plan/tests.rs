@@ -42,7 +42,7 @@ fn planned(plan: &Plan, name: &str) -> Planned {
 
 const LIFECYCLE: [&str; 4] = ["process.fork", "process.exec", "process.exit", "process.cgroup"];
 
-const BY_PACKETS: [&str; 3] = ["network.dns", "network.imds", "network.packet"];
+const BY_PACKETS: [&str; 4] = ["network.dns", "network.imds", "network.packet", "network.flows"];
 
 #[test]
 fn without_control_groups_packets_are_lost() {
@@ -104,7 +104,7 @@ fn without_tracefs_and_functions_what_is_watched_by_calls_is_lost() {
     assert_eq!(unavailable(&[Capability::SyscallTracepoint]), [""; 0], "their functions are left");
     let neither = [Capability::SyscallTracepoint, Capability::Fentry];
     assert!(by_calls().len() > 30, "{:?}", by_calls());
-    assert_eq!(unavailable(&neither), by_calls());
+    assert_eq!(unavailable(&neither), [by_calls(), on_demand_by(Capability::Fentry)].concat());
     let plan = Plan::new(&kernel_without(&neither), ALLOWED);
     assert_eq!(planned(&plan, "process.capset").reason, "fentry: refused; syscall_tracepoint: refused");
 }
@@ -139,10 +139,11 @@ fn without_the_iterator_the_snapshot_comes_from_proc() {
 }
 
 #[test]
-fn what_no_way_needs_is_not_missed() {
+fn what_has_another_way_is_not_missed() {
     let unused =
         [Capability::Fentry, Capability::Fexit, Capability::Lsm, Capability::Kprobe, Capability::RawTp];
-    assert_eq!(unavailable(&unused), [""; 0]);
+    assert_eq!(unavailable(&unused), on_demand_by(Capability::Fentry));
+    assert_eq!(on_demand_by(Capability::Fentry), ["kernel.selinux"], "it has no tracepoints");
 }
 
 #[test]
@@ -289,10 +290,12 @@ fn a_function_of_an_unknown_form_leaves_its_observation_to_the_next_way_or_with_
         }
         let plan = Plan::new(&facts, ALLOWED);
         let found = planned(&plan, name);
-        let family = found.way.unwrap().family();
+        let family = found.way.and_then(Way::family);
         match function.without {
             Without::Fails => {
-                assert_eq!(family, Some(Family::Tracepoint), "{name}");
+                let first = found.observation.ways.first();
+                assert!(!found.way.zip(first).is_some_and(|(way, first)| std::ptr::eq(way, first)), "{name}");
+                assert!(!found.programs.iter().any(|program| program.hook == Hook::Function(function)));
                 assert!(found.reason.contains("of an unknown form, another,form->"), "{}", found.reason);
             }
             Without::Misses(text) => {
