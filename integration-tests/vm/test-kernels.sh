@@ -7,7 +7,8 @@
 #
 # CWS_VM_PROFILE=debug takes the debug builds, CWS_VM_JOBS is the number of guests at a time, CWS_VM_SECONDS the time
 # that one may take. CWS_VM_PLANS, CWS_VM_UNITS and CWS_VM_TESTS (a pattern) choose some of the plans, the test files
-# of the programs and the end-to-end tests.
+# of the programs and the end-to-end tests. CWS_VM_APPEND is more of the kernels' command line: the test of SELinux needs
+# "security=selinux selinux=1".
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
@@ -45,7 +46,7 @@ boot() {
         [[ -z ${!setting+set} ]] || echo "$setting='${!setting}'"
     done >"$results/settings"
     timeout --kill-after=5 "$seconds" vng --disable-kvm --run "$image" --force-9p --cpus 2 --memory 2G \
-        --rwdir="$out/results" --cwd "$PWD" \
+        --rwdir="$out/results" --cwd "$PWD" ${CWS_VM_APPEND:+--append "$CWS_VM_APPEND"} \
         --exec "bash $PWD/integration-tests/vm/guest-kernel.sh $results $PWD/target/$profile" \
         >"$results/console" 2>&1 </dev/null
     echo "== $name: $(cat "$results/release" 2>/dev/null), ${SECONDS} s"

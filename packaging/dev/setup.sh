@@ -25,6 +25,8 @@ main() {
         need "command -v depmod || test -x /sbin/depmod" kmod kmod
         need "command -v udevadm" udev systemd-udev
         need "command -v busybox" busybox-static busybox
+        # A policy with a boolean, for the guest that runs with SELinux.
+        need "command -v checkpolicy" checkpolicy checkpolicy
         need "command -v cpio" cpio cpio
     fi
     if [[ $purpose == test || $purpose == vm ]]; then

@@ -430,8 +430,8 @@ pub fn load_options(host: HostFacts, settings: &AgentSettings) -> LoadOptions {
         all_but_files: settings.module.enablement() == Enablement::FilesOnly,
         packets: !settings.network.enabled,
         raw_packets: !settings.addresses.raw_packets,
-        flows: !settings.periods.flows,
-        capabilities: !settings.periods.capabilities,
+        flows: !settings.sums.flows,
+        capabilities: !settings.sums.capabilities,
     };
     let rate = Rate::per_second(settings.signals.rate, settings.signals.burst);
     let enabled_events = Some(crate::pipeline::observable(off));

@@ -132,8 +132,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
         Reader::start(Box::new(source), Arc::clone(&queue)).context("cannot start the ring reader")?;
 
     let periods = &settings.periods;
-    let periods =
-        [(plan::FLUSH_CAPABILITIES, periods.capabilities_period), (plan::FLUSH_FLOWS, periods.flows_period)];
+    let periods = [(plan::FLUSH_CAPABILITIES, periods.capabilities), (plan::FLUSH_FLOWS, periods.flows)];
     let flusher = Flusher::start(Arc::clone(&watcher), Arc::clone(&queue), &periods)
         .context("cannot start the thread that tells what is told once in a period")?;
 

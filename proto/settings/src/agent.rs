@@ -10,8 +10,8 @@ use crate::probe;
 use crate::secrets;
 use crate::table::{
     Addresses, AgentLog, Disarmers, Enforcement, Host, Intake, KernelFilters, Kubernetes, Link, Metrics,
-    Module, Network, Outputs, Periods, Policies, Privileges, ProcessTree, Proxies, SecretBackend, SelfTest,
-    Signals,
+    Module, Network, Outputs, Policies, Privileges, ProcessTree, Proxies, SecretBackend, SelfTest, Signals,
+    Sums,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -40,8 +40,8 @@ process! {
     kernel_filters: KernelFilters;
     /// Whether packets are watched.
     network: Network;
-    /// What is told now and then.
-    periods: Periods;
+    /// What is summed up.
+    sums: Sums;
     /// What is known of addresses.
     addresses: Addresses;
     /// How much is remembered about processes.

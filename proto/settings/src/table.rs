@@ -213,22 +213,27 @@ group! {
 }
 
 group! {
-    /// What is told once in a period
-    Periods, Files::Either;
+    /// What is summed up
+    Sums, Files::Either;
 
     /// Lets rules look at the capabilities that programs use (`capabilities`), which are also in `process.caps_used` and
     /// `process.caps_attempted` then. Off, such rules are skipped.
     capabilities: bool = false, "event_monitoring_config.capabilities_monitoring.enabled", since(v("7.74"));
 
-    /// How often a program's capabilities are told, if it has used others since. The end of the program tells the rest.
-    capabilities_period: Duration = Duration::from_secs(5), "event_monitoring_config.capabilities_monitoring.period",
-        since(v("7.74")), range(Duration::from_millis(100) => Duration::from_secs(3600));
-
     /// Lets rules look at the traffic of processes by flow (`network_flow_monitor`). Off, such rules are skipped.
     flows: bool = false, "event_monitoring_config.network.flow_monitor.enabled", since(v("7.63"));
+}
+
+group! {
+    /// How often sums are told
+    Periods, Files::Own;
+
+    /// How often a program's capabilities are told, if it has used others since. The end of the program tells the rest.
+    capabilities: Duration = Duration::from_secs(5), "event_monitoring_config.capabilities_monitoring.period",
+        since(v("7.74")), range(Duration::from_millis(100) => Duration::from_secs(3600));
 
     /// How often the traffic since the last time is told.
-    flows_period: Duration = Duration::from_secs(10), "event_monitoring_config.network.flow_monitor.period",
+    flows: Duration = Duration::from_secs(10), "event_monitoring_config.network.flow_monitor.period",
         since(v("7.63")), range(Duration::from_millis(100) => Duration::from_secs(3600));
 }
 

@@ -36,6 +36,12 @@ rules:
     expression: mmap.flags >= 0
   - id: sysctl
     expression: sysctl.action >= 0
+  - id: capabilities
+    expression: capabilities.attempted >= 0
+  - id: flows
+    expression: network_flow_monitor.flows.length >= 0
+  - id: selinux
+    expression: selinux.enforce.status != "x"
   - id: cgroup_write
     expression: cgroup_write.pid >= 0
 "#;

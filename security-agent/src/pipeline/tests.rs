@@ -64,11 +64,10 @@ impl Fed {
         let users = [(0, Text::from("root")), (1000, Text::from("alice"))].into_iter().collect();
         let mut pipeline = Pipeline::new(config, Users::fixed(users, Default::default()));
         let files = PolicyFiles::in_memory(vec![PolicyFile::in_memory("test.policy", policy)]);
-        let options = LoadOptions {
-            enabled_events: Some(observable(Off::default())),
-            actions,
-            ..LoadOptions::default()
-        };
+        // As it is unless the configuration says otherwise.
+        let off = Off { flows: true, capabilities: true, ..Off::default() };
+        let options =
+            LoadOptions { enabled_events: Some(observable(off)), actions, ..LoadOptions::default() };
         let load = load(files, &Fields::default(), &options);
         assert_eq!(load.counts.errors, 0, "{:?}", load.diagnostics);
         pipeline.replace_rules(load, 1);

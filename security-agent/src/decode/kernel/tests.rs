@@ -3,8 +3,10 @@
 use model::Payload;
 use proto::wire::layout::{
     BPF_FLAG_PROGRAM_GIVEN, FILE_FLAG_VALID, MODULE_FLAG_ARGS_TRUNCATED, MODULE_FLAG_FROM_MEMORY,
-    PRCTL_FLAG_NAME_TRUNCATED, SYSCTL_FLAG_VALUE_TRUNCATED, bpf_body, file_info, load_module_body, mmap_body,
-    prctl_body, record_header, signal_body, span, sysctl_body, target, task_context,
+    PRCTL_FLAG_NAME_TRUNCATED, SELINUX_BOOL, SELINUX_COMMIT, SELINUX_DISABLE, SELINUX_ENFORCE,
+    SELINUX_FLAG_NO_NUMBER, SYSCTL_FLAG_VALUE_TRUNCATED, bpf_body, capabilities_body, file_info,
+    load_module_body, mmap_body, prctl_body, record_header, selinux_body, signal_body, span, sysctl_body,
+    target, task_context,
 };
 use proto::wire::{Kind, Record, RecordBuilder};
 use zerocopy::{Immutable, IntoBytes};
@@ -129,4 +131,48 @@ fn damaged_spans_are_no_text() {
     });
     let Payload::MemfdCreate(memfd) = activity.event else { panic!("{activity:?}") };
     assert_eq!(&*memfd.name, b"");
+}
+
+#[test]
+fn files_of_selinux_say_what_was_changed() {
+    let written = |what: u32, value: i32, flags: u32| {
+        let activity = decode(Kind::Selinux, |builder| selinux_body {
+            file: file_info {
+                flags: FILE_FLAG_VALID,
+                path: builder.push(b"/sys/fs/selinux/booleans/httpd"),
+                ..file_info::default()
+            },
+            what,
+            value,
+            flags,
+            ..selinux_body::default()
+        });
+        let Payload::Selinux(selinux) = activity.event else { panic!("{activity:?}") };
+        let text = |text: &model::Text| String::from_utf8_lossy(text).into_owned();
+        (
+            text(&selinux.enforce_status),
+            text(&selinux.bool_name),
+            text(&selinux.bool_state),
+            selinux.bool_commit,
+        )
+    };
+    let told = |enforce: &str, name: &str, state: &str, commit| {
+        (enforce.to_owned(), name.to_owned(), state.to_owned(), commit)
+    };
+    assert_eq!(written(SELINUX_ENFORCE, 1, 0), told("enforcing", "", "", false));
+    assert_eq!(written(SELINUX_ENFORCE, 0, 0), told("permissive", "", "", false));
+    assert_eq!(written(SELINUX_DISABLE, 1, 0), told("disabled", "", "", false));
+    assert_eq!(written(SELINUX_DISABLE, 0, 0), told("", "", "", false), "changes nothing");
+    assert_eq!(written(SELINUX_BOOL, -1, 0), told("", "httpd", "on", false));
+    assert_eq!(written(SELINUX_BOOL, 0, 0), told("", "httpd", "off", false));
+    assert_eq!(written(SELINUX_BOOL, 0, SELINUX_FLAG_NO_NUMBER), told("", "httpd", "error", false));
+    assert_eq!(written(SELINUX_COMMIT, 1, 0), told("", "", "", true));
+    assert_eq!(written(SELINUX_COMMIT, 0, 0), told("", "", "", false));
+}
+
+#[test]
+fn capabilities_are_sets() {
+    let activity = decode(Kind::Capabilities, |_| capabilities_body { attempted: 3, used: 1 });
+    let Payload::Capabilities(capabilities) = activity.event else { panic!("{activity:?}") };
+    assert_eq!((capabilities.attempted, capabilities.used), (3, 1));
 }
