@@ -7,7 +7,7 @@ CARGO ?= cargo
 DEV := packaging/dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vm test-attacks lint fmt bench build packages image setup generate check-generated clean
+.PHONY: help run test test-vm test-attacks lint fmt bench build packages lint-packages image setup generate check-generated clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ build: ## Build both processes with optimisation, into target/release
 
 packages: ## Build the deb, the rpm and the tarball, into target/packages
 	@packaging/package/build.sh
+
+lint-packages: packages ## Check them with lintian and rpmlint, and that all hold the same files
+	@packaging/package/check.sh
 
 image: ## Build the container image, cws-agent:VERSION
 	@packaging/docker/build.sh

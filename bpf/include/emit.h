@@ -26,8 +26,8 @@ struct {
 /* The probe itself: what it does is not reported. 0: report everyone. */
 const volatile __u32 own_pid = 0;
 
-/* The kinds that programs at functions report, whoever calls: bit KIND_*, of those below 64. */
-const volatile __u64 kinds_at_functions = 0;
+/* The kinds that programs at functions report, whoever calls: bit KIND_* of the two numbers together. */
+const volatile __u64 kinds_at_functions[2] = {};
 
 /*
  * Scratch memory is per CPU. Tracepoints run with preemption off, and none that uses it fires inside another
@@ -161,6 +161,9 @@ struct record {
                 struct process_vm_writev_body process_vm_writev;
                 struct made_descriptor_body made_descriptor;
                 struct packet_body packet;
+                struct capabilities_body capabilities;
+                struct flows_body flows;
+                struct selinux_body selinux;
             };
         };
     };

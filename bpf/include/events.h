@@ -66,7 +66,9 @@
 #define KIND_CAPSET     7
 /* A task moved to another cgroup. */
 #define KIND_CGROUP_ATTACH 8
-/* 9..31 process, 32..63 files, 64..95 network, 96..127 kernel activity. */
+/* What capabilities a program has used, or tried to. */
+#define KIND_CAPABILITIES 9
+/* 10..31 process, 32..63 files, 64..95 network, 96..127 kernel activity. */
 
 /* Opened, created, or its length or blocks changed: open_body.call tells. */
 #define KIND_OPEN   32
@@ -97,6 +99,8 @@
 #define KIND_IMDS 69
 /* Any packet. */
 #define KIND_PACKET 70
+/* Traffic of a process during a period. */
+#define KIND_FLOWS 71
 
 /* Kernel activity. */
 #define KIND_PTRACE        96
@@ -117,6 +121,8 @@
 #define KIND_USERFAULTFD       110
 #define KIND_MEMFD_CREATE      111
 #define KIND_IO_URING_SETUP    112
+/* SELinux was reconfigured. */
+#define KIND_SELINUX 113
 
 #define KIND_MAX 127
 
@@ -131,8 +137,9 @@
 /* The start times in the context are cut to multiples of START_TICK_NS, as /proc tells them. Only with
  * RECORD_FLAG_SYNTHETIC. */
 #define RECORD_FLAG_START_TICKS 0x0008
-/* The context is not that of who acts at this moment: it is what was remembered of the socket's user, who may
- * have changed, or ended, since. All zero: nobody is known. */
+/* The context is not that of who acts at this moment: it is what was remembered of the socket's user, or of
+ * who used a capability, who may have changed, or ended, since. pid 0: nobody is known; ids that are unknown
+ * too are 4294967295. */
 #define RECORD_FLAG_REMEMBERED 0x0010
 
 /* ---- record_header.errors: what could not be read; the event itself is real --------------------------- */
@@ -302,6 +309,9 @@
 /* packet_body.flags: its end is missing. */
 #define PACKET_FLAG_TRUNCATED 0x0001
 
+/* Flows of one record. */
+#define FLOWS_MAX 400
+
 /* ---- signal_body.flags ------------------------------------------------------------------------------ */
 
 /* To a group of processes, of which the target is the leader (which may have ended). */
@@ -352,6 +362,17 @@
 
 #define SYSCTL_NAME_SIZE  128
 #define SYSCTL_VALUE_SIZE 256
+
+/* ---- selinux_body ----------------------------------------------------------------------------------- */
+
+/* selinux_body.what: the file that was written. */
+#define SELINUX_ENFORCE 0
+#define SELINUX_BOOL    1
+#define SELINUX_COMMIT  2
+#define SELINUX_DISABLE 3
+
+/* selinux_body.flags: what was written is no number. */
+#define SELINUX_FLAG_NO_NUMBER 0x0001
 
 /* ---- structures ------------------------------------------------------------------------------------- */
 
@@ -530,6 +551,13 @@ struct capset_body {
     __u64 old_cap_permitted;
     __u64 cap_effective;
     __u64 cap_permitted;
+};
+
+struct capabilities_body {
+    /* Bit n: the program has tried to use capability n, since it was executed. */
+    __u64 attempted;
+    /* It was allowed to. */
+    __u64 used;
 };
 
 struct cgroup_attach_body {
@@ -747,6 +775,35 @@ struct packet_body {
     __u8 interface_name[INTERFACE_NAME_SIZE];
 };
 
+/* What went between two endpoints by one socket, since it was told last. */
+struct flow {
+    __u64 bytes_out;
+    __u64 packets_out;
+    __u64 bytes_in;
+    __u64 packets_in;
+    /* IPv4 in the first 4 bytes. */
+    __u8 local[16];
+    __u8 remote[16];
+    /* In the byte order of the host; 0 for protocols without ports. */
+    __u16 local_port;
+    __u16 remote_port;
+    /* IPPROTO_* */
+    __u16 transport;
+    /* ETH_P_*, in the byte order of the host. */
+    __u16 protocol;
+};
+
+/* Always with RECORD_FLAG_REMEMBERED. */
+struct flows_body {
+    __u32 interface;
+    /* Inode number of the network namespace of the sockets. */
+    __u32 net_ns;
+    /* struct flow each, FLOWS_MAX at most. */
+    struct span flows;
+    __u32 _pad;
+    __u8 interface_name[INTERFACE_NAME_SIZE];
+};
+
 /* The process that a call acts on. */
 struct target {
     /* Start of its leader; 0 with pid: it was not found. */
@@ -922,6 +979,18 @@ struct made_descriptor_body {
     __u32 entries;
     /* memfd_create: as given. */
     struct span name;
+    __u32 _pad;
+};
+
+struct selinux_body {
+    __s64 retval;
+    struct file_info file;
+    /* SELINUX_* */
+    __u32 what;
+    /* SELINUX_FLAG_* */
+    __u32 flags;
+    /* The number that was written. */
+    __s32 value;
     __u32 _pad;
 };
 

@@ -25,6 +25,9 @@
 #define FILTER_PATHS_MAX  8192
 #define FILTER_MASKS_MAX  8
 #define FILTER_RANGES_MAX 8
+/* Conditions on packets, and ports and networks of one of them. */
+#define FILTER_PACKETS_MAX      32
+#define FILTER_PACKET_PARTS_MAX 2
 
 /* Everything. */
 #define FILTER_KEEP_ALL 0
@@ -125,6 +128,51 @@ struct {
     __type(key, struct filter_path);
     __type(value, __u64);
 } filter_paths SEC(".maps");
+
+/* Which end of a packet something is about, as a table: bit n is whether n is allowed, of which the lowest
+ * bit says that it holds for the source, the next one for the destination. What is about nothing allows all.
+ */
+#define FILTER_SIDE_SOURCE      0xa
+#define FILTER_SIDE_DESTINATION 0xc
+#define FILTER_SIDE_EITHER      0xe
+#define FILTER_SIDE_BOTH        0x8
+#define FILTER_SIDE_NONE        0xf
+
+struct filter_ports {
+    __u32 side;
+    __u16 low;
+    /* Inclusive. */
+    __u16 high;
+};
+
+struct filter_network {
+    __u32 side;
+    /* As they stand in a packet; IPv4 in the first word. */
+    __u32 address[4];
+    __u32 mask[4];
+};
+
+/* A condition on packets; version, transport and flags that are 0 say nothing. */
+struct filter_packet {
+    __u32 version;
+    __u32 transport;
+    __u32 tcp_flags;
+    struct filter_ports ports[FILTER_PACKET_PARTS_MAX];
+    struct filter_network networks[FILTER_PACKET_PARTS_MAX];
+};
+
+struct filter_packet_list {
+    __u32 count;
+    struct filter_packet packets[FILTER_PACKETS_MAX];
+};
+
+/* The conditions of which a packet has to satisfy one, by generation. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 2);
+    __type(key, __u32);
+    __type(value, struct filter_packet_list);
+} filter_packets SEC(".maps");
 
 /* Events that were dropped here, by kind. */
 struct {

@@ -135,6 +135,11 @@ enum bpf_attach_type {
 #define HUGETLBFS_MAGIC       0x958458f6
 #define SECRETMEM_MAGIC       0x5345434d
 
+/* uapi/linux/capability.h, linux/security.h */
+#define CAP_SYS_ADMIN   21
+#define CAP_LAST        63
+#define CAP_OPT_NOAUDIT 2
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -465,6 +470,7 @@ struct task_struct {
     struct pid *thread_pid;
     struct mm_struct *mm;
     const struct cred *cred;
+    const struct cred *real_cred;
     char comm[16];
     struct fs_struct *fs;
     struct files_struct *files;
@@ -530,6 +536,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
     struct bpf_iter_meta *meta;
     struct task_struct *task;
+};
+
+struct bpf_iter__bpf_map_elem {
+    struct bpf_iter_meta *meta;
+    void *key;
+    void *value;
 };
 
 #pragma clang attribute pop

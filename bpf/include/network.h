@@ -72,6 +72,7 @@ struct sock {
     struct sock_common __sk_common;
     socket_lock_t sk_lock;
     struct socket *sk_socket;
+    kuid_t sk_uid;
     __u16 sk_protocol;
     __u16 sk_type;
     struct sk_filter *sk_filter;

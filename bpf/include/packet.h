@@ -48,9 +48,13 @@ struct __sk_buff {
 #define IPPROTO_DSTOPTS        60
 #define TCP_FLAGS_BEGIN_OR_END 0x07 /* FIN, SYN, RST */
 
+#define IPPROTO_SCTP 132
+#define IPPROTO_MH   135
+
 struct packet_facts {
-    /* The remote address: IPv4 in the first word. */
-    __u32 remote[4];
+    /* IPv4 in the first word. */
+    __u32 source[4];
+    __u32 destination[4];
     __u8 version;
     /* IPPROTO_*; 0: not known. */
     __u8 transport;
@@ -58,6 +62,8 @@ struct packet_facts {
     __u8 tcp_flags;
     /* There is something behind the header of the transport layer. */
     bool has_payload;
+    /* That header follows the one of IP at once, and is no part of a fragment. */
+    bool is_plain;
     __u16 source_port;
     __u16 destination_port;
 };
@@ -124,9 +130,40 @@ static __always_inline __u32 ipv6__find_transport(struct __sk_buff *skb, struct 
     return 0;
 }
 
-/* Looks at the headers. False if the packet is no IP. */
-static __always_inline bool packet__look(struct __sk_buff *skb, struct packet_facts *facts,
-                                         const __u16 direction)
+/* Of IPv4: neither a fragment nor followed by more fragments. */
+#define IPV4_FRAGMENT_BITS __builtin_bswap16(0x3fff)
+#define IPV4_OFFSET_BITS   __builtin_bswap16(0x1fff)
+
+static __always_inline void packet__set_ports(struct packet_facts *facts, const __be16 *ports)
+{
+    facts->source_port = network__host_order(ports[0]);
+    facts->destination_port = network__host_order(ports[1]);
+}
+
+/* Reads the header of the transport layer at an offset. */
+static __always_inline void packet__look_at_transport(struct __sk_buff *skb, struct packet_facts *facts,
+                                                      __u32 transport)
+{
+    if (facts->transport == IPPROTO_TCP) {
+        struct tcp_header header;
+
+        if (bpf_skb_load_bytes(skb, transport, &header, sizeof(header)))
+            return;
+        packet__set_ports(facts, &header.source);
+        facts->tcp_flags = header.flags;
+        facts->has_payload = skb->len > transport + (header.length >> 4) * 4;
+    } else if (facts->transport == IPPROTO_UDP) {
+        __be16 ports[2];
+
+        if (bpf_skb_load_bytes(skb, transport, ports, sizeof(ports)))
+            return;
+        packet__set_ports(facts, ports);
+        facts->has_payload = skb->len > transport + 8;
+    }
+}
+
+/* Looks at the headers, wherever they are. False if the packet is no IP. */
+static __noinline bool packet__look_closely(struct __sk_buff *skb, struct packet_facts *facts)
 {
     __u32 transport = 0;
     __u8 version;
@@ -139,42 +176,188 @@ static __always_inline bool packet__look(struct __sk_buff *skb, struct packet_fa
 
         if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)))
             return false;
-        facts->remote[0] = direction == PACKET_OUT ? header.destination : header.source;
+        facts->source[0] = header.source;
+        facts->destination[0] = header.destination;
         facts->transport = header.transport;
-        if (!(header.fragment & __builtin_bswap16(0x1fff)))
+        if (!(header.fragment & IPV4_OFFSET_BITS))
             transport = (header.version_and_length & 15) * 4;
     } else if (facts->version == 6) {
         struct ipv6_header header;
 
         if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)))
             return false;
-        for (int i = 0; i < 4; i++)
-            facts->remote[i] = direction == PACKET_OUT ? header.destination[i] : header.source[i];
+        for (int i = 0; i < 4; i++) {
+            facts->source[i] = header.source[i];
+            facts->destination[i] = header.destination[i];
+        }
         transport = ipv6__find_transport(skb, facts, header.next);
     } else {
         return false;
     }
-    if (!transport)
-        return true;
+    if (transport)
+        packet__look_at_transport(skb, facts, transport);
+    return true;
+}
+
+static __always_inline bool transport__is_plain(__u8 transport)
+{
+    return transport == IPPROTO_TCP || transport == IPPROTO_UDP;
+}
+
+/* Reads a byte that was compared before once more, so that the verifier does not go on with each value that
+ * it can have as with another packet. */
+static __always_inline __u8 packet__byte(const volatile __u8 *byte)
+{
+    return *byte;
+}
+
+/*
+ * The same for what nearly all packets are: TCP or UDP at once behind IP, in the part of the packet that lies
+ * in one piece. Without any call. False if the packet is another one.
+ */
+static __always_inline bool packet__look_quickly(struct __sk_buff *skb, struct packet_facts *facts)
+{
+    void *start = (void *)(long)skb->data;
+    void *end = (void *)(long)skb->data_end;
+    struct ipv4_header *ipv4 = start;
+    struct tcp_header *header;
+    __u32 transport;
+
+    if (start + sizeof(*ipv4) > end)
+        return false;
+    if (ipv4->version_and_length == 0x45) {
+        if (ipv4->fragment & IPV4_FRAGMENT_BITS || !transport__is_plain(ipv4->transport))
+            return false;
+        transport = sizeof(*ipv4);
+        facts->version = packet__byte(&ipv4->version_and_length) >> 4;
+        facts->transport = packet__byte(&ipv4->transport);
+        facts->source[0] = ipv4->source;
+        facts->destination[0] = ipv4->destination;
+    } else if (ipv4->version_and_length >> 4 == 6) {
+        struct ipv6_header *ipv6 = start;
+
+        if (start + sizeof(*ipv6) > end || !transport__is_plain(ipv6->next))
+            return false;
+        transport = sizeof(*ipv6);
+        facts->version = packet__byte((__u8 *)&ipv6->version) >> 4;
+        facts->transport = packet__byte(&ipv6->next);
+        for (int i = 0; i < 4; i++) {
+            facts->source[i] = ipv6->source[i];
+            facts->destination[i] = ipv6->destination[i];
+        }
+    } else {
+        return false;
+    }
+    header = start + transport;
+    if ((void *)header + 8 > end)
+        return false;
+    packet__set_ports(facts, &header->source);
     if (facts->transport == IPPROTO_TCP) {
-        struct tcp_header header;
-
-        if (bpf_skb_load_bytes(skb, transport, &header, sizeof(header)))
-            return true;
-        facts->source_port = network__host_order(header.source);
-        facts->destination_port = network__host_order(header.destination);
-        facts->tcp_flags = header.flags;
-        facts->has_payload = skb->len > transport + (header.length >> 4) * 4;
-    } else if (facts->transport == IPPROTO_UDP) {
-        __be16 ports[2];
-
-        if (bpf_skb_load_bytes(skb, transport, ports, sizeof(ports)))
-            return true;
-        facts->source_port = network__host_order(ports[0]);
-        facts->destination_port = network__host_order(ports[1]);
+        if ((void *)(header + 1) > end)
+            return false;
+        facts->tcp_flags = header->flags;
+        facts->has_payload = skb->len > transport + (header->length >> 4) * 4;
+    } else {
         facts->has_payload = skb->len > transport + 8;
     }
+    facts->is_plain = true;
     return true;
+}
+
+/* Looks at the headers. False if the packet is no IP. */
+static __always_inline bool packet__look(struct __sk_buff *skb, struct packet_facts *facts)
+{
+    if (packet__look_quickly(skb, facts))
+        return true;
+    __builtin_memset(facts, 0, sizeof(*facts));
+    return packet__look_closely(skb, facts);
+}
+
+/*
+ * ---- conditions: the meaning is that of proto/src/filter/packet.rs ----------------------------------
+ *
+ * Without a branch but the one on the result: the verifier would follow each branch of each condition.
+ */
+
+/* 1 if a value is not 0. The compiler would make a branch of it if it understood. */
+static __always_inline __u64 bit__if(__u64 value)
+{
+    __u64 negative = 0 - value;
+
+    barrier_var(negative);
+    return (value | negative) >> 63;
+}
+
+/* 1 if a port lies within. */
+static __always_inline __u64 ports__hold(const struct filter_ports *ports, __u64 port)
+{
+    __u64 below = port - ports->low, above = ports->high - port;
+
+    barrier_var(below);
+    return 1 ^ ((below | above) >> 63);
+}
+
+/* 1 if an address lies within. */
+static __always_inline __u64 network__holds(const struct filter_network *network, const __u32 *address)
+{
+    __u64 differs = 0;
+
+    for (int i = 0; i < 4; i++)
+        differs |= (address[i] & network->mask[i]) ^ network->address[i];
+    return 1 ^ bit__if(differs);
+}
+
+/* 1 if what holds for source and destination is what is wanted. */
+static __always_inline __u64 side__allows(__u64 side, __u64 source, __u64 destination)
+{
+    return side >> (source | destination << 1) & 1;
+}
+
+/* Whether a packet satisfies a condition. */
+static __always_inline bool packet__satisfies(const struct packet_facts *facts,
+                                              const struct filter_packet *wanted)
+{
+    /* What stands behind other headers, or in other protocols, is left to user space. */
+    __u64 unknown = 1 ^ facts->is_plain;
+    __u64 result = 1, transport = 1;
+
+    result &= 1 ^ (bit__if(wanted->version) & bit__if(wanted->version ^ facts->version));
+    transport &= 1 ^ (bit__if(wanted->transport) & bit__if(wanted->transport ^ facts->transport));
+    transport &= 1 ^ (bit__if(wanted->tcp_flags) & (1 ^ bit__if(wanted->tcp_flags & facts->tcp_flags)));
+    for (int i = 0; i < FILTER_PACKET_PARTS_MAX; i++) {
+        const struct filter_ports *ports = &wanted->ports[i];
+        const struct filter_network *network = &wanted->networks[i];
+
+        transport &= side__allows(ports->side, ports__hold(ports, facts->source_port),
+                                  ports__hold(ports, facts->destination_port));
+        result &= side__allows(network->side, network__holds(network, facts->source),
+                               network__holds(network, facts->destination));
+    }
+    result &= unknown | transport;
+    barrier_var(result);
+    return result;
+}
+
+/* Whether any rule can match a packet. */
+static __always_inline bool packet__is_wanted(const struct packet_facts *facts)
+{
+    struct judgement judgement = {};
+    struct filter_packet_list *list;
+
+    if (!judgement__begin(&judgement, KIND_PACKET))
+        return false;
+    if (judgement.keep != FILTER_KEEP_MATCHING)
+        return true;
+    list = bpf_map_lookup_elem(&filter_packets, &judgement.generation);
+    if (!list)
+        return true;
+    for (__u32 i = 0; i < FILTER_PACKETS_MAX; i++) {
+        if (i >= list->count)
+            break;
+        if (packet__satisfies(facts, &list->packets[i]))
+            return true;
+    }
+    return judgement__narrow(&judgement, 0);
 }
 
 #endif /* PACKET_H */

@@ -72,40 +72,39 @@ static __always_inline int credentials__success_i386(__s32 number)
     EACH(descriptor)                                                                                         \
     KERNEL_FAMILIES_WITH_ENTER(EACH)
 
-#define KIND_OF_open   KIND_OPEN
-#define KIND_OF_mkdir  KIND_MKDIR
-#define KIND_OF_remove KIND_UNLINK
-#define KIND_OF_rename KIND_RENAME
-#define KIND_OF_link   KIND_LINK
-#define KIND_OF_chdir  KIND_CHDIR
-#define KIND_OF_chmod  KIND_CHMOD
-#define KIND_OF_chown  KIND_CHOWN
-#define KIND_OF_utimes KIND_UTIMES
-#define KIND_OF_xattr  KIND_SETXATTR
-#define KIND_OF_mount  KIND_MOUNT
-#define KIND_OF_umount KIND_UMOUNT
-#define KIND_OF_splice KIND_SPLICE
-/* No programs at functions report what the others do. */
-#define KIND_OF_bind          KIND_MAX
-#define KIND_OF_connect       KIND_MAX
-#define KIND_OF_accept        KIND_MAX
-#define KIND_OF_setsockopt    KIND_MAX
-#define KIND_OF_ptrace        KIND_MAX
-#define KIND_OF_signal        KIND_MAX
-#define KIND_OF_mprotect      KIND_MAX
-#define KIND_OF_vm_write      KIND_MAX
-#define KIND_OF_bpf           KIND_MAX
-#define KIND_OF_load_module   KIND_MAX
-#define KIND_OF_unload_module KIND_MAX
-#define KIND_OF_mmap          KIND_MAX
-#define KIND_OF_setrlimit     KIND_MAX
-#define KIND_OF_prctl         KIND_MAX
-#define KIND_OF_namespaces    KIND_MAX
-#define KIND_OF_descriptor    KIND_MAX
+#define KIND_OF_open          KIND_OPEN
+#define KIND_OF_mkdir         KIND_MKDIR
+#define KIND_OF_remove        KIND_UNLINK
+#define KIND_OF_rename        KIND_RENAME
+#define KIND_OF_link          KIND_LINK
+#define KIND_OF_chdir         KIND_CHDIR
+#define KIND_OF_chmod         KIND_CHMOD
+#define KIND_OF_chown         KIND_CHOWN
+#define KIND_OF_utimes        KIND_UTIMES
+#define KIND_OF_xattr         KIND_SETXATTR
+#define KIND_OF_mount         KIND_MOUNT
+#define KIND_OF_umount        KIND_UMOUNT
+#define KIND_OF_splice        KIND_SPLICE
+#define KIND_OF_bind          KIND_BIND
+#define KIND_OF_connect       KIND_CONNECT
+#define KIND_OF_accept        KIND_ACCEPT
+#define KIND_OF_setsockopt    KIND_SETSOCKOPT
+#define KIND_OF_ptrace        KIND_PTRACE
+#define KIND_OF_signal        KIND_SIGNAL
+#define KIND_OF_mprotect      KIND_MPROTECT
+#define KIND_OF_vm_write      KIND_PROCESS_VM_WRITEV
+#define KIND_OF_bpf           KIND_BPF
+#define KIND_OF_load_module   KIND_LOAD_MODULE
+#define KIND_OF_unload_module KIND_UNLOAD_MODULE
+#define KIND_OF_mmap          KIND_MMAP
+#define KIND_OF_setrlimit     KIND_SETRLIMIT
+#define KIND_OF_prctl         KIND_PRCTL
+#define KIND_OF_namespaces    KIND_UNSHARE
+#define KIND_OF_descriptor    KIND_MEMFD_CREATE
 
-/* Whether a family is reported already. */
-#define AT_FUNCTIONS(family)                                                                                 \
-    (KIND_OF_##family < 64 && (kinds_at_functions & (1ULL << (KIND_OF_##family & 63))))
+/* Whether a kind, or a family, is reported already. */
+#define KIND_AT_FUNCTIONS(kind) (kinds_at_functions[(kind) >> 6 & 1] >> ((kind)&63) & 1)
+#define AT_FUNCTIONS(family)    KIND_AT_FUNCTIONS(KIND_OF_##family)
 
 #define ENTER_I386(family)                                                                                   \
     form = family##__form_i386(number);                                                                      \
@@ -158,8 +157,9 @@ __noinline int compat__exit_network(__u64 number, __u64 ret)
 {
     __u32 form;
 
+    /* One program at its function reports all that it does. */
     if (number == SOCKETCALL_I386)
-        return compat__exit_socketcall(ret);
+        return AT_FUNCTIONS(bind) ? 0 : compat__exit_socketcall(ret);
     NETWORK_FAMILIES(EXIT_I386)
     return 0;
 }
@@ -206,20 +206,24 @@ __noinline int x32__exit_kernel(__u64 number, __u64 ret)
 
 static __always_inline int compat__enter(__s32 number)
 {
+    __u16 kind;
     __u32 form;
 
-    if (credentials__kind_i386(number))
-        return compat__enter_credentials();
+    kind = credentials__kind_i386(number);
+    if (kind)
+        return KIND_AT_FUNCTIONS(kind) ? 0 : compat__enter_credentials();
     FILE_FAMILIES_WITH_ENTER(ENTER_I386)
     return compat__enter_kernel((__u32)number);
 }
 
 static __always_inline int compat__exit(__s32 number, long ret)
 {
+    __u16 kind;
     __u32 form;
 
-    if (credentials__kind_i386(number))
-        return compat__exit_credentials(number, ret);
+    kind = credentials__kind_i386(number);
+    if (kind)
+        return KIND_AT_FUNCTIONS(kind) ? 0 : compat__exit_credentials(number, ret);
     FILE_FAMILIES(EXIT_I386)
     return compat__exit_kernel((__u32)number, ret);
 }

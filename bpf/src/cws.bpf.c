@@ -31,6 +31,7 @@
 #include "caller.h"
 #include "operation.h"
 
+#include "process_capabilities.bpf.c"
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
 #include "credentials.bpf.c"
@@ -42,6 +43,7 @@
 #include "file_pipes.bpf.c"
 #include "network_sockets.bpf.c"
 #include "network_options.bpf.c"
+#include "network_flows.bpf.c"
 #include "network_packets.bpf.c"
 #include "kernel_processes.bpf.c"
 #include "kernel_bpf.bpf.c"
@@ -49,8 +51,10 @@
 #include "kernel_memory.bpf.c"
 #include "kernel_self.bpf.c"
 #include "kernel_parameters.bpf.c"
+#include "kernel_selinux.bpf.c"
 #include "compat.bpf.c"
 #include "hooks_names.bpf.c"
 #include "hooks_files.bpf.c"
+#include "hooks_calls.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -158,48 +158,52 @@ static __always_inline void mount__find_pivot_root(struct mount_body *body, stru
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
 
-__noinline int mount__report(__u64 task_address)
-{
-    struct task_struct *task = (void *)task_address;
-    struct call *call = call__scratch();
-    struct builder builder = {};
-    struct record *record = file_event__begin(&builder, sizeof(struct mount_body));
-    struct mount_body *body;
-
-    if (!call || !record)
-        return 0;
-    body = &record->mount;
-    switch (call->form) {
-    case FORM_MOUNT:
-        mount__find_mount(body, &builder, call, task);
-        break;
-    case FORM_FSMOUNT:
-        mount__find_fsmount(body, &builder, call, task);
-        break;
-    case FORM_OPEN_TREE:
-    case FORM_OPEN_TREE_ATTR:
-        /* Without a copy it is but another way to open a directory. */
-        if (!(call->args[2] & OPEN_TREE_CLONE))
-            return 0;
-        mount__find_open_tree(body, &builder, call, task);
-        break;
-    case FORM_MOVE_MOUNT:
-        mount__find_move_mount(body, &builder, call, task);
-        break;
-    default:
-        mount__find_pivot_root(body, &builder, call, task);
+/* A function for each form: a program that sees one form has no more than that. */
+#define MOUNT_REPORT(call_name)                                                                              \
+    __noinline int mount__report_##call_name(__u64 task_address)                                             \
+    {                                                                                                        \
+        struct task_struct *task = (void *)task_address;                                                     \
+        struct call *call = call__scratch();                                                                 \
+        struct builder builder = {};                                                                         \
+        struct record *record = file_event__begin(&builder, sizeof(struct mount_body));                      \
+                                                                                                             \
+        if (!call || !record)                                                                                \
+            return 0;                                                                                        \
+        mount__find_##call_name(&record->mount, &builder, call, task);                                       \
+        file_event__send(&builder, task, KIND_MOUNT, call);                                                  \
+        return 0;                                                                                            \
     }
-    file_event__send(&builder, task, KIND_MOUNT, call);
-    return 0;
-}
+
+MOUNT_REPORT(mount)
+MOUNT_REPORT(fsmount)
+MOUNT_REPORT(open_tree)
+MOUNT_REPORT(move_mount)
+MOUNT_REPORT(pivot_root)
 
 static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags)
 {
+    __u64 task = bpf_get_current_task();
+    struct call *call;
+
     if (form == FORM_NONE || !call__is_reported(ret) || filter__keeps(KIND_MOUNT) == FILTER_KEEP_NONE)
         return 0;
     if (!call__load(form, ret, record_flags))
         return 0;
-    return mount__report(bpf_get_current_task());
+    switch (form) {
+    case FORM_MOUNT:
+        return mount__report_mount(task);
+    case FORM_FSMOUNT:
+        return mount__report_fsmount(task);
+    case FORM_OPEN_TREE:
+    case FORM_OPEN_TREE_ATTR:
+        call = call__scratch();
+        /* Without a copy it is but another way to open a directory. */
+        return call && call->args[2] & OPEN_TREE_CLONE ? mount__report_open_tree(task) : 0;
+    case FORM_MOVE_MOUNT:
+        return mount__report_move_mount(task);
+    default:
+        return mount__report_pivot_root(task);
+    }
 }
 
 FILE_EXIT(mount, mount)

@@ -10,8 +10,6 @@
  *
  * Nothing here uses the per-CPU scratch memory: an interrupt may come in the middle of another program.
  */
-#include "packet.h"
-
 #define PORTS_MAX 8
 
 /* Ports of name services; 0 ends the list. */
@@ -47,13 +45,15 @@ static __always_inline bool packet__is_of_names(const struct packet_facts *facts
 static __always_inline bool packet__is_of_metadata(const struct packet_facts *facts, const __u16 direction)
 {
     __u16 port = direction == PACKET_OUT ? facts->destination_port : facts->source_port;
+    const __u32 *remote;
 
     if (facts->transport != IPPROTO_TCP || port != metadata_port)
         return false;
+    remote = direction == PACKET_OUT ? facts->destination : facts->source;
     if (facts->version == 4)
-        return facts->remote[0] == metadata_ipv4;
+        return remote[0] == metadata_ipv4;
     for (int i = 0; i < 4; i++)
-        if (facts->remote[i] != metadata_ipv6[i])
+        if (remote[i] != metadata_ipv6[i])
             return false;
     return true;
 }
@@ -88,9 +88,25 @@ static __always_inline struct task_struct *packet__sender(struct sock *sock, con
     return BPF_CORE_READ(sock, sk_socket, file) ? task : NULL;
 }
 
+/* An id of nobody. */
+#define NO_ID 0xffffffff
+
+/* Nobody is known who has used the socket: of a socket of a process all that is left is its user. */
+static __always_inline void context__fill_unknown(struct task_context *context, struct sock *sock)
+{
+    __u32 uid = NO_ID;
+
+    __builtin_memset(context, 0, sizeof(*context));
+    if (BPF_CORE_READ(sock, sk_socket, file))
+        uid = BPF_CORE_READ(sock, sk_uid.val);
+    context->uid = context->euid = context->fsuid = uid;
+    context->gid = context->egid = context->fsgid = NO_ID;
+    context->auid = context->session_id = NO_ID;
+}
+
 /* Fills the context of the record; gives RECORD_FLAG_*. */
 static __always_inline __u16 packet__fill_context(struct task_context *context, struct bpf_sock *socket,
-                                                  struct task_struct *sender)
+                                                  struct sock *sock, struct task_struct *sender)
 {
     struct task_context *user;
 
@@ -105,7 +121,7 @@ static __always_inline __u16 packet__fill_context(struct task_context *context, 
     if (user)
         *context = *user;
     else
-        __builtin_memset(context, 0, sizeof(*context));
+        context__fill_unknown(context, sock);
     return RECORD_FLAG_REMEMBERED;
 }
 
@@ -143,7 +159,8 @@ static __always_inline void packet__send(struct __sk_buff *skb, struct bpf_sock 
     if (length > room)
         length = room;
     header__fill(&record->header, kind, (sizeof(*record) + length + 7) & ~7ULL);
-    record->header.flags = packet__fill_context(&record->context, socket, packet__sender(sock, direction));
+    record->header.flags =
+        packet__fill_context(&record->context, socket, sock, packet__sender(sock, direction));
     __builtin_memset(&record->body, 0, sizeof(record->body));
     record->body.socket = bpf_get_socket_cookie(skb);
     record->body.length = skb->len;
@@ -169,21 +186,65 @@ static __always_inline void packet__send(struct __sk_buff *skb, struct bpf_sock 
     bpf_ringbuf_submit(record, 0);
 }
 
+/* Adds a packet to its flow. */
+static __noinline int flow__count(struct __sk_buff *skb, const struct packet_facts *facts,
+                                  struct bpf_sock *socket, const __u16 direction)
+{
+    struct task_context *user;
+    struct task_struct *sender;
+    struct flow_state *state;
+    struct flow_key key = {};
+    struct sock *sock;
+
+    flow_key__fill(&key, skb, facts, direction);
+    state = bpf_map_lookup_elem(&flows, &key);
+    if (!state) {
+        bpf_map_update_elem(&flows, &key, (void *)&new_flow, BPF_NOEXIST);
+        state = bpf_map_lookup_elem(&flows, &key);
+        if (!state) {
+            losses__count(KIND_FLOWS);
+            return 0;
+        }
+        *(volatile __u64 *)&state->sock = (__u64)socket;
+        sock = (void *)*(volatile __u64 *)&state->sock;
+        state->net_ns = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum);
+        net__interface_name(BPF_CORE_READ(sock, __sk_common.skc_net.net), key.interface,
+                            state->interface_name);
+        context__fill_unknown(&state->context, sock);
+    }
+    flow_count__add(&state->total, skb->len, direction);
+    if (state->context.pid)
+        return 0;
+    sender = packet__sender((void *)*(volatile __u64 *)&state->sock, direction);
+    if (sender) {
+        context__fill(&state->context, sender);
+        return 0;
+    }
+    user = bpf_sk_storage_get(&socket_users, socket, NULL, 0);
+    if (user)
+        state->context = *user;
+    return 0;
+}
+
 static __always_inline int packet(struct __sk_buff *skb, const __u16 direction)
 {
-    bool any = filter__keeps(KIND_PACKET) != FILTER_KEEP_NONE;
     struct packet_facts facts = {};
     struct bpf_sock *socket = skb->sk;
+    bool any, counts;
     __u32 kind;
 
-    if (!socket || !packet__look(skb, &facts, direction))
+    if (!socket || !packet__look(skb, &facts))
         return 1;
+    any = packet__is_wanted(&facts);
     kind = packet__kind(&facts, direction);
-    if (!kind && !any)
+    counts = filter__keeps(KIND_FLOWS) != FILTER_KEEP_NONE;
+    if (!kind && !any && !counts)
         return 1;
     socket = bpf_sk_fullsock(socket);
     if (!socket)
         return 1;
+    if (counts)
+        flow__count(skb, &facts, socket, direction);
     if (any)
         packet__send(skb, socket, direction, KIND_PACKET, ANY_PACKET_SIZE_MAX);
     if (!kind)

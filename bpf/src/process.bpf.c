@@ -170,6 +170,8 @@ static __always_inline int sched_process_exec(struct task_struct *task, int old_
 
     if (!record)
         return 0;
+    /* That was the program before. */
+    capabilities__end(BPF_CORE_READ(task, tgid));
     body = &record->exec;
     context__fill(&record->context, task);
 
@@ -247,6 +249,7 @@ static __always_inline int sched_process_exit(struct task_struct *task)
      * agent takes the second record for what it is, the end of a process that has ended. */
     if (BPF_CORE_READ(task, signal, live.counter) > 0)
         return 0;
+    capabilities__end(BPF_CORE_READ(task, tgid));
     record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
     if (!record) {
         losses__count(KIND_EXIT);

@@ -1,10 +1,14 @@
 //! The object and `proto` must mean the same bytes. Both derive from `events.h`, but by different compilers: what
 //! clang made of it for the BPF target stands in the object's BTF. Needs no privilege.
 
+use libbpf_rs::MapCore as _;
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::HasSize as _;
 use libbpf_rs::btf::types::MemberAttr;
 use libbpf_rs::btf::types::Struct;
+use libbpf_rs::skel::OpenSkel as _;
+use libbpf_rs::skel::Skel as _;
+use libbpf_rs::skel::SkelBuilder as _;
 use proto::wire::layout;
 
 /// Compares size and member offsets of each structure.
@@ -69,6 +73,8 @@ fn the_object_and_the_reader_agree_on_every_structure() {
         }
         socket_body { retval, descriptor, flags, family, port, protocol, address, path }
         setsockopt_body { retval, descriptor, flags, level, option, family, protocol, filter_length, filter }
+        capabilities_body { attempted, used }
+        flows_body { interface, net_ns, flows, interface_name }
         packet_body { socket, length, flags, interface, net_ns, direction, protocol, data, interface_name }
         target { start_time_ns, pid, given }
         ptrace_body { retval, tracee, address, data, request }
@@ -88,5 +94,26 @@ fn the_object_and_the_reader_agree_on_every_structure() {
         namespaces_body { retval, flags, inode, target }
         process_vm_writev_body { retval, target, address }
         made_descriptor_body { retval, flags, entries, name }
+        selinux_body { retval, file, what, flags, value }
     );
+}
+
+/// Rules exclude the maps of this program by name.
+#[test]
+fn the_names_of_the_maps_are_those_that_rules_know() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: making maps needs root");
+        return;
+    }
+    let mut object = std::mem::MaybeUninit::uninit();
+    let mut open = bpf::CwsSkelBuilder::default().open(&mut object).unwrap();
+    for mut program in open.open_object_mut().progs_mut() {
+        program.set_autoload(false);
+    }
+    let loaded = open.load().unwrap();
+    let names = loaded.object().maps().map(|map| map.info().unwrap().name().unwrap().to_owned());
+    let names: std::collections::BTreeSet<_> = names.collect();
+    let known: std::collections::BTreeSet<_> =
+        proto::MAP_NAMES.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(names, known);
 }

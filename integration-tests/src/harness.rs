@@ -21,7 +21,7 @@ pub use file_truth::FileTruth;
 pub use live::Live;
 pub use pair::Pair;
 pub use requirements::can_run;
-pub use setup::{MARK_RULE, Setup};
+pub use setup::{MARK_RULE, Setup, agent_ids};
 pub use signals::{Signal, Signals};
 pub use trigger::{Trigger, ordinary_program};
 pub use truth::Truth;

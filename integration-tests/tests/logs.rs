@@ -1,6 +1,8 @@
 //! What both processes log about themselves: where, how, and what happens where they cannot.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -74,6 +76,46 @@ fn a_file_that_is_full_is_rolled_and_the_oldest_goes() -> Result<()> {
         assert!(length(&rolled(&file, 3)).is_err(), "{} has three old files", file.display());
         assert!(console(&pair).contains("DEBUG"), "the console has the log as well");
     }
+    Ok(())
+}
+
+#[test]
+fn each_logs_to_the_log_of_the_system() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    // The agent's user must reach it.
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
+    let path = directory.path().join("log");
+    let daemon = UnixDatagram::bind(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+    // It reads all the time, as its queue has room for a few messages only and nobody waits for it.
+    let reader = std::thread::spawn(move || {
+        let mut messages = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = daemon.recv(&mut buffer) {
+            messages.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        }
+        messages
+    });
+    let uri = format!("syslog_uri: unix://{}", path.display());
+    let run = || -> Result<(u32, u32)> {
+        let mut pair = Pair::start(&setup(&["log_to_console: false", "log_to_syslog: true", &uri]))?;
+        let pids = pair.pids();
+        pair.stop()?;
+        Ok(pids)
+    };
+    let pids = run();
+    // Nothing more: that ends the reader.
+    UnixDatagram::unbound()?.send_to(&[], &path)?;
+    let messages = reader.join().map_err(|_| anyhow::anyhow!("the reader"))?;
+    let (probe, agent) = pids?;
+    let has = |begin: String, end: &str| {
+        messages.iter().any(|line| line.starts_with(&begin) && line.trim_end().ends_with(end))
+    };
+    assert!(has(format!("<166>system-probe[{probe}]: "), "stopped"), "{messages:#?}");
+    assert!(has(format!("<166>security-agent[{agent}]: "), "ending"), "{messages:#?}");
     Ok(())
 }
 

@@ -146,6 +146,8 @@ int main(int argc, char **argv)
         MEMBER("result", CHECK(prctl(PR_SET_NAME, "a-name-of-more-than-15-bytes")));
     else if (strcmp(action, "unshare") == 0)
         MEMBER("result", CHECK(unshare(CLONE_NEWUTS | CLONE_NEWIPC)));
+    else if (strcmp(action, "chroot") == 0)
+        MEMBER("result", CHECK(chroot("/")));
     else if (strcmp(action, "setns") == 0)
         MEMBER("result", CHECK(setns((int)CHECK(open("/proc/self/ns/uts", O_RDONLY)), CLONE_NEWUTS)));
     else if (strcmp(action, "pivot_root") == 0)

@@ -1,59 +1,9 @@
 #!/bin/sh
-# In the guest: installs the package, does exactly what the documentation says, and looks at what comes of it; upgrades,
-# removes and purges. Each line of output is `ok …`, `FAIL …`, or a remark that begins with `#`.
-cd /payload || exit 1
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+# In the guest: installs the Debian package, does exactly what the documentation says, and looks at what comes of it; upgrades,
+# removes and purges.
+. /payload/common.sh
 
-check() {
-    what=$1
-    shift
-    if "$@" >/tmp/check.log 2>&1; then
-        echo "ok   $what"
-    else
-        echo "FAIL $what: $*"
-        sed 's/^/#      /' /tmp/check.log | head -40
-    fi
-}
-
-# until_true SECONDS COMMAND...
-until_true() {
-    left=$1
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 1
-    done
-}
-
-state() { systemctl show -p "$2" --value "$1"; }
-is_state() { [ "$(state "$1" "$2")" = "$3" ] || { systemctl status --no-pager "$1"; false; }; }
-says() { journalctl --no-pager -u "$1" | grep -q "$2"; }
-signal_of() { grep -q "\"rule_id\":\"$1\"" /var/log/datadog/signals.jsonl; }
-main_pid() { state "$1" MainPID; }
-status_of() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$(main_pid "$1")/status" | tr '\t' ' '; }
-PROBE=datadog-agent-sysprobe.service
-AGENT=datadog-agent-security.service
-
-both_run() {
-    until_true 90 is_state $PROBE ActiveState active && until_true 60 is_state $AGENT ActiveState active &&
-        until_true 60 sh -c 'security-agent status | grep -q "  connected to system-probe"'
-}
-
-# cause RULE COMMAND...: does it again and again until the signal is there.
-cause() {
-    rule=$1
-    shift
-    until_true 60 sh -c '
-        rule=$1
-        shift
-        "$@" >/dev/null 2>&1
-        sleep 1
-        grep -q "\"rule_id\":\"$rule\"" /var/log/datadog/signals.jsonl' - "$rule" "$@"
-}
-
-find / -xdev \( -path /proc -o -path /payload -o -path /sys -o -path /tmp -o -path /var/lib/dpkg -o -path /var/log/journal \) -prune \
-    -o -print | sort >/tmp/files-before
+files >/tmp/files-before
 
 echo "# $(uname -r), $(systemctl --version | head -1)"
 check "installs" dpkg -i first.deb
@@ -85,6 +35,8 @@ rules:
     expression: exec.file.path == "/usr/bin/find" && exec.args_flags in ["nouser"]
   - id: guest_open
     expression: open.file.path == "/etc/hostname" && process.file.name == "tac"
+  - id: guest_name
+    expression: dns.question.name == "guest-test.example" && process.file.name == "getent"
 POLICY
 check "systemctl reload loads policies" systemctl reload $AGENT
 check "an exec becomes a signal" cause guest_exec find /nothing -nouser
@@ -96,6 +48,8 @@ security-agent status | sed 's/^/# /'
 echo "runtime_security_config.network.enabled: true" >> /etc/datadog-agent/system-probe.yaml
 check "restart with network events" systemctl restart datadog-agent
 check "both run again" both_run
+check "a question for a name becomes a signal" cause guest_name getent hosts guest-test.example
+check "packets are watched" sh -c '! security-agent status | grep "  unavailable  *network[.]"'
 
 old=$(main_pid $PROBE)
 kill -KILL "$old"
@@ -131,8 +85,5 @@ check "removing stops both" sh -c "! systemctl -q is-active $PROBE && ! systemct
 check "removing keeps the configuration" test -s /etc/datadog-agent/security-agent.yaml
 rm -f /etc/datadog-agent/runtime-security.d/mine.policy
 check "purges" dpkg -P cws-agent
-find / -xdev \( -path /proc -o -path /payload -o -path /sys -o -path /tmp -o -path /var/lib/dpkg -o -path /var/log/journal \) -prune \
-    -o -print | sort >/tmp/files-after
-comm -13 /tmp/files-before /tmp/files-after | grep -vE '^/(etc/(passwd|group|shadow|gshadow)-|run/|var/lib/systemd/|var/cache/|var/log/(dpkg|btmp|wtmp|lastlog|faillog))' >/tmp/left
+new_files /tmp/files-before >/tmp/left
 check "nothing is left" sh -c '! grep . /tmp/left'
-echo "guest: done"

@@ -9,18 +9,21 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 dir=$(realpath -m "${1:-target/guest}")
-suite=bookworm more=
-for package in "${@:2}"; do more+=,$package; done
+suite=bookworm
+packages=systemd,systemd-sysv,dbus,udev,initramfs-tools,linux-image-cloud-amd64,procps,init-system-helpers,libelf1
+# What the tests of the rpm and of the container image need.
+packages+=,rpm,docker.io,iptables,apparmor,busybox-static
+# What the caller needs beside.
+for package in "${@:2}"; do packages+=,$package; done
 mkdir -p "$dir"
-[[ -s $dir/done ]] && exec echo "$dir"
+[[ $(cat "$dir/done" 2>/dev/null) == "$suite $packages" ]] && exec echo "$dir"
+rm -f "$dir/done"
 
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | sort -u | grep -v security |
     grep -m1 -- '/debian/*$') || { echo "guest-image: no Debian mirror among the apt sources" >&2; exit 1; }
 if [[ ! -s $dir/root/etc/hostname ]]; then
     rm -rf "$dir/root"
-    debootstrap --variant=minbase \
-        --include=systemd,systemd-sysv,dbus,udev,initramfs-tools,linux-image-cloud-amd64,procps,init-system-helpers,libelf1"$more" \
-        "$suite" "$dir/root" "$mirror" >"$dir/debootstrap.log"
+    debootstrap --variant=minbase --include="$packages" "$suite" "$dir/root" "$mirror" >"$dir/debootstrap.log"
 fi
 root=$dir/root
 echo guest >"$root/etc/hostname"
@@ -43,16 +46,16 @@ WantedBy=default.target
 UNIT
 mkdir -p "$root/etc/systemd/system/default.target.wants"
 ln -sfn ../guest-test.service "$root/etc/systemd/system/default.target.wants/guest-test.service"
-# Nothing that waits for a network or a console.
+# Nothing that waits for a network or a console, or that only one of the tests wants: it starts that itself.
 for unit in systemd-networkd-wait-online.service getty@tty1.service serial-getty@ttyS0.service apt-daily.timer \
-    apt-daily-upgrade.timer e2scrub_reap.service; do
+    apt-daily-upgrade.timer e2scrub_reap.service docker.service docker.socket containerd.service; do
     ln -sfn /dev/null "$root/etc/systemd/system/$unit"
 done
 cp "$root"/boot/vmlinuz-* "$dir/vmlinuz"
 cp "$root"/boot/initrd.img-* "$dir/initrd.img"
 rm -f "$dir/disk.img"
-truncate -s 3G "$dir/disk.img"
+truncate -s 4G "$dir/disk.img"
 /sbin/mkfs.ext4 -q -d "$root" "$dir/disk.img"
 rm -rf "$root"
-echo "$suite" >"$dir/done"
+echo "$suite $packages" >"$dir/done"
 echo "$dir"

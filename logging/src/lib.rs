@@ -1,5 +1,5 @@
 //! The log of a process about itself: on the console (standard error, where the supervisor collects it), in a file that
-//! rotates by size, or both.
+//! rotates by size, in the system's log, or in all of them.
 //!
 //! The file is opened after the log has started, by [`Log::open_file`]: a process that gives up privileges opens it as
 //! who it has become, so that it can rotate it. Lines from before are kept for the file. A line that the file cannot
@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod rotation;
+mod syslog;
 mod writer;
 
 use std::io::IsTerminal;
@@ -38,6 +39,17 @@ pub struct Options {
     pub file: Option<PathBuf>,
     /// How that file rotates.
     pub rotation: Rotation,
+    /// Where else it is.
+    pub syslog: Option<Syslog>,
+}
+
+/// The system's log.
+#[derive(Debug, Clone)]
+pub struct Syslog {
+    /// Its socket, `unix://PATH`. Empty: the usual one.
+    pub uri: String,
+    /// What this process is called there.
+    pub name: &'static str,
 }
 
 /// The log of this process. It lives as long as this value: dropped before its file was opened, it writes what it
@@ -75,7 +87,7 @@ impl Filter {
 /// Starts to log.
 ///
 /// # Errors
-/// If the filter is none, or something logs already.
+/// If the filter is none, the system's log is no local one, or something logs already.
 pub fn start(options: Options) -> anyhow::Result<Log> {
     let filter: Targets = options.filter.parse().context("the filter of the log")?;
     let shared = Arc::new(Shared::new(options.console, options.file.is_some()));
@@ -83,6 +95,16 @@ pub fn start(options: Options) -> anyhow::Result<Log> {
     let mut layers = vec![layer(&options, colour, Console(Arc::clone(&shared)))];
     if options.file.is_some() {
         layers.push(layer(&options, false, ToFile(Arc::clone(&shared))));
+    }
+    if let Some(Syslog { uri, name }) = &options.syslog {
+        let syslog = syslog::Syslog::new(uri, name, options.console)?;
+        layers.push(if options.json {
+            layer(&options, false, syslog)
+        } else {
+            // The daemon knows the time, and the priority tells the level.
+            let layer = tracing_subscriber::fmt::layer().with_writer(syslog).log_internal_errors(false);
+            layer.with_ansi(false).with_target(options.targets).without_time().with_level(false).boxed()
+        });
     }
     let (filter, handle) = reload::Layer::new(filter);
     let started = Registry::default().with(layers).with(filter).try_init();

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes sure that what building (`setup.sh build`), testing (`setup.sh test`), testing in guests (`setup.sh vm`) or
-# packaging (`setup.sh packages`) needs is there. Installs
-# what is missing on Debian and Ubuntu; elsewhere, says what to install. Does nothing if all is there.
+# Makes sure that what building (`setup.sh build`), testing (`setup.sh test`), testing in guests (`setup.sh vm`),
+# packaging (`setup.sh packages`) or checking packages (`setup.sh lint-packages`) needs is there. Installs what is missing on
+# Debian and Ubuntu; elsewhere, says what to install. Does nothing if all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 main() {
-    local purpose=${1:?usage: setup.sh build|test|vm|packages}
+    local purpose=${1:?usage: setup.sh build|test|vm|packages|lint-packages}
     check_rust
     local apt=() dnf=()
 
@@ -31,11 +31,19 @@ main() {
         need "command -v clang-format" clang-format clang-tools-extra
         # The triggers of the end-to-end tests are static, so that they run in any root directory.
         need "has_static_libc" libc6-dev glibc-static
+        # One of the clients of name services that the tests watch.
+        need "command -v dig" bind9-dnsutils bind-utils
         # The layout tests read the C header through libclang.
         need "has_libclang" libclang-dev clang-devel
     fi
 
-    if [[ $purpose == packages ]]; then
+    if [[ $purpose == lint-packages ]]; then
+        need "command -v lintian" lintian lintian
+        need "command -v rpmlint" rpmlint rpmlint
+        need "command -v rpm2cpio" rpm2cpio rpm
+        need "command -v cpio" cpio cpio
+    fi
+    if [[ $purpose == packages || $purpose == lint-packages ]]; then
         need "command -v dpkg-deb" dpkg dpkg
         need "command -v dpkg-shlibdeps" dpkg-dev dpkg-dev
         need "command -v rpmbuild" rpm rpm-build

@@ -2,6 +2,7 @@
 # Builds packages from the release build: `build.sh deb rpm tarball`, or any of these. They land in target/packages.
 #
 # CWS_BIN_DIR: where the built programs are, if not to be built now. CWS_PACKAGES_DIR: where the packages go.
+# CWS_PACKAGE_RELEASE: what the version ends with, if not as in the changelog.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -11,7 +12,7 @@ main() {
     (($#)) || set -- deb rpm tarball
     packaging/dev/setup.sh packages
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-    release=$(sed -n '1s/.*(\(.*\)-\(.*\)).*/\2/p' packaging/package/changelog)
+    release=${CWS_PACKAGE_RELEASE:-$(sed -n '1s/.*(\(.*\)-\(.*\)).*/\2/p' packaging/package/changelog)}
     [[ $(sed -n '1s/.*(\(.*\)-.*).*/\1/p' packaging/package/changelog) == "$version" ]] ||
         fail "packaging/package/changelog does not begin with an entry for version $version"
     # The same sources make the same packages.

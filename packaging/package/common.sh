@@ -39,6 +39,7 @@ create_configuration() {
 
 # Directories that the agent writes to.
 give_directories() {
+    # shellcheck disable=SC2043 # Several paths stand in its place.
     for directory in @owned@; do
         chown dd-agent:dd-agent "$directory"
     done

@@ -20,7 +20,7 @@ is_config() { grep -qxF "$1" config-files; }
 
 copy_files() {
     (cd root && find . -type d) | while read -r directory; do
-        [ -d "$destination/$directory" ] || mkdir -m 0755 -p "$destination/$directory"
+        [ -d "$destination/$directory" ] || (umask 022 && mkdir -p "$destination/$directory")
     done
     while read -r file; do
         target=$destination$file

@@ -5,7 +5,10 @@
 
 pub mod filter;
 pub mod labels;
+mod map_names;
 pub mod wire;
+
+pub use map_names::MAP_NAMES;
 
 /// The gRPC service and its messages, generated from `probe.proto`.
 #[rustfmt::skip]

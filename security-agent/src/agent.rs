@@ -19,6 +19,7 @@ use tokio::time::MissedTickBehavior;
 mod self_test;
 
 use crate::control::{self, Request};
+use crate::degraded;
 use crate::heartbeat::Heartbeats;
 use crate::host;
 use crate::metrics::{self, DogStatsd, Metric};
@@ -193,12 +194,10 @@ impl Agent {
                     tracing::warn!(kind = part.kind, "not filtered in the kernel: {}", part.reason);
                 }
                 // Told when it changes, not at each reconnection.
-                for part in degraded.iter().filter(|part| !self.degraded_told.contains(part)) {
-                    tracing::warn!(
-                        observation = part.observation,
-                        "watched in part or not at all: {}",
-                        part.reason
-                    );
+                let new = degraded.iter().filter(|part| !self.degraded_told.contains(part));
+                let new = new.map(|part| (part.observation.as_str(), part.reason.as_str()));
+                for (reason, observations) in degraded::by_reason(new) {
+                    tracing::warn!("watched in part or not at all: {}: {reason}", observations.join(", "));
                 }
                 self.degraded_told.clone_from(&degraded);
                 self.connection.degraded = degraded;
@@ -417,6 +416,8 @@ pub fn load_options(host: HostFacts, settings: &AgentSettings) -> LoadOptions {
         all_but_files: settings.module.enablement() == Enablement::FilesOnly,
         packets: !settings.network.enabled,
         raw_packets: !settings.addresses.raw_packets,
+        flows: !settings.periods.flows,
+        capabilities: !settings.periods.capabilities,
     };
     let rate = Rate::per_second(settings.signals.rate, settings.signals.burst);
     let enabled_events = Some(crate::pipeline::observable(off));

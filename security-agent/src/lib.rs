@@ -10,6 +10,7 @@ pub mod cache;
 pub mod cli;
 pub mod control;
 pub mod decode;
+mod degraded;
 pub mod filters;
 pub mod heartbeat;
 pub mod host;

@@ -1,7 +1,7 @@
 //! The agent's own log, by its settings.
 
 use logging::rotation::Rotation;
-use logging::{Log, Options};
+use logging::{Log, Options, Syslog};
 use settings::LogLevel;
 use settings::table::AgentLog;
 
@@ -17,6 +17,8 @@ pub fn start(log: &AgentLog, service: bool) -> anyhow::Result<Log> {
         targets: true,
         console: log.console || !service,
         file: log.file.clone().filter(|_| service),
+        syslog: (log.syslog && service)
+            .then(|| Syslog { uri: log.syslog_uri.clone(), name: "security-agent" }),
         rotation: Rotation { max_size: log.file_max_size.0, max_files: log.file_max_rolls },
     })
 }

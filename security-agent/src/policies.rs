@@ -9,6 +9,12 @@ use model::Fields;
 
 use crate::self_test;
 
+/// The names that rules may use, `CWS_MAP_NAMES` among them.
+#[must_use]
+pub fn schema() -> Fields {
+    Fields::new(proto::MAP_NAMES.iter().copied())
+}
+
 /// Loads the policies of a directory. What is wrong with them is logged; everything that is right is in force.
 #[must_use]
 pub fn load_directory(directory: &Path, options: &LoadOptions) -> Load {
@@ -40,7 +46,7 @@ pub fn load_with(directory: &Path, more: Option<PolicyFile>, options: &LoadOptio
 pub fn load_quietly(directory: &Path, more: Option<PolicyFile>, options: &LoadOptions) -> Load {
     let mut files = read_directory(directory);
     files.files.extend(more);
-    let mut load = load(files, &Fields::default(), options);
+    let mut load = load(files, &schema(), options);
     self_test::hide(&mut load);
     load
 }

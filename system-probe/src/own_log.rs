@@ -2,6 +2,7 @@
 
 use logging::Log;
 use logging::Options;
+use logging::Syslog;
 use logging::rotation::Rotation;
 use settings::table::ProbeLog;
 
@@ -17,6 +18,7 @@ pub(crate) fn start(log: &ProbeLog) -> anyhow::Result<Log> {
         targets: false,
         console: log.console,
         file: log.file.clone(),
+        syslog: log.syslog.then(|| Syslog { uri: log.syslog_uri.clone(), name: "system-probe" }),
         rotation: Rotation { max_size: log.file_max_size.0, max_files: log.file_max_rolls },
     })
 }

@@ -27,6 +27,7 @@ use crate::facts::Symbols;
 use crate::identity;
 use crate::identity::User;
 use crate::kernel::Kernel;
+use crate::loader::Flusher;
 use crate::loader::Options;
 use crate::loader::PacketOptions;
 use crate::loader::Programs;
@@ -62,8 +63,10 @@ const METADATA_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0
 
 /// Reads the configuration. What is wrong with it is all said at once.
 pub(crate) fn load_settings(config: &std::path::Path) -> anyhow::Result<settings::Loaded<ProbeSettings>> {
-    settings::probe::load(config, &Environment::of_this_process())
-        .map_err(|errors| anyhow::anyhow!("the configuration can't be used\n{errors}"))
+    let refused = |errors| anyhow::anyhow!("the configuration can't be used\n{errors}");
+    let mut loaded = settings::probe::load(config, &Environment::of_this_process()).map_err(refused)?;
+    settings::probe::resolve(&mut loaded).map_err(refused)?;
+    Ok(loaded)
 }
 
 /// Runs until a signal says otherwise.
@@ -127,6 +130,12 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     let reader =
         Reader::start(Box::new(source), Arc::clone(&queue)).context("cannot start the ring reader")?;
 
+    let periods = &settings.periods;
+    let periods =
+        [(plan::FLUSH_CAPABILITIES, periods.capabilities_period), (plan::FLUSH_FLOWS, periods.flows_period)];
+    let flusher = Flusher::start(Arc::clone(&watcher), Arc::clone(&queue), &periods)
+        .context("cannot start the thread that tells what is told once in a period")?;
+
     // One thread is enough to move bytes; what may block has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -147,6 +156,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
         tracing::info!(socket = %settings.link.socket.display(), "listening");
         notify::ready();
         until_stopped(server, stop, || {
+            flusher.stop();
             watcher.detach();
             reader.stop();
             queue.close();

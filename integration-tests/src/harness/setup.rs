@@ -177,6 +177,14 @@ impl Files {
     }
 }
 
+/// User and group id of the user that the agent under test becomes.
+///
+/// # Errors
+/// If this machine has no such user.
+pub fn agent_ids() -> Result<(u32, u32)> {
+    ids(USER)
+}
+
 /// User and group id of a user, from the passwd file: the harness needs no more than local users.
 fn ids(user: &str) -> Result<(u32, u32)> {
     let passwd = fs::read_to_string(Path::new("/etc/passwd"))?;

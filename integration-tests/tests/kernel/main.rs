@@ -1,9 +1,11 @@
 //! Kernel activity, from the system call to the signal: everything that the signal says is compared to what the trigger did
 //! and to what `/proc` says of the processes.
 
+mod capabilities;
 mod modules;
 mod policy;
 mod refused;
+mod selinux;
 mod watch;
 
 use anyhow::{Context, Result};

@@ -2,7 +2,10 @@
 
 mod address;
 mod burst;
+mod clients;
+mod containers;
 mod dns;
+mod flows;
 mod imds;
 mod namespaces;
 mod packets;

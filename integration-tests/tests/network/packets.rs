@@ -1,14 +1,14 @@
 //! Packets that match a filter.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use anyhow::Result;
 use integration_tests::harness::call::{Calls, Made, b, n, r, x};
 use integration_tests::harness::{Pair, Setup, Signal, can_run};
-use libc::{AF_INET, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM};
+use libc::{AF_INET, AF_INET6, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM};
 use serde_json::{Value, json};
 
-use crate::address::{port, sockaddr};
+use crate::address::{port, size, sockaddr};
 
 fn signals(pair: &mut Pair, rule: &str, made: &Made) -> Result<Vec<Signal>> {
     pair.settle()?;
@@ -84,6 +84,62 @@ fn filters_choose_packets_and_tell_whose_they_are() -> Result<()> {
     assert!(!answers.is_empty(), "{}", pair.logs());
     for signal in answers {
         assert_eq!(signal.at("process.pid"), &Value::Null, "{signal:#?}");
+        // Nobody is not root.
+        assert_eq!(signal.at("process.uid"), &json!(u32::MAX), "{signal:#?}");
     }
+    Ok(())
+}
+
+/// Datagrams that one rule or another is about are told, all others stay in the kernel.
+#[test]
+fn the_kernel_drops_what_no_filter_is_about() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    let (wanted, other) = (UdpSocket::bind("127.53.0.16:0")?, UdpSocket::bind("127.53.0.17:0")?);
+    let six = UdpSocket::bind("[::1]:0")?;
+    let (wanted, other, six) = (wanted.local_addr()?, other.local_addr()?, six.local_addr()?);
+    let filters = [
+        ("by_port", format!("udp dst port {}", wanted.port())),
+        ("by_range", format!("udp dst portrange {}-{} and ip", wanted.port() - 1, wanted.port())),
+        ("by_host", format!("dst host {} and src net 127.0.0.0/8", wanted.ip())),
+        ("by_both", format!("udp and host {} and not tcp", wanted.ip())),
+        ("by_version", format!("ip6 and udp dst port {}", six.port())),
+        ("by_host6", format!("ip6 host ::1 and udp dst port {}", six.port())),
+        ("never", "tcp[tcpflags] & tcp-urg != 0".to_owned()),
+        ("nothing", format!("udp src port {} and dst port {}", wanted.port(), other.port())),
+    ];
+    let mut setup = Setup::new();
+    for (name, filter) in &filters {
+        setup = setup.rule(name, &format!("packet.filter == \"{filter}\" && process.file.name == \"call\""));
+    }
+    let mut pair = Pair::start(&setup)?;
+    let trigger = pair.trigger("call")?;
+    let dropped = |pair: &Pair| -> Result<(u64, u64)> {
+        let status = pair.status()?;
+        let number = |of: &str| status["probe"][of]["packet"].as_u64().unwrap_or(0);
+        Ok((number("filtered"), number("filters")))
+    };
+    let (before, conditions) = dropped(&pair)?;
+    assert_eq!(conditions, 8, "{:#}", pair.status()?);
+    let send =
+        |socket: usize, to: SocketAddr| [r(socket), x(b"hello"), n(5), n(0), sockaddr(to), n(size(to))];
+    let mut calls = Calls::new()
+        .then(libc::SYS_socket, [n(AF_INET), n(SOCK_DGRAM), n(0)])
+        .then(libc::SYS_socket, [n(AF_INET6), n(SOCK_DGRAM), n(0)])
+        .then(libc::SYS_sendto, send(0, wanted))
+        .then(libc::SYS_sendto, send(1, six));
+    for _ in 0..10 {
+        calls = calls.then(libc::SYS_sendto, send(0, other));
+    }
+    let made = calls.make(&trigger)?.succeeded()?;
+    for (name, _) in &filters {
+        let expected = usize::from(!["never", "nothing"].contains(name));
+        let found = signals(&mut pair, name, &made)?;
+        assert_eq!(found.len(), expected, "{name}: {found:#?}");
+    }
+    // Each of the others leaves once and comes in once.
+    let (after, _) = dropped(&pair)?;
+    assert!(after >= before + 20, "{before} to {after}");
     Ok(())
 }

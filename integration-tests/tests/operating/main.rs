@@ -2,14 +2,16 @@
 
 mod intake;
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use integration_tests::harness::{Pair, Setup, can_run};
+use integration_tests::harness::{Pair, Setup, agent_ids, can_run};
 use serde_json::Value;
 
 use intake::Intake;
@@ -96,8 +98,18 @@ fn signals_reach_the_intake_once_through_an_outage_and_a_crash() -> Result<()> {
     let intake = Intake::start()?;
     intake.answer(503);
     let endpoints = "runtime_security_config.endpoints";
+    // The key is kept elsewhere, and the program that knows it is asked by the user that the agent has become.
+    let secrets = tempfile::tempdir()?;
+    std::fs::set_permissions(secrets.path(), Permissions::from_mode(0o711))?;
+    let backend = secrets.path().join("backend");
+    let script = "#!/bin/sh\nread -r question\n[ \"$(id -u)\" != 0 ] && printf '{\"intake-key\": {\"value\": \"a-key\"}}'\n";
+    std::fs::write(&backend, script)?;
+    std::fs::set_permissions(&backend, Permissions::from_mode(0o700))?;
+    let (user, group) = agent_ids()?;
+    std::os::unix::fs::chown(&backend, Some(user), Some(group))?;
     let setup = [
-        "api_key: a-key".to_owned(),
+        format!("secret_backend_command: {}", backend.display()),
+        "api_key: ENC[intake-key]".to_owned(),
         "tags: [\"team:blue\"]".to_owned(),
         "env: test".to_owned(),
         format!("{endpoints}.logs_dd_url: {}", intake.address()),
@@ -169,9 +181,12 @@ fn signals_reach_the_intake_once_through_an_outage_and_a_crash() -> Result<()> {
     {
         assert!(first.to_ascii_lowercase().contains(&part.to_ascii_lowercase()), "{part} is not in {first}");
     }
+    assert_eq!(text(&pair.command(&["config", "get", "api_key"])?)?, "\"********\"\n");
     let (_, agent) = pair.stop()?;
     assert!(agent.success());
     assert!(!pair.logs().contains("a-key"), "the key is a secret");
+    // Without an agent, nobody asks for it.
+    assert_eq!(text(&pair.command(&["config", "get", "api_key"])?)?, "\"ENC[intake-key]\"\n");
     Ok(())
 }
 

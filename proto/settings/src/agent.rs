@@ -7,9 +7,10 @@ use crate::environment::Environment;
 use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
 use crate::probe;
+use crate::secrets;
 use crate::table::{
     Addresses, AgentLog, Host, Intake, KernelFilters, Kubernetes, Link, Metrics, Module, Network, Outputs,
-    Policies, Privileges, ProcessTree, Proxies, SelfTest, Signals,
+    Periods, Policies, Privileges, ProcessTree, Proxies, SecretBackend, SelfTest, Signals,
 };
 
 /// The files that security-agent reads when the command line names none.
@@ -38,6 +39,8 @@ process! {
     kernel_filters: KernelFilters;
     /// Whether packets are watched.
     network: Network;
+    /// What is told now and then.
+    periods: Periods;
     /// What is known of addresses.
     addresses: Addresses;
     /// How much is remembered about processes.
@@ -56,6 +59,17 @@ process! {
     self_test: SelfTest;
     /// Who tells about pods.
     kubernetes: Kubernetes;
+    /// Who knows secrets.
+    secrets: SecretBackend;
+}
+
+/// Asks for the secrets that the settings name by a handle, with the rights that this process has now.
+///
+/// # Errors
+/// Every key whose secret can't be had.
+pub fn resolve(loaded: &mut Loaded<AgentSettings>) -> Result<(), ConfigErrors> {
+    let backend = loaded.value.secrets.clone();
+    secrets::resolve(loaded, &backend)
 }
 
 /// Reads `files` in order, the later being stronger, then the environment. A directory stands for the

@@ -76,6 +76,16 @@ pub enum ConfigError {
         /// What is there.
         found: String,
     },
+    /// The value is the handle of a secret that can't be had.
+    #[error("{location}: {key}: {reason}")]
+    Secret {
+        /// Where the handle is.
+        location: Location,
+        /// The key as the table has it.
+        key: String,
+        /// Why not; never the secret.
+        reason: String,
+    },
 }
 
 fn list(paths: &[PathBuf]) -> String {

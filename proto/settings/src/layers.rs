@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::flatten::{Entry, entries};
 use crate::known::{Files, Meaning, Process, Vocabulary, variable};
 use crate::node::{Kind, Node};
+use crate::secrets::Handles;
 use crate::yaml;
 
 /// Largest configuration file, in bytes. The documented example of the whole reference has about 200 KiB.
@@ -36,6 +37,8 @@ pub struct Loaded<T> {
     pub sources: Vec<Source>,
     /// Where each key that is not at its default was set, by its documented name.
     pub origins: BTreeMap<&'static str, Location>,
+    /// The keys whose values are kept elsewhere.
+    pub handles: Handles,
 }
 
 /// One file that was looked for.
@@ -75,6 +78,7 @@ pub(crate) struct Layers<T> {
     errors: Vec<ConfigError>,
     sources: Vec<Source>,
     origins: BTreeMap<&'static str, Location>,
+    handles: Handles,
     /// Files of which at least one has to be there.
     required: Vec<PathBuf>,
     /// Unknown names so far.
@@ -93,6 +97,7 @@ impl<T: Process> Layers<T> {
             errors: Vec::new(),
             sources: Vec::new(),
             origins: BTreeMap::new(),
+            handles: Handles::default(),
             required: Vec::new(),
             unknown: 0,
             planned: BTreeSet::new(),
@@ -157,8 +162,8 @@ impl<T: Process> Layers<T> {
         if !self.errors.is_empty() {
             return Err(ConfigErrors(self.errors));
         }
-        let Self { value, warnings, sources, origins, .. } = self;
-        Ok(Loaded { value, warnings, sources, origins })
+        let Self { value, warnings, sources, origins, handles, .. } = self;
+        Ok(Loaded { value, warnings, sources, origins, handles })
     }
 
     fn read_file(&mut self, path: &Path, missing: Missing, take: Take) {
@@ -279,6 +284,15 @@ impl<T: Process> Layers<T> {
     }
 
     fn set(&mut self, key: &'static str, location: Location, value: &Node) {
+        if self.handles.note(key, &location, value) {
+            if key.starts_with("secret_backend_") {
+                let reason = "is needed to have secrets, and cannot be one itself".to_owned();
+                self.errors.push(ConfigError::Secret { location, key: key.to_owned(), reason });
+            } else {
+                self.origins.insert(key, location);
+            }
+            return;
+        }
         match self.value.set(key, value) {
             Some(Ok(())) => {
                 self.origins.insert(key, location);

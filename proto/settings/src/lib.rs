@@ -32,6 +32,7 @@ mod planned;
 pub mod probe;
 pub mod reference;
 mod secret;
+mod secrets;
 pub mod table;
 #[cfg(test)]
 mod use_of_keys;
@@ -47,4 +48,5 @@ pub use crate::host::HostPaths;
 pub use crate::layers::{Loaded, Source};
 pub use crate::probe::ProbeSettings;
 pub use crate::secret::{ProxyUrl, Secret};
+pub use crate::secrets::Handles;
 pub use crate::value::{AddressRanges, Bytes, LogLevel, Ports};

@@ -108,8 +108,6 @@ pub(crate) const PLANNED: &[Feature] = &[
         keys: &[
             ("event_monitoring_config.network.classifier_handle", "7.45"),
             ("event_monitoring_config.network.classifier_priority", "7.45"),
-            ("event_monitoring_config.network.flow_monitor.enabled", "7.63"),
-            ("event_monitoring_config.network.flow_monitor.period", "7.63"),
             ("event_monitoring_config.network.flow_monitor.sk_storage.enabled", "7.63"),
             ("event_monitoring_config.network.lazy_interface_prefixes", "7.45"),
             ("event_monitoring_config.network.raw_classifier_handle", "7.61"),
@@ -184,7 +182,6 @@ pub(crate) const PLANNED: &[Feature] = &[
         keys: &[
             ("runtime_security_config.direct_send_from_system_probe", "7.46"),
             ("runtime_security_config.endpoints.batch_max_concurrent_send", "7.27"),
-            ("secret_backend_command", "7.27"),
         ],
     },
     Feature {
@@ -197,10 +194,8 @@ pub(crate) const PLANNED: &[Feature] = &[
         ],
     },
     Feature {
-        title: "kernel settings (sysctl), capabilities and system-call monitoring",
+        title: "kernel settings (sysctl) and system-call monitoring",
         keys: &[
-            ("event_monitoring_config.capabilities_monitoring.enabled", "7.74"),
-            ("event_monitoring_config.capabilities_monitoring.period", "7.74"),
             ("event_monitoring_config.syscalls_monitor.enabled", "7.60"),
             ("runtime_security_config.syscall_monitor.enabled", "7.27"),
             ("runtime_security_config.sysctl.ebpf.enabled", "7.74"),
@@ -326,10 +321,7 @@ pub(crate) const PLANNED: &[Feature] = &[
             ("system_probe_config.sysprobe_socket", "7.36"),
         ],
     },
-    Feature {
-        title: "log files",
-        keys: &[("log_to_syslog", "7.27"), ("runtime_security_config.log_patterns", "7.30")],
-    },
+    Feature { title: "log files", keys: &[("runtime_security_config.log_patterns", "7.30")] },
     Feature {
         title: "variants of the event stream",
         keys: &[

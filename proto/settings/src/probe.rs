@@ -6,7 +6,10 @@ use crate::diagnostics::ConfigErrors;
 use crate::environment::Environment;
 use crate::known::process;
 use crate::layers::{Layers, Loaded, Missing};
-use crate::table::{Containers, EventStream, Link, Module, Network, Packets, ProbeLog};
+use crate::secrets;
+use crate::table::{
+    Containers, EventStream, Link, Module, Network, Packets, Periods, ProbeLog, SecretBackend,
+};
 
 /// Where system-probe's file is when the command line does not say.
 pub const DEFAULT_FILE: &str = "/etc/datadog-agent/system-probe.yaml";
@@ -29,8 +32,21 @@ process! {
     network: Network;
     /// Which.
     packets: Packets;
+    /// What is told now and then.
+    periods: Periods;
     /// Where names of containers come from.
     containers: Containers;
+    /// Who knows secrets.
+    secrets: SecretBackend;
+}
+
+/// Asks for the secrets that the settings name by a handle, with the rights that this process has now.
+///
+/// # Errors
+/// Every key whose secret can't be had.
+pub fn resolve(loaded: &mut Loaded<ProbeSettings>) -> Result<(), ConfigErrors> {
+    let backend = loaded.value.secrets.clone();
+    secrets::resolve(loaded, &backend)
 }
 
 /// Reads `config`, a file or a directory that holds `system-probe.yaml`, and the environment.

@@ -31,6 +31,7 @@ const INTRODUCTION: &str = "\
 * Each key has a variable: `DD_`, then the key in upper case with `_` for `.`; the tables name those that have others as well.
   Lists are separated by spaces or commas, or are JSON. An empty variable counts as not set.
 * Durations are written `10s`, `1m30s`, `500ms`, or as a number of seconds; sizes `512KiB`, `10MiB`, or as a number of bytes.
+* A value `ENC[handle]` is the text that `secret_backend_command` gives for that handle, in files as in variables.
 * A wrong type stops the process, with the file, line and column of everything that is wrong. An unknown key is a
   warning with the nearest known name. Keys that belong to other products of the vendor are left alone.
 * Without its file, system-probe runs on defaults and environment. security-agent needs one readable file.

@@ -6,7 +6,7 @@ use crate::node::Node;
 use crate::value::{Setting, quote};
 
 /// What stands in the place of a secret.
-const BLOT: &str = "********";
+pub(crate) const BLOT: &str = "********";
 
 /// A secret text.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd)]

@@ -12,7 +12,7 @@
 //! `since` names the version of the reference that introduced the key, or `OWN` if it is ours alone; the
 //! parts after it may be left out, and keep this order.
 //!
-//! The groups about the intake and about operating the agent are in files of their own.
+//! The groups about the intake, about operating the agent and about secrets are in files of their own.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -104,9 +104,11 @@ macro_rules! range {
 
 mod intake;
 mod operating;
+mod secrets;
 
 pub use intake::Intake;
 pub use operating::{Kubernetes, Metrics, Proxies, SelfTest};
+pub use secrets::SecretBackend;
 
 fn strings(items: &[&str]) -> Vec<String> {
     items.iter().map(|&item| item.to_owned()).collect()
@@ -151,6 +153,12 @@ group! {
 
     /// Logs to standard error, where the service manager collects it.
     console: bool = true, "log_to_console", since(v("7.27"));
+
+    /// Also logs to the system's log, a line a message, facility `local4`.
+    syslog: bool = false, "log_to_syslog", since(v("7.27"));
+
+    /// Unix socket of the system's log, `unix://PATH`. Empty: `/dev/log`, or `/var/run/syslog` where only that is.
+    syslog_uri: String = String::new(), "syslog_uri", since(v("7.27"));
 
     /// File to log to. One that cannot be written is a warning, and the log then stays on standard error. Empty: none.
     file: Option<PathBuf> = Some(PathBuf::from("/var/log/datadog/system-probe.log")), "system_probe_config.log_file", since(v("7.36"));
@@ -200,6 +208,26 @@ group! {
     /// (`packet`). Nothing is attached to an interface; the programs are attached while a rule needs them.
     enabled: bool = true, "event_monitoring_config.network.enabled", since(v("7.36")),
         also["runtime_security_config.network.enabled"];
+}
+
+group! {
+    /// What is told once in a period
+    Periods, Files::Either;
+
+    /// Lets rules look at the capabilities that programs use (`capabilities`), which are also in `process.caps_used` and
+    /// `process.caps_attempted` then. Off, such rules are skipped.
+    capabilities: bool = false, "event_monitoring_config.capabilities_monitoring.enabled", since(v("7.74"));
+
+    /// How often a program's capabilities are told, if it has used others since. The end of the program tells the rest.
+    capabilities_period: Duration = Duration::from_secs(5), "event_monitoring_config.capabilities_monitoring.period",
+        since(v("7.74")), range(Duration::from_millis(100) => Duration::from_secs(3600));
+
+    /// Lets rules look at the traffic of processes by flow (`network_flow_monitor`). Off, such rules are skipped.
+    flows: bool = false, "event_monitoring_config.network.flow_monitor.enabled", since(v("7.63"));
+
+    /// How often the traffic since the last time is told.
+    flows_period: Duration = Duration::from_secs(10), "event_monitoring_config.network.flow_monitor.period",
+        since(v("7.63")), range(Duration::from_millis(100) => Duration::from_secs(3600));
 }
 
 group! {
@@ -273,6 +301,12 @@ group! {
 
     /// Logs to standard error, where the service manager collects it.
     console: bool = true, "log_to_console", since(v("7.27"));
+
+    /// Also logs to the system's log, a line a message, facility `local4`.
+    syslog: bool = false, "log_to_syslog", since(v("7.27"));
+
+    /// Unix socket of the system's log, `unix://PATH`. Empty: `/dev/log`, or `/var/run/syslog` where only that is.
+    syslog_uri: String = String::new(), "syslog_uri", since(v("7.27"));
 
     /// File to log to. One that cannot be written is a warning, and the log then stays on standard error. Empty: none.
     file: Option<PathBuf> = Some(PathBuf::from("/var/log/datadog/security-agent.log")), "security_agent.log_file", since(v("7.27"));

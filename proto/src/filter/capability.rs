@@ -2,7 +2,7 @@
 
 use crate::wire::Kind;
 
-/// What of an event of some kind a filter can look at. The login user id it can always.
+/// What of an event of some kind a filter can look at. The login user id it can always, but for packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
     /// The file that it is about.
@@ -13,6 +13,8 @@ pub struct Capability {
     pub number: Option<Number>,
     /// Whether the file lies in the upper layer of an overlay file system.
     pub upper_layer: bool,
+    /// The headers of a packet, and nothing else.
+    pub packet: bool,
 }
 
 /// A number of an event that filters look at, by the last part of the name of its field.
@@ -24,7 +26,8 @@ pub enum Number {
     Value(&'static str),
 }
 
-const ONE_FILE: Capability = Capability { file: true, destination: false, number: None, upper_layer: false };
+const ONE_FILE: Capability =
+    Capability { file: true, destination: false, number: None, upper_layer: false, packet: false };
 const NO_FILE: Capability = Capability { file: false, ..ONE_FILE };
 const TWO_FILES: Capability = Capability { destination: true, ..ONE_FILE };
 const OPEN: Capability = Capability { number: Some(Number::Flags("flags")), upper_layer: true, ..ONE_FILE };
@@ -60,6 +63,7 @@ pub const fn capability(kind: Kind) -> Option<Capability> {
         Kind::Signal => value("type"),
         Kind::Prctl => value("option"),
         Kind::Sysctl => value("action"),
+        Kind::Packet => Some(Capability { packet: true, ..NO_FILE }),
         // Mounts are few, symlink has a file on its second side alone.
         _ => None,
     }

@@ -16,6 +16,10 @@ pub const PATHS: usize = 4096;
 pub const MASKS: usize = 8;
 /// Ranges of login user ids of one kind.
 pub const RANGES: usize = 8;
+/// Conditions on packets.
+pub const PACKETS: usize = 32;
+/// Ports, and networks, of one of them.
+pub const PACKET_PARTS: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -35,5 +39,7 @@ mod tests {
         assert_eq!(value("FILTER_PATHS_MAX"), 2 * PATHS);
         assert_eq!(value("FILTER_MASKS_MAX"), MASKS);
         assert_eq!(value("FILTER_RANGES_MAX"), RANGES);
+        assert_eq!(value("FILTER_PACKETS_MAX"), PACKETS);
+        assert_eq!(value("FILTER_PACKET_PARTS_MAX"), PACKET_PARTS);
     }
 }

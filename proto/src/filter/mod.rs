@@ -6,6 +6,7 @@
 
 mod capability;
 pub mod limits;
+pub mod packet;
 
 use crate::v1::{Alternative, FileCondition, Filter, OpenFlags};
 

@@ -161,6 +161,49 @@ pub struct Alternative {
     /// open: whether the file lies in the upper layer of an overlay file system.
     #[prost(bool, optional, tag = "5")]
     pub in_upper_layer: ::core::option::Option<bool>,
+    /// packet: what its headers say.
+    #[prost(message, optional, tag = "6")]
+    pub packet: ::core::option::Option<PacketCondition>,
+}
+/// What is 0 or empty says nothing. Of a packet whose transport header does not follow that of IP at once (options,
+/// further headers of IPv6, fragments), only version and networks are looked at.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PacketCondition {
+    /// Version of IP: 4 or 6.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// IPPROTO_*
+    #[prost(uint32, tag = "2")]
+    pub transport: u32,
+    /// TCP: one of these flags is set.
+    #[prost(uint32, tag = "3")]
+    pub tcp_flags: u32,
+    /// All of these hold; of protocols without ports, none does.
+    #[prost(message, repeated, tag = "4")]
+    pub ports: ::prost::alloc::vec::Vec<PortCondition>,
+    /// All of these hold.
+    #[prost(message, repeated, tag = "5")]
+    pub networks: ::prost::alloc::vec::Vec<NetworkCondition>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PortCondition {
+    #[prost(enumeration = "PacketSide", tag = "1")]
+    pub side: i32,
+    #[prost(uint32, tag = "2")]
+    pub low: u32,
+    /// Inclusive.
+    #[prost(uint32, tag = "3")]
+    pub high: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkCondition {
+    #[prost(enumeration = "PacketSide", tag = "1")]
+    pub side: i32,
+    /// 4 or 16 bytes, as they stand in a packet; the same number of both.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub address: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub mask: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FileCondition {
@@ -436,6 +479,41 @@ pub struct ContainerRuntime {
     /// Questions it has answered.
     #[prost(uint64, tag = "4")]
     pub answered: u64,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PacketSide {
+    Unspecified = 0,
+    Source = 1,
+    Destination = 2,
+    Either = 3,
+    Both = 4,
+}
+impl PacketSide {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PACKET_SIDE_UNSPECIFIED",
+            Self::Source => "SOURCE",
+            Self::Destination => "DESTINATION",
+            Self::Either => "EITHER",
+            Self::Both => "BOTH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PACKET_SIDE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SOURCE" => Some(Self::Source),
+            "DESTINATION" => Some(Self::Destination),
+            "EITHER" => Some(Self::Either),
+            "BOTH" => Some(Self::Both),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod probe_client {

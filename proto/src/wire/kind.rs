@@ -56,6 +56,8 @@ kinds! {
     Capset = layout::KIND_CAPSET, "capset", body layout::capset_body;
     /// A task moved to another cgroup.
     CgroupAttach = layout::KIND_CGROUP_ATTACH, "cgroup_attach", body layout::cgroup_attach_body;
+    /// What capabilities a program has used.
+    Capabilities = layout::KIND_CAPABILITIES, "capabilities", body layout::capabilities_body;
     /// A file was opened, created or truncated.
     Open = layout::KIND_OPEN, "open", body layout::open_body;
     /// A directory was made.
@@ -102,6 +104,8 @@ kinds! {
     Imds = layout::KIND_IMDS, "imds", body layout::packet_body;
     /// Any packet.
     Packet = layout::KIND_PACKET, "packet", body layout::packet_body;
+    /// Traffic of a process during a period.
+    Flows = layout::KIND_FLOWS, "flows", body layout::flows_body;
     /// A process traced another one.
     Ptrace = layout::KIND_PTRACE, "ptrace", body layout::ptrace_body;
     /// A signal was sent.
@@ -136,6 +140,8 @@ kinds! {
     MemfdCreate = layout::KIND_MEMFD_CREATE, "memfd_create", body layout::made_descriptor_body;
     /// io_uring_setup(2).
     IoUringSetup = layout::KIND_IO_URING_SETUP, "io_uring_setup", body layout::made_descriptor_body;
+    /// SELinux was reconfigured.
+    Selinux = layout::KIND_SELINUX, "selinux", body layout::selinux_body;
 }
 
 impl Kind {

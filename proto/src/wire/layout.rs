@@ -36,6 +36,7 @@ pub const KIND_SETUID: u32 = 5;
 pub const KIND_SETGID: u32 = 6;
 pub const KIND_CAPSET: u32 = 7;
 pub const KIND_CGROUP_ATTACH: u32 = 8;
+pub const KIND_CAPABILITIES: u32 = 9;
 pub const KIND_OPEN: u32 = 32;
 pub const KIND_MKDIR: u32 = 33;
 pub const KIND_RMDIR: u32 = 34;
@@ -59,6 +60,7 @@ pub const KIND_SETSOCKOPT: u32 = 67;
 pub const KIND_DNS: u32 = 68;
 pub const KIND_IMDS: u32 = 69;
 pub const KIND_PACKET: u32 = 70;
+pub const KIND_FLOWS: u32 = 71;
 pub const KIND_PTRACE: u32 = 96;
 pub const KIND_SIGNAL: u32 = 97;
 pub const KIND_BPF: u32 = 98;
@@ -76,6 +78,7 @@ pub const KIND_PROCESS_VM_WRITEV: u32 = 109;
 pub const KIND_USERFAULTFD: u32 = 110;
 pub const KIND_MEMFD_CREATE: u32 = 111;
 pub const KIND_IO_URING_SETUP: u32 = 112;
+pub const KIND_SELINUX: u32 = 113;
 pub const KIND_MAX: u32 = 127;
 pub const RECORD_FLAG_SYNTHETIC: u32 = 1;
 pub const RECORD_FLAG_ASYNC: u32 = 2;
@@ -151,6 +154,7 @@ pub const SOCKET_FLAG_FILTER_TRUNCATED: u32 = 4;
 pub const PACKET_IN: u32 = 2;
 pub const PACKET_OUT: u32 = 1;
 pub const PACKET_FLAG_TRUNCATED: u32 = 1;
+pub const FLOWS_MAX: u32 = 400;
 pub const SIGNAL_FLAG_GROUP: u32 = 1;
 pub const SIGNAL_FLAG_THREAD: u32 = 2;
 pub const BPF_FLAG_HELPERS_TRUNCATED: u32 = 1;
@@ -171,6 +175,11 @@ pub const SYSCTL_FLAG_VALUE_TRUNCATED: u32 = 2;
 pub const SYSCTL_FLAG_OLD_VALUE_TRUNCATED: u32 = 4;
 pub const SYSCTL_NAME_SIZE: u32 = 128;
 pub const SYSCTL_VALUE_SIZE: u32 = 256;
+pub const SELINUX_ENFORCE: u32 = 0;
+pub const SELINUX_BOOL: u32 = 1;
+pub const SELINUX_COMMIT: u32 = 2;
+pub const SELINUX_DISABLE: u32 = 3;
+pub const SELINUX_FLAG_NO_NUMBER: u32 = 1;
 #[doc = "Where a piece of variable data lies: from the start of the record, in bytes."]
 #[repr(C)]
 #[derive(
@@ -636,6 +645,33 @@ const _: () = {
         [::core::mem::offset_of!(capset_body, cap_effective) - 16usize];
     ["Offset of field: capset_body::cap_permitted"]
         [::core::mem::offset_of!(capset_body, cap_permitted) - 24usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct capabilities_body {
+    #[doc = "Bit n: the program has tried to use capability n, since it was executed."]
+    pub attempted: __u64,
+    #[doc = "It was allowed to."]
+    pub used: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of capabilities_body"][::core::mem::size_of::<capabilities_body>() - 16usize];
+    ["Alignment of capabilities_body"][::core::mem::align_of::<capabilities_body>() - 8usize];
+    ["Offset of field: capabilities_body::attempted"]
+        [::core::mem::offset_of!(capabilities_body, attempted) - 0usize];
+    ["Offset of field: capabilities_body::used"][::core::mem::offset_of!(capabilities_body, used) - 8usize];
 };
 #[repr(C)]
 #[derive(
@@ -1200,6 +1236,85 @@ const _: () = {
     ["Offset of field: packet_body::interface_name"]
         [::core::mem::offset_of!(packet_body, interface_name) - 32usize];
 };
+#[doc = "What went between two endpoints by one socket, since it was told last."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct flow {
+    pub bytes_out: __u64,
+    pub packets_out: __u64,
+    pub bytes_in: __u64,
+    pub packets_in: __u64,
+    #[doc = "IPv4 in the first 4 bytes."]
+    pub local: [__u8; 16usize],
+    pub remote: [__u8; 16usize],
+    #[doc = "In the byte order of the host; 0 for protocols without ports."]
+    pub local_port: __u16,
+    pub remote_port: __u16,
+    #[doc = "IPPROTO_*"]
+    pub transport: __u16,
+    #[doc = "ETH_P_*, in the byte order of the host."]
+    pub protocol: __u16,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of flow"][::core::mem::size_of::<flow>() - 72usize];
+    ["Alignment of flow"][::core::mem::align_of::<flow>() - 8usize];
+    ["Offset of field: flow::bytes_out"][::core::mem::offset_of!(flow, bytes_out) - 0usize];
+    ["Offset of field: flow::packets_out"][::core::mem::offset_of!(flow, packets_out) - 8usize];
+    ["Offset of field: flow::bytes_in"][::core::mem::offset_of!(flow, bytes_in) - 16usize];
+    ["Offset of field: flow::packets_in"][::core::mem::offset_of!(flow, packets_in) - 24usize];
+    ["Offset of field: flow::local"][::core::mem::offset_of!(flow, local) - 32usize];
+    ["Offset of field: flow::remote"][::core::mem::offset_of!(flow, remote) - 48usize];
+    ["Offset of field: flow::local_port"][::core::mem::offset_of!(flow, local_port) - 64usize];
+    ["Offset of field: flow::remote_port"][::core::mem::offset_of!(flow, remote_port) - 66usize];
+    ["Offset of field: flow::transport"][::core::mem::offset_of!(flow, transport) - 68usize];
+    ["Offset of field: flow::protocol"][::core::mem::offset_of!(flow, protocol) - 70usize];
+};
+#[doc = "Always with RECORD_FLAG_REMEMBERED."]
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct flows_body {
+    pub interface: __u32,
+    #[doc = "Inode number of the network namespace of the sockets."]
+    pub net_ns: __u32,
+    #[doc = "struct flow each, FLOWS_MAX at most."]
+    pub flows: span,
+    pub _pad: __u32,
+    pub interface_name: [__u8; 16usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of flows_body"][::core::mem::size_of::<flows_body>() - 32usize];
+    ["Alignment of flows_body"][::core::mem::align_of::<flows_body>() - 4usize];
+    ["Offset of field: flows_body::interface"][::core::mem::offset_of!(flows_body, interface) - 0usize];
+    ["Offset of field: flows_body::net_ns"][::core::mem::offset_of!(flows_body, net_ns) - 4usize];
+    ["Offset of field: flows_body::flows"][::core::mem::offset_of!(flows_body, flows) - 8usize];
+    ["Offset of field: flows_body::_pad"][::core::mem::offset_of!(flows_body, _pad) - 12usize];
+    ["Offset of field: flows_body::interface_name"]
+        [::core::mem::offset_of!(flows_body, interface_name) - 16usize];
+};
 #[doc = "The process that a call acts on."]
 #[repr(C)]
 #[derive(
@@ -1729,4 +1844,39 @@ const _: () = {
         [::core::mem::offset_of!(made_descriptor_body, name) - 16usize];
     ["Offset of field: made_descriptor_body::_pad"]
         [::core::mem::offset_of!(made_descriptor_body, _pad) - 20usize];
+};
+#[repr(C)]
+#[derive(
+    Debug,
+    Default,
+    Copy,
+    Clone,
+    PartialEq,
+    Eq,
+    zerocopy :: FromBytes,
+    zerocopy :: IntoBytes,
+    zerocopy :: KnownLayout,
+    zerocopy :: Immutable,
+)]
+pub struct selinux_body {
+    pub retval: __s64,
+    pub file: file_info,
+    #[doc = "SELINUX_*"]
+    pub what: __u32,
+    #[doc = "SELINUX_FLAG_*"]
+    pub flags: __u32,
+    #[doc = "The number that was written."]
+    pub value: __s32,
+    pub _pad: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of selinux_body"][::core::mem::size_of::<selinux_body>() - 112usize];
+    ["Alignment of selinux_body"][::core::mem::align_of::<selinux_body>() - 8usize];
+    ["Offset of field: selinux_body::retval"][::core::mem::offset_of!(selinux_body, retval) - 0usize];
+    ["Offset of field: selinux_body::file"][::core::mem::offset_of!(selinux_body, file) - 8usize];
+    ["Offset of field: selinux_body::what"][::core::mem::offset_of!(selinux_body, what) - 96usize];
+    ["Offset of field: selinux_body::flags"][::core::mem::offset_of!(selinux_body, flags) - 100usize];
+    ["Offset of field: selinux_body::value"][::core::mem::offset_of!(selinux_body, value) - 104usize];
+    ["Offset of field: selinux_body::_pad"][::core::mem::offset_of!(selinux_body, _pad) - 108usize];
 };

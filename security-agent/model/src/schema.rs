@@ -142,6 +142,11 @@ impl Schema for Fields {
         iterators().find(|(known, _)| *known == name).map(|(_, id)| id)
     }
 
+    fn event_of_iterator(&self, iterator: IteratorId) -> Option<EventTypeId> {
+        let root = ROOTS.iter().find(|root| root.iterator() == Some(iterator))?;
+        root.event().map(event_type_id)
+    }
+
     fn constant(&self, name: &str) -> Option<Value> {
         if name == constants::MAP_NAMES {
             return Some(Value::Strs(self.map_names.clone()));

@@ -16,6 +16,7 @@
 //! ```
 
 pub mod ast;
+mod bounds;
 mod error;
 mod eval;
 mod lexer;
@@ -24,6 +25,7 @@ mod packet;
 mod parser;
 mod print;
 
+pub use bounds::{BOUNDS_MAX, Bound, Network, PARTS_MAX, Ports, Version};
 pub use error::Error;
 pub use packet::{LinkType, Packet};
 
@@ -52,6 +54,13 @@ impl Filter {
     #[must_use]
     pub const fn expr(&self) -> &ast::Expr {
         &self.expr
+    }
+
+    /// What a packet of [`LinkType::Raw`] has to be to match: one of these. They say too little, never too much; none at all: no such
+    /// packet matches.
+    #[must_use]
+    pub fn bounds(&self) -> Vec<Bound> {
+        bounds::of(&self.expr)
     }
 
     /// Whether a packet matches.

@@ -99,6 +99,11 @@ pub trait Schema {
     /// The iterator of that name, for example `process.ancestors`.
     fn iterator(&self, name: &str) -> Option<IteratorId>;
 
+    /// The event type that alone has these elements, if they are not of every event.
+    fn event_of_iterator(&self, _iterator: IteratorId) -> Option<EventTypeId> {
+        None
+    }
+
     /// The constant of that name. Constants win over macros, and macros over fields. `true` and `false` are built in.
     fn constant(&self, name: &str) -> Option<Value>;
 

@@ -89,6 +89,7 @@ pub(super) fn effective(loaded: &Loaded<AgentSettings>) -> Json {
     let keys = loaded.value.values();
     keys.into_iter()
         .map(|(key, value)| {
+            let value = loaded.handles.shown(key).unwrap_or(value);
             let origin = loaded.origins.get(key);
             let source = origin.map_or_else(|| "default".to_owned(), ToString::to_string);
             json!({ "key": key, "value": value, "source": source })

@@ -75,7 +75,7 @@ pub fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
 
 fn load(dir: &Path) -> Load {
     let options = LoadOptions { host: crate::host::facts(Path::new("/"), ""), ..LoadOptions::default() };
-    engine::load(read_directory(dir), &model::Fields::default(), &options)
+    engine::load(read_directory(dir), &crate::policies::schema(), &options)
 }
 
 /// Whether nothing is wrong.
@@ -99,7 +99,7 @@ fn test(args: &TestArgs, out: &mut impl Write) -> io::Result<bool> {
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-    let outcomes = testing::run(&load, &model::Fields::default(), now);
+    let outcomes = testing::run(&load, &crate::policies::schema(), now);
     let (mut passed, mut skipped, mut failed) = (0, 0, 0);
     for TestOutcome { rule, file, line, result } in &outcomes {
         match result {

@@ -41,12 +41,11 @@ pub(super) struct StartArgs {
 pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_this_process();
     let loaded = config.load(&environment)?;
-    let settings = &loaded.value;
-    let log = own_log::start(&settings.log, args.replay.is_none())?;
+    let log = own_log::start(&loaded.value.log, args.replay.is_none())?;
     log_warnings(&loaded);
     match &args.replay {
-        Some(capture) => replay::run(capture, settings),
-        None => watch(args, &environment, &loaded, &log).inspect_err(|error| log.failed(error)),
+        Some(capture) => replay::run(capture, &loaded.value),
+        None => watch(args, &environment, loaded, &log).inspect_err(|error| log.failed(error)),
     }
 }
 
@@ -54,11 +53,10 @@ pub(super) fn run(args: &StartArgs, config: &ConfigArgs) -> anyhow::Result<ExitC
 fn watch(
     args: &StartArgs,
     environment: &Environment,
-    loaded: &Loaded<AgentSettings>,
+    mut loaded: Loaded<AgentSettings>,
     log: &Log,
 ) -> anyhow::Result<ExitCode> {
-    let settings = &loaded.value;
-    if settings.module.enablement() == Enablement::Nothing {
+    if loaded.value.module.enablement() == Enablement::Nothing {
         tracing::info!("runtime_security_config.enabled is not set: nothing to do");
         notify::nothing_to_do();
         return Ok(ExitCode::SUCCESS);
@@ -69,9 +67,11 @@ fn watch(
     rustix::process::umask(umask);
     // Before privileges go: the file is usually in a directory of root's.
     let pidfile = args.pidfile.as_deref().map(Pidfile::write).transpose()?;
-    become_unprivileged(settings)?;
-    // As who it is now: what root creates, this user could neither write nor rotate.
+    become_unprivileged(&loaded.value)?;
+    // As who it is now: what root creates, this user could neither write nor rotate. Nor does it start a program as root.
     log.open_file();
+    settings::agent::resolve(&mut loaded)?;
+    let settings = &loaded.value;
 
     let facts = host::facts(&host_paths.root, &settings.host.hostname);
     let agent_info = host::agent_info(&facts, &settings.host);
@@ -82,7 +82,7 @@ fn watch(
         pipeline,
         sinks: sinks(settings)?,
         load_options: load_options(facts, settings),
-        effective: effective(loaded),
+        effective: effective(&loaded),
         log_filter: Some(log.filter()),
         dogstatsd: DogStatsd::start(&settings.metrics, &agent_info.tags).context("cannot start a thread")?,
     };

@@ -11,6 +11,7 @@ use settings::AgentSettings;
 
 use super::{ConfigArgs, runtime};
 use crate::control::{self, Command};
+use crate::degraded;
 use crate::report::terminal::printable;
 use crate::stream::client;
 use crate::stream::losses::{Counts, LossReason, kind_name};
@@ -141,8 +142,10 @@ fn agent_lines(agent: &Json, line: &mut impl FnMut(String)) {
         Some(true) => "  connected to system-probe".to_owned(),
         _ => format!("  not connected to system-probe {}", word(&agent["probe"]["last_error"])),
     });
-    for part in list(&agent["probe"]["degraded"]) {
-        line(format!("  degraded: {}: {}", word(&part["observation"]), word(&part["reason"])));
+    let degraded =
+        list(&agent["probe"]["degraded"]).map(|part| (word(&part["observation"]), word(&part["reason"])));
+    for (reason, observations) in degraded::by_reason(degraded) {
+        line(format!("  degraded: {}: {reason}", observations.join(", ")));
     }
     line(format!("  self-test: {}", word(&agent["self_test"]["result"])));
     line(format!("  log level {}", word(&agent["log_level"])));
@@ -317,5 +320,14 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_is_degraded_for_one_reason_is_one_line() {
+        let part = |name: &str| json!({ "observation": name, "reason": "not seen: rings" });
+        let agent = json!({ "probe": { "degraded": [part("file.open"), part("file.link")] } });
+        let text = for_people(&agent, &json!({ "error": "none" }), Path::new("/run/x.sock"));
+        assert_eq!(text.matches("degraded").count(), 1, "{text}");
+        assert!(text.contains("  degraded: file.open, file.link: not seen: rings\n"), "{text}");
     }
 }

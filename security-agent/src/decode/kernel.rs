@@ -1,16 +1,18 @@
 //! Events of kernel activity.
 
 use model::payload::{
-    Bpf, BpfMap, BpfProgram, Call, CgroupWrite, IoUringSetup, LoadModule, MemfdCreate, Mmap, Mprotect, Prctl,
-    ProcessVmWritev, Ptrace, Setns, Setrlimit, Signal, Sysctl, UnloadModule, Unshare, Userfaultfd,
+    Bpf, BpfMap, BpfProgram, Call, Capabilities, CgroupWrite, IoUringSetup, LoadModule, MemfdCreate, Mmap,
+    Mprotect, Prctl, ProcessVmWritev, Ptrace, Selinux, Setns, Setrlimit, Signal, Sysctl, UnloadModule,
+    Unshare, Userfaultfd,
 };
 use model::{Payload, Text, TextList};
 use proto::wire::layout::{
-    ERROR_FILE, MODULE_FLAG_ARGS_TRUNCATED, MODULE_FLAG_FROM_MEMORY, PRCTL_FLAG_NAME_TRUNCATED,
-    SYSCTL_FLAG_NAME_TRUNCATED, SYSCTL_FLAG_OLD_VALUE_TRUNCATED, SYSCTL_FLAG_VALUE_TRUNCATED, bpf_body,
+    ERROR_FILE, MODULE_FLAG_ARGS_TRUNCATED, MODULE_FLAG_FROM_MEMORY, PRCTL_FLAG_NAME_TRUNCATED, SELINUX_BOOL,
+    SELINUX_COMMIT, SELINUX_DISABLE, SELINUX_ENFORCE, SELINUX_FLAG_NO_NUMBER, SYSCTL_FLAG_NAME_TRUNCATED,
+    SYSCTL_FLAG_OLD_VALUE_TRUNCATED, SYSCTL_FLAG_VALUE_TRUNCATED, bpf_body, capabilities_body,
     cgroup_write_body, file_info, load_module_body, made_descriptor_body, mmap_body, mprotect_body,
-    namespaces_body, prctl_body, process_vm_writev_body, ptrace_body, setrlimit_body, signal_body, span,
-    sysctl_body, target, unload_module_body,
+    namespaces_body, prctl_body, process_vm_writev_body, ptrace_body, selinux_body, setrlimit_body,
+    signal_body, span, sysctl_body, target, unload_module_body,
 };
 use proto::wire::{Kind, Record};
 
@@ -52,6 +54,8 @@ pub(super) fn activity(record: &Record<'_>, users: &Users) -> Option<Activity> {
         Kind::Userfaultfd => alone(Payload::Userfaultfd(userfaultfd(&record.body()))),
         Kind::MemfdCreate => alone(Payload::MemfdCreate(memfd_create(view, &record.body()))),
         Kind::IoUringSetup => alone(Payload::IoUringSetup(io_uring_setup(&record.body()))),
+        Kind::Capabilities => alone(Payload::Capabilities(capabilities(&record.body()))),
+        Kind::Selinux => alone(Payload::Selinux(selinux(view, &record.body()))),
         _ => return None,
     })
 }
@@ -71,6 +75,36 @@ impl View<'_, '_> {
     fn file(self, info: &file_info) -> model::File {
         file(self.record, info, self.record.header().errors & ERROR_FILE != 0, self.users)
     }
+}
+
+fn capabilities(body: &capabilities_body) -> Capabilities {
+    Capabilities { attempted: body.attempted, used: body.used }
+}
+
+fn selinux(view: View<'_, '_>, body: &selinux_body) -> Selinux {
+    let file = view.file(&body.file);
+    let is_number = body.flags & SELINUX_FLAG_NO_NUMBER == 0;
+    let (mut event, is_on) = (Selinux::default(), body.value != 0);
+    match body.what {
+        SELINUX_ENFORCE if is_number => {
+            event.enforce_status = if is_on { "enforcing" } else { "permissive" }.into();
+        }
+        // Writing 0 changes nothing.
+        SELINUX_DISABLE if is_number && is_on => event.enforce_status = "disabled".into(),
+        SELINUX_BOOL => {
+            event.bool_name = file.name().into();
+            event.bool_state = match (is_number, is_on) {
+                (false, _) => "error",
+                (true, true) => "on",
+                (true, false) => "off",
+            }
+            .into();
+        }
+        SELINUX_COMMIT => event.bool_commit = is_number && is_on,
+        _ => {}
+    }
+    event.file = Some(Box::new(file));
+    event
 }
 
 fn result(retval: i64) -> Call {

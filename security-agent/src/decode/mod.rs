@@ -133,7 +133,7 @@ impl Decoder {
             Kind::Setgid => Payload::Setgid(record.body()),
             Kind::Capset => Payload::Capset(record.body()),
             Kind::CgroupAttach => Payload::CgroupAttach(cgroup::cgroup_attach(record)),
-            Kind::Bind | Kind::Connect | Kind::Accept | Kind::Setsockopt => {
+            Kind::Bind | Kind::Connect | Kind::Accept | Kind::Setsockopt | Kind::Flows => {
                 Payload::Socket(Box::new(sockets::payload(record)?))
             }
             Kind::Dns | Kind::Imds | Kind::Packet => Payload::Packet(sockets::packet(record)?),

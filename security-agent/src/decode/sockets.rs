@@ -2,17 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use model::payload::{Accept, Bind, Call, Connect, Setsockopt};
-use model::{Device, Endpoint, HostNames, SocketAddress};
+use model::payload::{Accept, Bind, Call, Connect, FlowMonitor, Setsockopt};
+use model::{Device, Endpoint, Flow, HostNames, SocketAddress, Traffic};
 use model::{Payload, Text};
-use proto::wire::layout::{SOCKET_FLAG_FILTER_TRUNCATED, packet_body, setsockopt_body, socket_body};
+use proto::wire::layout::{
+    SOCKET_FLAG_FILTER_TRUNCATED, flow, flows_body, packet_body, setsockopt_body, socket_body,
+};
 use proto::wire::{Kind, Record};
+use zerocopy::FromBytes as _;
 
 use super::{Data, socket_filter, until_nul};
 
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
+const ETH_P_IP: u16 = 0x0800;
 
 /// A packet, as the kernel has copied it.
 #[derive(Debug, Clone)]
@@ -62,8 +66,41 @@ pub(super) fn payload(record: &Record<'_>) -> Option<Payload> {
             })
         }
         Kind::Setsockopt => Payload::Setsockopt(setsockopt(record, &record.body())),
+        Kind::Flows => Payload::FlowMonitor(flows(record, &record.body())),
         _ => return None,
     })
+}
+
+fn flows(record: &Record<'_>, body: &flows_body) -> FlowMonitor {
+    let chunks = Data::of(record, body.flows).bytes().chunks_exact(size_of::<flow>());
+    let flows = chunks.filter_map(|bytes| flow::read_from_bytes(bytes).ok());
+    FlowMonitor {
+        device: Device {
+            ifname: Text::new(until_nul(&body.interface_name)),
+            ifindex: body.interface,
+            netns: body.net_ns,
+        },
+        flows: flows.map(|flow| one_flow(&flow)).collect(),
+    }
+}
+
+fn one_flow(flow: &flow) -> Flow {
+    let endpoint = |bytes: &[u8; 16], port| {
+        let ip = match flow.protocol {
+            ETH_P_IP => bytes.first_chunk::<4>().map(|bytes| IpAddr::V4(Ipv4Addr::from(*bytes))),
+            _ => Some(IpAddr::V6(Ipv6Addr::from(*bytes))),
+        };
+        // Whether it is public is a matter of configuration.
+        Endpoint { ip, port, is_public: false }
+    };
+    Flow {
+        l3_protocol: flow.protocol,
+        l4_protocol: flow.transport,
+        source: endpoint(&flow.local, flow.local_port),
+        destination: endpoint(&flow.remote, flow.remote_port),
+        ingress: Traffic { data_size: flow.bytes_in, packet_count: flow.packets_in },
+        egress: Traffic { data_size: flow.bytes_out, packet_count: flow.packets_out },
+    }
 }
 
 fn call(retval: i64) -> Call {

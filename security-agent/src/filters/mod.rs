@@ -7,6 +7,7 @@
 mod fields;
 mod join;
 mod needs;
+mod packets;
 #[cfg(test)]
 mod tests;
 
@@ -40,7 +41,11 @@ pub fn derive(
     kinds: impl IntoIterator<Item = (EventKind, Kind)>,
 ) -> BTreeMap<EventKind, Outcome> {
     let derived = kinds.into_iter().filter_map(|(event, kind)| {
-        let fields = Fields::of(event, capability(kind)?);
+        let judged = capability(kind)?;
+        if judged.packet {
+            return Some((event, packets::outcome(rules)));
+        }
+        let fields = Fields::of(event, judged);
         Some((event, outcome(rules, event, kind, &fields)))
     });
     derived.collect()

@@ -175,6 +175,7 @@ impl Needs {
             flags: self.flags.map(|flags| OpenFlags { any_of: flags.any_of, read_only: flags.read_only }),
             auids: ranges.collect(),
             in_upper_layer: self.in_upper_layer,
+            packet: None,
         }
     }
 }

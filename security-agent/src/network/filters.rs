@@ -15,37 +15,46 @@ const ALTERNATIVES_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Filters(Vec<(Text, Option<Filter>)>);
 
-impl Filters {
-    /// All filters that any rule about packets names. A rule that names none looks at every packet, by the empty filter.
-    pub(super) fn of(rules: &RuleSet) -> Self {
-        let Some(field) = model::Fields::default().field("packet.filter") else { return Self::default() };
-        let filterable = Filterable {
-            field: field.id,
-            kinds: Kinds { scalar: true, ..Kinds::default() },
-            weight: 0,
-            bounds: (0, 0),
-            accepts: &|_| true,
-        };
-        let mut texts: BTreeSet<Vec<u8>> = BTreeSet::new();
-        for (_, rule) in rules.rules_about(EventTypeId(EventKind::Packet as u16)) {
-            for alternative in
-                partial::alternatives(rule, std::slice::from_ref(&filterable), ALTERNATIVES_MAX)
-            {
-                let Some(values) = alternative.get(&field.id) else {
-                    texts.insert(Vec::new());
-                    continue;
-                };
-                texts.extend(values.iter().filter_map(|value| match value {
-                    Approver::Text(text) => Some(text.to_vec()),
-                    _ => None,
-                }));
+/// The texts of the filters that a rule about packets names. One that names none looks at every packet, by the empty filter.
+fn texts_of(rule: &secl::Rule) -> BTreeSet<Vec<u8>> {
+    let Some(field) = model::Fields::default().field("packet.filter") else { return BTreeSet::new() };
+    let filterable = Filterable {
+        field: field.id,
+        kinds: Kinds { scalar: true, ..Kinds::default() },
+        weight: 0,
+        bounds: (0, 0),
+        accepts: &|_| true,
+    };
+    let mut texts = BTreeSet::new();
+    for alternative in partial::alternatives(rule, std::slice::from_ref(&filterable), ALTERNATIVES_MAX) {
+        match alternative.get(&field.id) {
+            None => {
+                texts.insert(Vec::new());
             }
+            Some(values) => texts.extend(values.iter().filter_map(|value| match value {
+                Approver::Text(text) => Some(text.to_vec()),
+                _ => None,
+            })),
         }
-        let filter = |text: Vec<u8>| {
-            let parsed = Filter::parse(&String::from_utf8_lossy(&text)).ok();
-            (Text::new(&text), parsed)
-        };
-        Self(texts.into_iter().map(filter).collect())
+    }
+    texts
+}
+
+fn parse(text: &[u8]) -> Option<Filter> {
+    Filter::parse(&String::from_utf8_lossy(text)).ok()
+}
+
+/// The filters that a rule about packets names; `None`: one that cannot be understood, and matches nothing.
+pub(crate) fn filters_of(rule: &secl::Rule) -> Vec<Option<Filter>> {
+    texts_of(rule).iter().map(|text| parse(text)).collect()
+}
+
+impl Filters {
+    /// All filters that any rule about packets names.
+    pub(super) fn of(rules: &RuleSet) -> Self {
+        let about_packets = rules.rules_about(EventTypeId(EventKind::Packet as u16));
+        let texts: BTreeSet<_> = about_packets.flat_map(|(_, rule)| texts_of(rule)).collect();
+        Self(texts.into_iter().map(|text| (Text::new(&text), parse(&text))).collect())
     }
 
     /// The texts of those that a packet matches.

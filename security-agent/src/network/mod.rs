@@ -20,6 +20,7 @@ use proto::wire::Kind;
 
 use self::dns::Message;
 use self::filters::Filters;
+pub(crate) use self::filters::filters_of;
 use self::headers::{Content, Headers};
 use self::imds::Imds;
 use self::names::Names;
@@ -122,12 +123,21 @@ impl Network {
                 self.judge(&mut accept.addr);
                 accept.hostnames.names = self.names_of(accept.addr.endpoint.ip, now_ns);
             }
+            Payload::FlowMonitor(monitor) => {
+                for flow in &mut monitor.flows {
+                    self.judge_endpoint(&mut flow.source);
+                    self.judge_endpoint(&mut flow.destination);
+                }
+            }
             _ => {}
         }
     }
 
     fn judge(&self, address: &mut SocketAddress) {
-        let endpoint = &mut address.endpoint;
+        self.judge_endpoint(&mut address.endpoint);
+    }
+
+    fn judge_endpoint(&self, endpoint: &mut Endpoint) {
         endpoint.is_public = endpoint.ip.is_some_and(|ip| !self.config.private_ranges.contains(ip));
     }
 

@@ -7,7 +7,7 @@ use proto::wire::Kind;
 use secl::EventTypeId;
 
 /// Events that rules can be about, with the records they are made from.
-const TABLE: [(EventKind, Kind); 46] = [
+const TABLE: [(EventKind, Kind); 49] = [
     (EventKind::Exec, Kind::Exec),
     (EventKind::Exit, Kind::Exit),
     (EventKind::Setuid, Kind::Setuid),
@@ -55,6 +55,9 @@ const TABLE: [(EventKind, Kind); 46] = [
     (EventKind::Userfaultfd, Kind::Userfaultfd),
     (EventKind::MemfdCreate, Kind::MemfdCreate),
     (EventKind::IoUringSetup, Kind::IoUringSetup),
+    (EventKind::Capabilities, Kind::Capabilities),
+    (EventKind::Selinux, Kind::Selinux),
+    (EventKind::FlowMonitor, Kind::Flows),
 ];
 
 /// The id of an event type in compiled rules.
@@ -72,13 +75,19 @@ pub struct Off {
     pub packets: bool,
     /// Among these, those of packets of any kind.
     pub raw_packets: bool,
+    /// Traffic by flow.
+    pub flows: bool,
+    /// Capabilities that are used.
+    pub capabilities: bool,
 }
 
 impl Off {
     fn holds(self, event: EventKind) -> bool {
         (self.all_but_files && event.category() != Category::File)
-            || (self.packets && event.has_packet())
+            || (self.packets && (event.has_packet() || event == EventKind::FlowMonitor))
             || (self.raw_packets && event == EventKind::Packet)
+            || (self.flows && event == EventKind::FlowMonitor)
+            || (self.capabilities && event == EventKind::Capabilities)
     }
 }
 
@@ -124,13 +133,14 @@ mod tests {
     #[test]
     fn only_what_is_not_always_sent_is_wanted() {
         assert_eq!(
-            wire_kinds([EventKind::Exec, EventKind::Capset, EventKind::Setuid, EventKind::FlowMonitor]),
+            wire_kinds([EventKind::Exec, EventKind::Capset, EventKind::Setuid, EventKind::Fork]),
             [Kind::Setuid.number(), Kind::Capset.number()]
         );
         let count = |off| observable(off).len();
-        assert_eq!(count(Off::default()), 46);
+        assert_eq!(count(Off::default()), 49);
         assert_eq!(count(Off { all_but_files: true, ..Off::default() }), 16);
-        assert_eq!(count(Off { packets: true, ..Off::default() }), 43);
-        assert_eq!(count(Off { raw_packets: true, ..Off::default() }), 45);
+        assert_eq!(count(Off { packets: true, ..Off::default() }), 45);
+        assert_eq!(count(Off { raw_packets: true, ..Off::default() }), 48);
+        assert_eq!(count(Off { flows: true, capabilities: true, ..Off::default() }), 47);
     }
 }

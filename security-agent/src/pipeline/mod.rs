@@ -199,6 +199,7 @@ impl Pipeline {
             BTreeMap::new()
         };
         self.network.replace_rules(&rules);
+        self.tree.remember_ended(self.evaluated_types.contains(&kinds::event_type(EventKind::FlowMonitor)));
         self.engine.replace_rules(rules);
         (self.policies, self.counts) = (policies, counts);
         macros.into()

@@ -46,6 +46,8 @@ pub(crate) enum Capability {
     CgroupSysctl,
     /// Not a program type: the kernel can load modules.
     Modules,
+    /// Not a program type: the kernel runs with SELinux.
+    Selinux,
     /// Not a program type: processes can make 32-bit system calls, which have no tracepoints of their own.
     CompatSyscalls,
     /// Not a program type: processes can ask for operations through rings, which are no system calls.
@@ -59,7 +61,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -73,6 +75,7 @@ impl Capability {
         Self::CgroupSkb,
         Self::CgroupSysctl,
         Self::Modules,
+        Self::Selinux,
         Self::CompatSyscalls,
         Self::IoUring,
         Self::DeferredRelease,
@@ -95,6 +98,7 @@ impl Capability {
             Self::CgroupSkb => "cgroup_skb",
             Self::CgroupSysctl => "cgroup_sysctl",
             Self::Modules => "modules",
+            Self::Selinux => "selinux",
             Self::CompatSyscalls => "compat_syscalls",
             Self::IoUring => "io_uring",
             Self::DeferredRelease => "deferred_release",
@@ -106,7 +110,7 @@ impl Capability {
 impl Capability {
     /// Without it there is nothing to watch, rather than no way to.
     pub(crate) const fn is_subject(self) -> bool {
-        matches!(self, Self::Modules)
+        matches!(self, Self::Modules | Self::Selinux)
     }
 }
 
@@ -135,6 +139,7 @@ impl Facts {
         facts.set(Capability::Btf, programs::kernel_btf());
         facts.set(Capability::RingBuffer, programs::ring_buffer());
         facts.set(Capability::Modules, modules(proc));
+        facts.set(Capability::Selinux, selinux(proc));
         for (capability, outcome) in programs::try_all() {
             facts.set(capability, outcome);
         }
@@ -189,6 +194,16 @@ impl Facts {
                 detail: fact.detail.clone(),
             })
             .collect()
+    }
+}
+
+/// Whether the kernel has the file system by which SELinux is configured.
+fn selinux(proc: &Path) -> Result<String, String> {
+    let list = proc.join("filesystems");
+    match std::fs::read_to_string(&list) {
+        Ok(text) if text.split_whitespace().any(|name| name == "selinuxfs") => Ok(String::new()),
+        Ok(_) => Err("this kernel runs without it".to_owned()),
+        Err(error) => Err(format!("{}: {error}", list.display())),
     }
 }
 

@@ -34,8 +34,8 @@ struct Trial {
     capability: Capability,
     program: &'static str,
     attach: fn(&ProgramMut<'_>) -> Result<Attached, String>,
-    /// Does what should make the program fire.
-    trigger: fn(&Attached),
+    /// Does what should make the program fire, or says why that cannot be done here.
+    trigger: fn(&Attached) -> Result<(), String>,
 }
 
 /// An attached program, and how that was done if there are several ways.
@@ -94,7 +94,7 @@ impl Trial {
         let program = programs.into_iter().find(|program| program.name() == self.program);
         let program = program.ok_or("the object lacks it")?;
         let attached = (self.attach)(&program)?;
-        (self.trigger)(&attached);
+        (self.trigger)(&attached).map_err(|reason| format!("attached, but it cannot be tried: {reason}"))?;
         if has_fired(&skeleton) { Ok(attached.how) } else { Err("attached, but it does not fire".to_owned()) }
     }
 }
@@ -139,35 +139,43 @@ fn attach_cgroup(program: &ProgramMut<'_>) -> Result<Attached, String> {
 }
 
 /// To itself; nothing leaves this machine.
-fn send_a_packet(_: &Attached) {
-    if let Ok(socket) = std::net::UdpSocket::bind("127.0.0.1:0")
-        && let Ok(address) = socket.local_addr()
-    {
-        drop(socket.send_to(b"", address));
-    }
+fn send_a_packet(_: &Attached) -> Result<(), String> {
+    let sent = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| {
+        let address = socket.local_addr()?;
+        socket.send_to(b"", address)
+    });
+    sent.map(drop).map_err(|error| format!("no packet can be sent to 127.0.0.1: {error}"))
 }
 
-fn read_a_parameter(_: &Attached) {
-    drop(std::fs::read("/proc/sys/kernel/ostype"));
+fn read_a_parameter(_: &Attached) -> Result<(), String> {
+    read("/proc/sys/kernel/ostype")
 }
 
-fn end_a_thread(_: &Attached) {
+fn end_a_thread(_: &Attached) -> Result<(), String> {
+    // It does not panic.
     drop(std::thread::spawn(|| ()).join());
+    Ok(())
 }
 
-fn call_getppid(_: &Attached) {
+fn call_getppid(_: &Attached) -> Result<(), String> {
     let _ = rustix::process::getppid();
+    Ok(())
 }
 
-fn open_a_file(_: &Attached) {
-    drop(std::fs::File::open("/proc/self/stat"));
+fn open_a_file(_: &Attached) -> Result<(), String> {
+    read("/proc/self/stat")
 }
 
-fn read_iterator(attached: &Attached) {
-    if let Ok(mut iterator) = Iter::new(&attached.link) {
+fn read(path: &str) -> Result<(), String> {
+    std::fs::read(path).map(drop).map_err(|error| format!("{path}: {error}"))
+}
+
+fn read_iterator(attached: &Attached) -> Result<(), String> {
+    let read = Iter::new(&attached.link).map_err(|error| error.to_string()).and_then(|mut iterator| {
         // It writes nothing; reading to the end runs it for each task.
-        drop(std::io::copy(&mut iterator, &mut std::io::sink()));
-    }
+        std::io::copy(&mut iterator, &mut std::io::sink()).map_err(|error| error.to_string())
+    });
+    read.map(drop).map_err(|error| format!("the iterator cannot be read: {error}"))
 }
 
 /// Whether the kernel describes its types.

@@ -1,5 +1,6 @@
 //! Filters in the kernel, put in force without a gap: see `bpf/include/filter.h`.
 
+mod packets;
 mod store;
 mod tables;
 

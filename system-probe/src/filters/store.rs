@@ -26,6 +26,7 @@ pub(crate) struct Store {
     pub(crate) generation: MapHandle,
     pub(crate) names: MapHandle,
     pub(crate) paths: MapHandle,
+    pub(crate) packets: MapHandle,
     /// What each generation holds.
     written: [Tables; 2],
     /// The one in use.
@@ -33,8 +34,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(filters: MapHandle, generation: MapHandle, names: MapHandle, paths: MapHandle) -> Self {
-        Self { filters, generation, names, paths, written: Default::default(), current: 0 }
+    /// `filters`, `filter_generation`, `filter_names`, `filter_paths`, `filter_packets`; empty.
+    pub(crate) fn new([filters, generation, names, paths, packets]: [MapHandle; 5]) -> Self {
+        Self { filters, generation, names, paths, packets, written: Default::default(), current: 0 }
     }
 
     /// What is in use.
@@ -87,6 +89,10 @@ impl Store {
         }
         for (key, value) in new.paths.iter().filter(|(key, value)| old.paths.get(key) != Some(value)) {
             self.paths.update(path(key).as_bytes(), &value.to_ne_bytes(), MapFlags::ANY)?;
+        }
+        if old.packets != new.packets {
+            let key = u32::from(generation).to_ne_bytes();
+            self.packets.update(&key, new.packets.as_bytes(), MapFlags::ANY)?;
         }
         for (kind, value) in new.values.iter().filter(|(kind, value)| old.values.get(kind) != Some(value)) {
             let index = u32::from(generation) * (KIND_MAX + 1) + kind.number();

@@ -10,6 +10,8 @@ use proto::wire::Kind;
 use zerocopy::Immutable;
 use zerocopy::IntoBytes;
 
+use super::packets::Packets;
+
 /// `FILTER_KEEP_*`
 const KEEP_ALL: u32 = 0;
 const KEEP_MATCHING: u32 = 1;
@@ -81,6 +83,8 @@ pub(crate) struct Tables {
     pub(super) values: BTreeMap<Kind, Value>,
     pub(super) names: BTreeMap<NameKey, u64>,
     pub(super) paths: BTreeMap<PathKey, u64>,
+    /// Conditions on packets.
+    pub(super) packets: Packets,
     /// Kinds that are sent whole although there is a filter, and why.
     pub(crate) unfiltered: Vec<(u32, String)>,
 }
@@ -125,17 +129,26 @@ impl Tables {
     /// Kinds that have a filter, with the number of its alternatives.
     pub(crate) fn filtered(&self) -> impl Iterator<Item = (Kind, u64)> {
         let filtered = self.values.iter().filter(|(_, value)| value.keep == KEEP_MATCHING);
-        filtered.map(|(kind, value)| (*kind, u64::from(value.all.count_ones())))
+        filtered.map(|(kind, value)| match kind {
+            Kind::Packet => (*kind, self.packets.count()),
+            _ => (*kind, u64::from(value.all.count_ones())),
+        })
     }
 
     fn add(&mut self, kind: Kind, alternatives: &[v1::Alternative]) -> Result<(), String> {
         let number = u8::try_from(kind.number()).map_err(|_| "no such kind".to_owned())?;
         let judged = capability(kind).ok_or("events of this kind are not filtered")?;
+        if judged.packet {
+            self.packets = Packets::new(alternatives)?;
+            self.values.insert(kind, Value { keep: KEEP_MATCHING, ..Value::default() });
+            return Ok(());
+        }
         if alternatives.len() > limits::ALTERNATIVES {
             return Err(format!("more than {} alternatives", limits::ALTERNATIVES));
         }
         let beyond = alternatives.iter().any(|given| {
-            (given.destination.is_some() && !judged.destination)
+            given.packet.is_some()
+                || (given.destination.is_some() && !judged.destination)
                 || (given.flags.is_some() && judged.number.is_none())
                 || (given.file.is_some() && !judged.file)
                 || (given.in_upper_layer.is_some() && !judged.upper_layer)

@@ -35,8 +35,8 @@ pub(crate) struct Options {
     pub(crate) packets: PacketOptions,
     /// Programs at functions can be preempted, so that each needs memory of its own.
     pub(crate) preemptible: bool,
-    /// Kinds that programs at functions report, 32-bit calls included: a bit for each below 64.
-    pub(crate) kinds_at_functions: u64,
+    /// Kinds that programs at functions report, 32-bit calls included: a bit for each, in the order of the numbers.
+    pub(crate) kinds_at_functions: [u64; 2],
 }
 
 /// Which packets are those of a service.
@@ -60,7 +60,7 @@ impl Options {
             own_pid: 0,
             packets,
             preemptible: false,
-            kinds_at_functions: 0,
+            kinds_at_functions: [0; 2],
         }
     }
 }

@@ -19,10 +19,12 @@ pub(crate) struct Maps {
     events: MapHandle,
     /// Records that found the ring full, by kind.
     losses: MapHandle,
-    /// `filters`, `filter_generation`, `filter_names`, `filter_paths`.
-    filters: [MapHandle; 4],
+    /// `filters`, `filter_generation`, `filter_names`, `filter_paths`, `filter_packets`.
+    filters: [MapHandle; 5],
     /// Events that filters have dropped, by kind.
     filtered: MapHandle,
+    /// `capability_uses`, `flows`.
+    elements: [(&'static str, MapHandle); 2],
     skips: Arc<Skips>,
 }
 
@@ -39,8 +41,18 @@ impl Maps {
                     .context("cannot use the map filter_names")?,
                 MapHandle::try_from(&skeleton.maps.filter_paths)
                     .context("cannot use the map filter_paths")?,
+                MapHandle::try_from(&skeleton.maps.filter_packets)
+                    .context("cannot use the map filter_packets")?,
             ],
             filtered: MapHandle::try_from(&skeleton.maps.filtered).context("cannot use the map filtered")?,
+            elements: [
+                (
+                    "capability_uses",
+                    MapHandle::try_from(&skeleton.maps.capability_uses)
+                        .context("cannot use the map capability_uses")?,
+                ),
+                ("flows", MapHandle::try_from(&skeleton.maps.flows).context("cannot use the map flows")?),
+            ],
             skips: Arc::default(),
         })
     }
@@ -68,8 +80,26 @@ impl Maps {
     /// The filters, with descriptors of their own. They are empty: everything is sent.
     pub(super) fn filters(&self) -> anyhow::Result<Store> {
         let handle = |map| MapHandle::try_from(map).context("cannot use a map of the filters");
-        let [filters, generation, names, paths] = &self.filters;
-        Ok(Store::new(handle(filters)?, handle(generation)?, handle(names)?, handle(paths)?))
+        let [filters, generation, names, paths, packets] = &self.filters;
+        let maps = [handle(filters)?, handle(generation)?, handle(names)?, handle(paths)?, handle(packets)?];
+        Ok(Store::new(maps))
+    }
+
+    /// A map whose elements are told now and then.
+    pub(super) fn elements(&self, name: &str) -> anyhow::Result<&MapHandle> {
+        let found = self.elements.iter().find(|(known, _)| *known == name);
+        found.map(|(_, map)| map).with_context(|| format!("no map {name}"))
+    }
+
+    /// Removes what is in such a map.
+    pub(super) fn clear(&self, name: &str) {
+        let Ok(map) = self.elements(name) else { return };
+        // Each key is found by the one before it, so they are gathered first.
+        for key in map.keys().collect::<Vec<_>>() {
+            if let Err(error) = map.delete(&key) {
+                tracing::debug!(%error, map = name, "cannot remove an element");
+            }
+        }
     }
 
     /// Events of a kind that filters have dropped.

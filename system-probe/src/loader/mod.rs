@@ -8,6 +8,7 @@
 
 mod counters;
 mod detacher;
+mod flusher;
 mod instance;
 mod maps;
 mod programs;
@@ -15,6 +16,7 @@ mod ring_source;
 mod skips;
 mod watcher;
 
+pub(crate) use self::flusher::Flusher;
 pub(crate) use self::instance::Options;
 pub(crate) use self::instance::PacketOptions;
 pub(crate) use self::maps::Maps;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::os::fd::AsFd as _;
 use std::os::fd::AsRawFd;
 use std::os::fd::IntoRawFd;
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use anyhow::Context;
+use libbpf_rs::Iter;
 use libbpf_rs::Link;
 use libbpf_rs::ProgramMut;
 use proto::v1;
@@ -121,6 +123,11 @@ impl Watcher {
         &self.maps
     }
 
+    /// What a program at the elements of a map has to tell now; `None` if it is not attached.
+    pub(crate) fn read(&self, program: &Program) -> Option<libbpf_rs::Result<Iter>> {
+        self.lock().links.get(program).map(Iter::new)
+    }
+
     /// Loads what is needed and is not loaded.
     fn load(&self, attachments: &mut Attachments) {
         loop {
@@ -222,7 +229,7 @@ impl Watcher {
             Hook::TpBtf(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
             Hook::Function(function) => function.side == Side::Return,
-            Hook::Iter(_) | Hook::Cgroup(_) => false,
+            Hook::Iter(_) | Hook::Elements(_) | Hook::Cgroup(_) => false,
         };
         if !reports || !attachments.counted.insert(program.name) {
             return;
@@ -243,6 +250,11 @@ impl Watcher {
     fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
         match hook {
             Hook::TpBtf(_) | Hook::Iter(_) | Hook::Function(_) => program.attach().context("cannot attach"),
+            Hook::Elements(map) => {
+                // What was left when nobody watched is not news.
+                self.maps.clear(map);
+                program.attach_iter(self.maps.elements(map)?.as_fd()).context("cannot attach")
+            }
             Hook::Cgroup(_) => {
                 let root = self.cgroups.as_ref().context("no control groups of version 2")?;
                 program.attach_cgroup(root.descriptor().as_raw_fd()).context("cannot attach")

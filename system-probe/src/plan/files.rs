@@ -3,6 +3,7 @@
 
 use proto::wire::Kind;
 
+use super::calls;
 use super::hooks;
 use super::table::Attached;
 use super::table::Observation;
@@ -119,7 +120,10 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.chdir",
         kinds: &[Kind::Chdir],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[on("exit_chdir", "sys_exit_chdir"), on("exit_chdir", "sys_exit_fchdir")])],
+        ways: &[
+            calls::CHDIR,
+            syscalls(&[on("exit_chdir", "sys_exit_chdir"), on("exit_chdir", "sys_exit_fchdir")]),
+        ],
     },
     Observation {
         name: "file.chmod",
@@ -179,59 +183,74 @@ pub(super) static FILES: &[Observation] = &[
         name: "file.setxattr",
         kinds: &[Kind::Setxattr],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("enter_xattr", "sys_enter_setxattr"),
-            on("exit_xattr", "sys_exit_setxattr"),
-            on("enter_xattr", "sys_enter_lsetxattr"),
-            on("exit_xattr", "sys_exit_lsetxattr"),
-            on("enter_xattr", "sys_enter_fsetxattr"),
-            on("exit_xattr", "sys_exit_fsetxattr"),
-            on("enter_xattr", "sys_enter_setxattrat"),
-            on("exit_xattr", "sys_exit_setxattrat"),
-        ])],
+        ways: &[
+            calls::SETXATTR,
+            syscalls_besides_io_uring(&[
+                on("enter_xattr", "sys_enter_setxattr"),
+                on("exit_xattr", "sys_exit_setxattr"),
+                on("enter_xattr", "sys_enter_lsetxattr"),
+                on("exit_xattr", "sys_exit_lsetxattr"),
+                on("enter_xattr", "sys_enter_fsetxattr"),
+                on("exit_xattr", "sys_exit_fsetxattr"),
+                on("enter_xattr", "sys_enter_setxattrat"),
+                on("exit_xattr", "sys_exit_setxattrat"),
+            ]),
+        ],
     },
     Observation {
         name: "file.removexattr",
         kinds: &[Kind::Removexattr],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_xattr", "sys_enter_removexattr"),
-            on("exit_xattr", "sys_exit_removexattr"),
-            on("enter_xattr", "sys_enter_lremovexattr"),
-            on("exit_xattr", "sys_exit_lremovexattr"),
-            on("enter_xattr", "sys_enter_fremovexattr"),
-            on("exit_xattr", "sys_exit_fremovexattr"),
-            on("enter_xattr", "sys_enter_removexattrat"),
-            on("exit_xattr", "sys_exit_removexattrat"),
-        ])],
+        ways: &[
+            calls::REMOVEXATTR,
+            syscalls(&[
+                on("enter_xattr", "sys_enter_removexattr"),
+                on("exit_xattr", "sys_exit_removexattr"),
+                on("enter_xattr", "sys_enter_lremovexattr"),
+                on("exit_xattr", "sys_exit_lremovexattr"),
+                on("enter_xattr", "sys_enter_fremovexattr"),
+                on("exit_xattr", "sys_exit_fremovexattr"),
+                on("enter_xattr", "sys_enter_removexattrat"),
+                on("exit_xattr", "sys_exit_removexattrat"),
+            ]),
+        ],
     },
     Observation {
         name: "file.mount",
         kinds: &[Kind::Mount],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("exit_mount", "sys_exit_mount"),
-            on("exit_mount", "sys_exit_fsmount"),
-            on("exit_mount", "sys_exit_open_tree"),
-            on("exit_mount", "sys_exit_open_tree_attr"),
-            on("exit_mount", "sys_exit_move_mount"),
-            on("exit_mount", "sys_exit_pivot_root"),
-        ])],
+        ways: &[
+            calls::MOUNT,
+            syscalls(&[
+                on("exit_mount", "sys_exit_mount"),
+                on("exit_mount", "sys_exit_fsmount"),
+                on("exit_mount", "sys_exit_open_tree"),
+                on("exit_mount", "sys_exit_open_tree_attr"),
+                on("exit_mount", "sys_exit_move_mount"),
+                on("exit_mount", "sys_exit_pivot_root"),
+            ]),
+        ],
     },
     Observation {
         name: "file.umount",
         kinds: &[Kind::Umount],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[on("enter_umount", "sys_enter_umount"), on("exit_umount", "sys_exit_umount")])],
+        ways: &[
+            calls::UMOUNT,
+            syscalls(&[on("enter_umount", "sys_enter_umount"), on("exit_umount", "sys_exit_umount")]),
+        ],
     },
     Observation {
         name: "file.splice",
         kinds: &[Kind::Splice],
         attached: Attached::OnDemand,
-        ways: &[syscalls_besides_io_uring(&[
-            on("enter_splice", "sys_enter_splice"),
-            on("exit_splice", "sys_exit_splice"),
-        ])],
+        ways: &[
+            calls::SPLICE,
+            syscalls_besides_io_uring(&[
+                on("enter_splice", "sys_enter_splice"),
+                on("exit_splice", "sys_exit_splice"),
+            ]),
+        ],
     },
 ];
 

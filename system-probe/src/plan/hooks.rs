@@ -1,11 +1,13 @@
 //! Hooks inside the kernel, by function. One hook is often at functions of several names and forms, of which each
 //! kernel has one: all are listed, and the facts choose.
 
+use super::table::FLUSH_CAPABILITIES;
 use super::table::Function;
 use super::table::Hook;
 use super::table::Program;
 use super::table::Side;
 use super::table::Way;
+use super::table::Without;
 use crate::facts::Capability;
 
 /// By programs at the entry and the return of functions: objects instead of strings, whoever asks and how, and no cost
@@ -21,25 +23,25 @@ const RINGS: &str = "not seen: opens by io_uring";
 const HANDLES: &str = "not seen: opens by handle";
 const DESCRIPTORS: &str = "not seen: truncation by descriptor";
 
-const fn at(
+pub(super) const fn at(
     side: Side,
     program: &'static str,
     function: &'static str,
     form: &'static str,
     purpose: &'static str,
-    without: &'static str,
+    without: Without,
 ) -> Program {
     Program { name: program, hook: Hook::Function(Function { name: function, side, form, purpose, without }) }
 }
 
 /// At the entry of a function, without which the way does not work.
 const fn entry(program: &'static str, function: &'static str, form: &'static str) -> Program {
-    at(Side::Entry, program, function, form, function, "")
+    at(Side::Entry, program, function, form, function, Without::Fails)
 }
 
 /// At the return of one.
 const fn exit(program: &'static str, function: &'static str, form: &'static str) -> Program {
-    at(Side::Return, program, function, form, function, "")
+    at(Side::Return, program, function, form, function, Without::Fails)
 }
 
 /// At the return of one that can be missed.
@@ -50,8 +52,40 @@ const fn around(
     purpose: &'static str,
     without: &'static str,
 ) -> Program {
-    at(Side::Return, program, function, form, purpose, without)
+    at(Side::Return, program, function, form, purpose, Without::Misses(without))
 }
+
+/// All checks, with what they are for. Those that only the tracepoint sees are made by the kernel for itself.
+pub(super) const CAPABILITIES: Way = functions(&[
+    exit("exit_security_capable", "security_capable", "cred,user_namespace,,->"),
+    FLUSH_CAPABILITIES,
+]);
+
+/// The files of SELinux.
+pub(super) const SELINUX: Way = selinux(&[SEL_ENFORCE, SEL_BOOL, SEL_COMMIT]);
+
+/// With the one that is gone since Linux 6.4.
+pub(super) const SELINUX_BEFORE_6_4: Way = selinux(&[
+    SEL_ENFORCE,
+    SEL_BOOL,
+    SEL_COMMIT,
+    exit("exit_sel_write_disable", "sel_write_disable", "file,,,->"),
+]);
+
+const fn selinux(programs: &'static [Program]) -> Way {
+    let needs = &[
+        Capability::Btf,
+        Capability::Selinux,
+        Capability::Fentry,
+        Capability::Fexit,
+        Capability::RingBuffer,
+    ];
+    Way { needs, programs, blind: &[], label: "nothing" }
+}
+
+const SEL_ENFORCE: Program = exit("exit_sel_write_enforce", "sel_write_enforce", "file,,,->");
+const SEL_BOOL: Program = exit("exit_sel_write_bool", "sel_write_bool", "file,,,->");
+const SEL_COMMIT: Program = exit("exit_sel_commit_bools_write", "sel_commit_bools_write", "file,,,->");
 
 pub(super) const OPEN: Way = functions(&[
     exit("exit_do_sys_openat2", "do_sys_openat2", ",,open_how->"),

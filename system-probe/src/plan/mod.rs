@@ -1,5 +1,6 @@
 //! How each observation is watched on this kernel, and why so: a pure function of the facts and the settings.
 
+mod calls;
 mod files;
 mod forced;
 mod hooks;
@@ -14,6 +15,8 @@ use proto::wire::Kind;
 
 pub(crate) use self::forced::Family;
 pub(crate) use self::table::Attached;
+pub(crate) use self::table::FLUSH_CAPABILITIES;
+pub(crate) use self::table::FLUSH_FLOWS;
 use self::table::Function;
 pub(crate) use self::table::Hook;
 pub(crate) use self::table::Observation;
@@ -21,6 +24,7 @@ pub(crate) use self::table::Program;
 pub(crate) use self::table::SNAPSHOT;
 pub(crate) use self::table::Side;
 pub(crate) use self::table::Way;
+use self::table::Without;
 pub(crate) use self::table::functions;
 use self::table::observations;
 use crate::facts::Capability;
@@ -110,7 +114,7 @@ impl Plan {
                 continue;
             };
             let refused = planned.programs.iter().find_map(|program| {
-                let needed = matches!(program.hook, Hook::Function(function) if function.without.is_empty());
+                let needed = matches!(program.hook, Hook::Function(function) if !matches!(function.without, Without::Misses(_)));
                 let reason = needed.then(|| refusal(program))??;
                 Some(format!("{}: {reason}", program.name))
             });
@@ -135,13 +139,18 @@ impl Plan {
         self.programs().any(|program| matches!(program.hook, Hook::Function(_)))
     }
 
-    /// The kinds that these report, a bit for each below 64.
-    pub(crate) fn kinds_at_functions(&self) -> u64 {
+    /// The kinds that these report, a bit for each in the order of the numbers.
+    pub(crate) fn kinds_at_functions(&self) -> [u64; 2] {
         let at_functions = self.observations.iter().filter(|planned| {
             planned.programs.iter().any(|program| matches!(program.hook, Hook::Function(_)))
         });
         let kinds = at_functions.flat_map(|planned| planned.observation.kinds);
-        kinds.filter_map(|kind| 1_u64.checked_shl(kind.number())).fold(0, |all, bit| all | bit)
+        kinds.fold([0; 2], |mut all, kind| {
+            if let Some(half) = all.get_mut(kind.number() as usize / 64) {
+                *half |= 1 << (kind.number() % 64);
+            }
+            all
+        })
     }
 
     /// All programs that may be attached.
@@ -260,18 +269,26 @@ fn choose(way: &Way, facts: &Facts) -> Chosen {
             _ => None,
         });
         let wanted: Vec<_> = of_purpose.collect();
-        if let Some(without) = wanted.first().map(|function| function.without).filter(|text| !text.is_empty())
-        {
-            if !chosen.blind.contains(&without) {
-                chosen.blind.push(without);
+        match wanted.first().map(|function| function.without) {
+            Some(Without::Nothing) => continue,
+            Some(Without::Misses(without)) => {
+                if !chosen.blind.contains(&without) {
+                    chosen.blind.push(without);
+                }
+                continue;
             }
-            continue;
+            _ => {}
         }
         let found = wanted.iter().find_map(|function| facts.functions.form(function.name));
         chosen.missing.push(match found {
             Some(form) => format!("{purpose}: of an unknown form, {form}"),
             None => format!("{purpose}: no such function"),
         });
+    }
+    let has_functions = way.programs.iter().any(|program| matches!(program.hook, Hook::Function(_)));
+    let has_one = chosen.programs.iter().any(|program| matches!(program.hook, Hook::Function(_)));
+    if has_functions && !has_one && chosen.missing.is_empty() {
+        chosen.missing.push("none of its functions is there".to_owned());
     }
     chosen
 }

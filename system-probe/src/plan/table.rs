@@ -5,7 +5,9 @@ use std::fmt;
 
 use proto::wire::Kind;
 
+use super::calls;
 use super::files::FILES;
+use super::hooks::CAPABILITIES;
 use super::kernel::KERNEL;
 use super::network::NETWORK;
 use crate::facts::Capability;
@@ -76,6 +78,8 @@ pub(crate) enum Hook {
     Syscall(&'static str),
     /// An iterator.
     Iter(&'static str),
+    /// The iterator over the elements of this map of the object; read once in a period.
+    Elements(&'static str),
     /// The root of the control groups of version 2: everything that runs. With the name of the hook, such as
     /// `cgroup_skb/egress`.
     Cgroup(&'static str),
@@ -95,8 +99,19 @@ pub(crate) struct Function {
     /// Programs of a way with the same purpose and side are alternatives, of which the first that this kernel has is
     /// taken.
     pub(crate) purpose: &'static str,
-    /// What goes unseen if it has none; empty if the way does not work then.
-    pub(crate) without: &'static str,
+    /// What follows if it has none.
+    pub(crate) without: Without,
+}
+
+/// What follows for a way if the kernel does not have a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Without {
+    /// It does not work.
+    Fails,
+    /// It works, but this goes unseen.
+    Misses(&'static str),
+    /// It works: there is nothing to see. Of all its functions the kernel has to have one.
+    Nothing,
 }
 
 /// Where in a function.
@@ -124,6 +139,7 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
+            Self::Elements(map) => write!(f, "iter/bpf_map_elem:{map}"),
             Self::Cgroup(name) => f.write_str(name),
             Self::Function(Function { name, side: Side::Entry, .. }) => write!(f, "fentry/{name}"),
             Self::Function(Function { name, side: Side::Return, .. }) => write!(f, "fexit/{name}"),
@@ -176,37 +192,58 @@ static PROCESSES: &[Observation] = &[
         name: "process.setuid",
         kinds: &[Kind::Setuid],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_setuid", "sys_enter_setuid"),
-            on("exit_setuid", "sys_exit_setuid"),
-            on("enter_setreuid", "sys_enter_setreuid"),
-            on("exit_setreuid", "sys_exit_setreuid"),
-            on("enter_setresuid", "sys_enter_setresuid"),
-            on("exit_setresuid", "sys_exit_setresuid"),
-            on("enter_setfsuid", "sys_enter_setfsuid"),
-            on("exit_setfsuid", "sys_exit_setfsuid"),
-        ])],
+        ways: &[
+            calls::SETUID,
+            syscalls(&[
+                on("enter_setuid", "sys_enter_setuid"),
+                on("exit_setuid", "sys_exit_setuid"),
+                on("enter_setreuid", "sys_enter_setreuid"),
+                on("exit_setreuid", "sys_exit_setreuid"),
+                on("enter_setresuid", "sys_enter_setresuid"),
+                on("exit_setresuid", "sys_exit_setresuid"),
+                on("enter_setfsuid", "sys_enter_setfsuid"),
+                on("exit_setfsuid", "sys_exit_setfsuid"),
+            ]),
+        ],
     },
     Observation {
         name: "process.setgid",
         kinds: &[Kind::Setgid],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[
-            on("enter_setgid", "sys_enter_setgid"),
-            on("exit_setgid", "sys_exit_setgid"),
-            on("enter_setregid", "sys_enter_setregid"),
-            on("exit_setregid", "sys_exit_setregid"),
-            on("enter_setresgid", "sys_enter_setresgid"),
-            on("exit_setresgid", "sys_exit_setresgid"),
-            on("enter_setfsgid", "sys_enter_setfsgid"),
-            on("exit_setfsgid", "sys_exit_setfsgid"),
-        ])],
+        ways: &[
+            calls::SETGID,
+            syscalls(&[
+                on("enter_setgid", "sys_enter_setgid"),
+                on("exit_setgid", "sys_exit_setgid"),
+                on("enter_setregid", "sys_enter_setregid"),
+                on("exit_setregid", "sys_exit_setregid"),
+                on("enter_setresgid", "sys_enter_setresgid"),
+                on("exit_setresgid", "sys_exit_setresgid"),
+                on("enter_setfsgid", "sys_enter_setfsgid"),
+                on("exit_setfsgid", "sys_exit_setfsgid"),
+            ]),
+        ],
     },
     Observation {
         name: "process.capset",
         kinds: &[Kind::Capset],
         attached: Attached::OnDemand,
-        ways: &[syscalls(&[on("enter_capset", "sys_enter_capset"), on("exit_capset", "sys_exit_capset")])],
+        ways: &[
+            calls::CAPSET,
+            syscalls(&[on("enter_capset", "sys_enter_capset"), on("exit_capset", "sys_exit_capset")]),
+        ],
+    },
+    Observation {
+        name: "process.capabilities",
+        kinds: &[Kind::Capabilities],
+        attached: Attached::OnDemand,
+        ways: &[
+            CAPABILITIES,
+            tp_btf(&[
+                Program { name: "on_cap_capable", hook: Hook::TpBtf("cap_capable") },
+                FLUSH_CAPABILITIES,
+            ]),
+        ],
     },
     Observation {
         name: "process.snapshot",
@@ -223,6 +260,11 @@ static PROCESSES: &[Observation] = &[
         ],
     },
 ];
+
+/// The programs that what is told once in a period is read from.
+pub(crate) const FLUSH_CAPABILITIES: Program =
+    Program { name: "flush_capabilities", hook: Hook::Elements("capability_uses") };
+pub(crate) const FLUSH_FLOWS: Program = Program { name: "flush_flows", hook: Hook::Elements("flows") };
 
 /// The program that the snapshot is read from.
 pub(crate) const SNAPSHOT: Program = Program { name: "snapshot_task", hook: Hook::Iter("task") };
@@ -255,7 +297,7 @@ pub(super) const COMPAT: Blind = Blind {
 };
 
 /// What is asked for through rings.
-const IO_URING: Blind = Blind {
+pub(super) const IO_URING: Blind = Blind {
     given: Capability::IoUring,
     text: "not seen: operations of io_uring, which are no system calls of their own",
     cure: &[],

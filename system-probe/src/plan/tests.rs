@@ -100,13 +100,13 @@ fn without_typed_tracepoints_process_lifecycle_is_lost() {
 }
 
 #[test]
-fn without_tracefs_what_is_watched_by_calls_is_lost() {
-    let only_by_calls = on_demand_by(Capability::SyscallTracepoint);
-    assert!(only_by_calls.len() > 15 && only_by_calls.len() < by_calls().len(), "{only_by_calls:?}");
-    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), only_by_calls);
-    assert_eq!(unavailable(&[Capability::SyscallTracepoint, Capability::Fentry]), by_calls());
-    let plan = Plan::new(&kernel_without(&[Capability::SyscallTracepoint]), ALLOWED);
-    assert_eq!(planned(&plan, "process.capset").reason, "syscall_tracepoint: refused");
+fn without_tracefs_and_functions_what_is_watched_by_calls_is_lost() {
+    assert_eq!(unavailable(&[Capability::SyscallTracepoint]), [""; 0], "their functions are left");
+    let neither = [Capability::SyscallTracepoint, Capability::Fentry];
+    assert!(by_calls().len() > 30, "{:?}", by_calls());
+    assert_eq!(unavailable(&neither), by_calls());
+    let plan = Plan::new(&kernel_without(&neither), ALLOWED);
+    assert_eq!(planned(&plan, "process.capset").reason, "fentry: refused; syscall_tracepoint: refused");
 }
 
 #[test]
@@ -156,6 +156,9 @@ fn a_kernel_that_was_not_probed_watches_nothing() {
 fn where_32_bit_calls_exist_it_is_said_that_they_are_not_seen() {
     let mut facts = kernel_without(&[]);
     facts.set(Capability::CompatSyscalls, Ok(String::new()));
+    assert!(planned(&Plan::new(&facts, ALLOWED), "process.setuid").blind.is_empty(), "functions see them");
+    let mut facts = hardened_kernel_without(&[]);
+    facts.set(Capability::CompatSyscalls, Ok(String::new()));
     let plan = Plan::new(&facts, ALLOWED);
     assert!(planned(&plan, "process.setuid").blind.iter().any(|text| text.contains("32-bit")));
     assert!(planned(&plan, "process.exec").blind.is_empty());
@@ -180,7 +183,7 @@ fn where_io_uring_is_it_is_said_that_its_operations_are_not_seen() {
 #[test]
 fn they_are_seen_where_the_settings_allow_the_cost() {
     let allowed = Allowed { compat: true, ..ALLOWED };
-    let mut facts = kernel_without(&[]);
+    let mut facts = hardened_kernel_without(&[]);
     let plan = Plan::new(&facts, allowed);
     assert!(!plan.programs().any(|program| program.name == "on_compat_exit"), "there are no such calls");
     facts.set(Capability::CompatSyscalls, Ok(String::new()));
@@ -202,7 +205,8 @@ fn programs_are_attached_only_for_the_kinds_that_rules_need() {
     let always = ["on_fork", "on_exec", "on_exit", "on_cgroup_attach"];
     assert_eq!(names(&[]), always);
     assert_eq!(names(&[Kind::Exec]), always);
-    assert_eq!(names(&[Kind::Capset]), [&always[..], &["enter_capset", "exit_capset"]].concat());
+    let capset = ["native_enter_capset", "native_exit_capset", "ia32_enter_capset", "ia32_exit_capset"];
+    assert_eq!(names(&[Kind::Capset]), [&always[..], &capset].concat());
 }
 
 #[test]
@@ -249,17 +253,14 @@ fn at_functions() -> Vec<(&'static str, Program, Function)> {
 }
 
 #[test]
-fn with_programs_at_functions_no_file_event_but_these_needs_a_tracepoint() {
+fn with_programs_at_functions_nothing_costs_unrelated_calls() {
     let plan = Plan::new(&kernel_without(&[]), ALLOWED);
     for planned in &plan.observations {
-        let by_calls = planned.programs.iter().any(|program| matches!(program.hook, Hook::Syscall(_)));
-        assert_eq!(
-            by_calls,
-            on_demand_by(Capability::SyscallTracepoint).contains(&planned.observation.name),
+        assert!(
+            !planned.programs.iter().any(|program| matches!(program.hook, Hook::Syscall(_))),
             "{planned:?}"
         );
     }
-    assert!(!on_demand_by(Capability::SyscallTracepoint).contains(&"file.open"));
 }
 
 #[test]
@@ -288,12 +289,22 @@ fn a_function_of_an_unknown_form_leaves_its_observation_to_the_next_way_or_with_
         }
         let plan = Plan::new(&facts, ALLOWED);
         let found = planned(&plan, name);
-        if function.without.is_empty() {
-            assert_eq!(found.way.unwrap().family(), Some(Family::Tracepoint), "{name}");
-            assert!(found.reason.contains("of an unknown form, another,form->"), "{}", found.reason);
-        } else {
-            assert_eq!(found.way.unwrap().family(), Some(Family::Fentry), "{name}");
-            assert_eq!(found.blind, [function.without], "{name}");
+        let family = found.way.unwrap().family();
+        match function.without {
+            Without::Fails => {
+                assert_eq!(family, Some(Family::Tracepoint), "{name}");
+                assert!(found.reason.contains("of an unknown form, another,form->"), "{}", found.reason);
+            }
+            Without::Misses(text) => {
+                assert_eq!(family, Some(Family::Fentry), "{name}");
+                assert_eq!(found.blind, [text], "{name}");
+            }
+            // Another call of the same observation, or one of the other width, may be left.
+            Without::Nothing => {
+                assert!(!found.programs.iter().any(|program| program.hook == Hook::Function(function)));
+                let left = found.programs.iter().any(|program| matches!(program.hook, Hook::Function(_)));
+                assert_eq!(family == Some(Family::Fentry), left, "{name}");
+            }
         }
     }
 }
@@ -316,17 +327,23 @@ fn what_the_kernel_refuses_is_watched_by_the_next_way_alone() {
     assert!(!plan.retreat(&facts, refused), "it has another way now");
     // What can be missed is, and what has no other way stays and says why.
     assert!(!plan.retreat(&facts, |program| (program.name == "exit_do_rmdir").then(String::new)));
+    assert!(plan.retreat(&facts, |program| (program.name == "native_enter_capset").then(String::new)));
     assert!(!plan.retreat(&facts, |program| (program.name == "enter_capset").then(String::new)));
 }
 
 #[test]
 fn kinds_at_functions_are_those_of_the_plan() {
-    let bit = |kind: Kind| 1_u64 << kind.number();
-    let all = Plan::new(&kernel_without(&[]), ALLOWED).kinds_at_functions();
-    assert_ne!(all & bit(Kind::Open), 0);
-    assert_ne!(all & bit(Kind::Utimes), 0);
-    assert_eq!(all & (bit(Kind::Chdir) | bit(Kind::Setuid) | bit(Kind::Exec)), 0);
-    assert_eq!(Plan::new(&hardened_kernel_without(&[]), ALLOWED).kinds_at_functions(), 0);
+    let has = |plan: Plan, kind: Kind| {
+        let number = kind.number() as usize;
+        plan.kinds_at_functions()[number / 64] >> (number % 64) & 1 == 1
+    };
+    let all = Plan::new(&kernel_without(&[]), ALLOWED);
+    for (kind, expected) in
+        [(Kind::Open, true), (Kind::Bind, true), (Kind::Ptrace, true), (Kind::Exec, false)]
+    {
+        assert_eq!(has(all.clone(), kind), expected, "{kind:?}");
+    }
+    assert_eq!(Plan::new(&hardened_kernel_without(&[]), ALLOWED).kinds_at_functions(), [0; 2]);
 }
 
 #[test]
@@ -348,7 +365,8 @@ fn a_plan_can_be_forced() {
     assert_eq!(family("file.open", None), Some(Family::Fentry));
     assert_eq!(family("file.open", Some(Family::Tracepoint)), Some(Family::Tracepoint));
     assert_eq!(family("file.open", Some(Family::Fentry)), Some(Family::Fentry));
-    assert_eq!(family("process.capset", Some(Family::Fentry)), Some(Family::Tracepoint), "there is no other");
+    assert_eq!(family("process.capset", Some(Family::Tracepoint)), Some(Family::Tracepoint));
+    assert_eq!(family("process.exec", Some(Family::Fentry)), None, "there is no other");
     let hardened = hardened_kernel_without(&[]);
     let plan = Plan::new(&hardened, Allowed { only: Some(Family::Fentry), ..ALLOWED });
     let open = planned(&plan, "file.open");
@@ -390,4 +408,27 @@ fn the_best_way_that_works_is_taken_and_the_reason_names_the_better_ones() {
     assert_eq!(decide(&[], neither), ("tracepoint", reason, vec!["something"]));
     let all = [Capability::Fentry, Capability::Kprobe, Capability::SyscallTracepoint];
     assert_eq!(decide(&all, ALLOWED).0, "none");
+}
+
+/// Where a call has a tracepoint of its own, it has a function of its own, and the other way round.
+#[test]
+fn the_functions_of_calls_are_those_of_their_tracepoints() {
+    for row in observations() {
+        let hooks = row.ways.iter().flat_map(|way| way.programs).map(|program| program.hook);
+        let (mut by_tracepoint, mut by_function) = (BTreeSet::new(), BTreeSet::new());
+        for hook in hooks {
+            match hook {
+                Hook::Syscall(name) => by_tracepoint.insert(name.to_owned()),
+                Hook::Function(Function { name, side, .. }) => {
+                    let side = if side == Side::Entry { "enter" } else { "exit" };
+                    let native = name.strip_prefix("__x64_sys_").or(name.strip_prefix("__arm64_sys_"));
+                    native.is_some_and(|call| by_function.insert(format!("sys_{side}_{call}")))
+                }
+                _ => false,
+            };
+        }
+        if !by_function.is_empty() {
+            assert_eq!(by_function, by_tracepoint, "{}", row.name);
+        }
+    }
 }

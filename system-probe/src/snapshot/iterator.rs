@@ -71,7 +71,7 @@ impl Snapshot for IteratorSnapshot {
 }
 
 /// Cuts what the iterator gives into records.
-fn for_each_record(
+pub(crate) fn for_each_record(
     mut source: impl Read,
     visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {

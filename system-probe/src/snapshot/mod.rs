@@ -10,6 +10,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 pub(crate) use iterator::IteratorSnapshot;
+pub(crate) use iterator::for_each_record;
 pub(crate) use procfs::ProcfsSnapshot;
 
 /// Receives one record after the other; Break: no more are wanted.

@@ -89,6 +89,9 @@ impl Checker<'_> {
         }
         if let Some(base) = path.strip_suffix(".length") {
             if let Some(iterator) = schema.iterator(base).filter(|_| bound.is_none()) {
+                if let Some(event) = schema.event_of_iterator(iterator) {
+                    self.events.entry(event).or_insert_with(|| (path.to_owned(), span));
+                }
                 return Some(Operand::Int(IntExpr::Length(Length::Iterator(iterator)), IntShape::Plain));
             }
             if let Some(field) =

@@ -137,6 +137,7 @@ impl ProcessTree {
             if Arc::strong_count(&entry.process) > 1 + usize::from(is_shared) {
                 self.retired.add(&entry.process);
             }
+            self.ended.add(&entry.process, &entry.service);
         }
         Arc::make_mut(&mut applied.process).exit_time = resolve.clock.wall(decoded.time_ns);
         applied
@@ -205,9 +206,34 @@ impl ProcessTree {
             let (process, service) = (Arc::clone(&entry.process), entry.service.clone());
             return Applied { process, service, time_ns: decoded.time_ns, known: false };
         }
-        // It has ended, or nobody is known.
+        if let Some((process, service)) = self.ended.find(task.key()) {
+            return Applied { process, service, time_ns: decoded.time_ns, known: false };
+        }
+        // It has ended long ago, or nobody is known.
         let membership = self.cgroups.with_path(task.cgroup(), b"");
         self.make_up(decoded, &membership, resolve, true)
+    }
+
+    /// A program has used capabilities, which its process keeps until another one is executed.
+    pub(super) fn note_capabilities(&mut self, decoded: &Decoded<'_>, resolve: Resolve<'_>) -> Applied {
+        let mut applied = self.look_up(decoded, resolve);
+        if let Payload::Kernel(activity) = &decoded.payload
+            && let model::Payload::Capabilities(capabilities) = &activity.event
+        {
+            let (attempted, used) = (capabilities.attempted, capabilities.used);
+            let task = &decoded.task;
+            if let Some(entry) = self.entries.get_mut(&task.key().pid).filter(|entry| entry.is(task.key())) {
+                let process = Arc::make_mut(&mut entry.process);
+                process.caps_attempted |= attempted;
+                process.caps_used |= used;
+            }
+            let process = Arc::make_mut(&mut applied.process);
+            process.caps_attempted |= attempted;
+            process.caps_used |= used;
+            // Those by which they were granted or refused.
+            process.credentials = task.credentials(resolve.users);
+        }
+        applied
     }
 
     /// A process did something: its entry takes over what the record says about it.

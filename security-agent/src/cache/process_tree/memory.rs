@@ -66,7 +66,7 @@ impl Images {
 }
 
 /// Bytes that stripping an image would free.
-fn size(image: &Image) -> usize {
+pub(super) fn size(image: &Image) -> usize {
     let list = |list: &TextList| list.joined_from(0).len() + list.len() * size_of::<u32>();
     list(image.arguments.all()) + list(&image.envp)
 }

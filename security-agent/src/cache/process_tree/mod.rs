@@ -23,6 +23,7 @@
 //! ([`Limits`]).
 
 mod change;
+mod ended;
 mod lineage;
 mod memory;
 mod snapshot;
@@ -138,6 +139,7 @@ pub struct ProcessTree {
     limits: Limits,
     images: memory::Images,
     retired: memory::Retired,
+    ended: ended::Ended,
     snapshot: snapshot::Pending,
     stream: u64,
     /// Some entry's start time is cut.
@@ -163,6 +165,7 @@ impl ProcessTree {
             limits,
             images: memory::Images::default(),
             retired: memory::Retired::default(),
+            ended: ended::Ended::default(),
             snapshot: snapshot::Pending::default(),
             stream: 0,
             knows_cut_starts: false,
@@ -188,13 +191,19 @@ impl ProcessTree {
                 self.change_credentials(decoded, resolve)
             }
             Payload::CgroupAttach(attach) => self.move_to_cgroup(decoded, attach.cgroup_path, resolve),
-            Payload::Packet(_) if decoded.remembered => self.look_up(decoded, resolve),
+            Payload::Kernel(_) if decoded.remembered => self.note_capabilities(decoded, resolve),
+            _ if decoded.remembered => self.look_up(decoded, resolve),
             Payload::File(_) | Payload::Socket(_) | Payload::Packet(_) | Payload::Kernel(_) => {
                 self.act(decoded, resolve)
             }
         };
         self.stay_within_limits();
         Some(applied)
+    }
+
+    /// Whether processes that have ended are wanted for what is told of them later.
+    pub fn remember_ended(&mut self, is_wanted: bool) {
+        self.ended.want(is_wanted);
     }
 
     /// The process with this identity.

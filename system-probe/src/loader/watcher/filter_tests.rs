@@ -75,6 +75,7 @@ impl Choice {
                 _ => Vec::new(),
             },
             in_upper_layer: None,
+            packet: None,
         };
         let alternatives = (0..self.below(5)).map(|_| alternative(self)).collect();
         v1::Filter { kind: kind.number(), alternatives }

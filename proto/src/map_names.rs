@@ -1,0 +1,35 @@
+//! The names of the eBPF maps that system-probe uses, as the kernel has them: cut after 15 bytes. A test of the crate `bpf`
+//! compares them to the object's.
+
+/// All of them, sorted.
+pub const MAP_NAMES: &[&str] = &[
+    "bpf_scratch",
+    "call_scratch",
+    "capability_uses",
+    "connections_beg",
+    "credentials_bef",
+    "cws_bpf.rodata",
+    "events",
+    "files_before",
+    "filter_generati",
+    "filter_names",
+    "filter_packets",
+    "filter_paths",
+    "filtered",
+    "filters",
+    "flows",
+    "losses",
+    "mappings_before",
+    "modules_before",
+    "old_names",
+    "operations",
+    "path_scratch",
+    "record_scratch",
+    "script_scratch",
+    "slot_owners",
+    "slots",
+    "socket_users",
+    "target_scratch",
+    "targets_before",
+    "walk_scratch",
+];
