@@ -50,7 +50,7 @@ fn collect_guest(guest: &Path) -> Result<Value> {
             let ended =
                 |test: &str, how: &str| log.lines().any(|line| line == format!("test {test} ... {how}"));
             for (_, test, shown) in lines().filter(|(of, ..)| *of == target) {
-                if ended(test, "ok") {
+                if ended(test, "ok") && !is_skipped(&log, test) {
                     tested.extend(shown);
                 } else if ended(test, "FAILED") {
                     failed.extend(shown);
@@ -71,6 +71,14 @@ fn collect_guest(guest: &Path) -> Result<Value> {
     });
     let verified: BTreeMap<_, _> = verified.collect();
     Ok(json!({"release": read("release")?.trim(), "plans": plans, "verified": verified}))
+}
+
+/// Whether a test says, in a log that shows what tests print, that it has not shown anything.
+fn is_skipped(log: &str, test: &str) -> bool {
+    let begin = format!("---- {test} stdout ----");
+    let own =
+        log.lines().skip_while(|line| *line != begin).skip(1).take_while(|line| !line.starts_with("---- "));
+    own.take_while(|line| *line != "successes:").any(|line| line.starts_with("skipped: "))
 }
 
 /// The lines of the list of tests: file, test, observations.
@@ -195,6 +203,15 @@ mod tests {
         let table = table(&results("works", 1));
         assert!(table.contains("| event | 5.10.0-1 fentry | 5.10.0-1 tracepoint |\n"), "{table}");
         assert!(table.contains("| file.open | works | partial |\n"), "{table}");
+    }
+
+    #[test]
+    fn a_test_that_skips_shows_nothing() {
+        let log = "test a ... ok\ntest b ... ok\n\nsuccesses:\n\n---- a stdout ----\nskipped: no modules\n\n\
+                   ---- b stdout ----\nanything\n\nsuccesses:\n    a\n    b\n";
+        assert!(is_skipped(log, "a"));
+        assert!(!is_skipped(log, "b"));
+        assert!(!is_skipped(log, "c"));
     }
 
     #[test]

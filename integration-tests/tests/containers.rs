@@ -199,7 +199,10 @@ fn without_the_socket_containers_have_ids_and_status_says_why() -> Result<()> {
     let mut pair = Pair::start(&setup)?;
     let id = docker.container(&["--name=cws-nameless"], &["/bin/sleep", "600"])?;
     let ran = pair.expect("ran", |signal| signal.args() == ["600"])?;
-    assert_eq!(ran.at("container"), &json!({ "id": id }), "{:#}", ran.0);
+    // It is as old as its first process that was seen.
+    let created = ran.at("container.created_at");
+    assert!(created.is_string(), "{:#}", ran.0);
+    assert_eq!(ran.at("container"), &json!({ "id": id, "created_at": created }), "{:#}", ran.0);
     let status = pair.status()?;
     for reason in [
         &status["agent"]["pipeline"]["containers"]["problem"],

@@ -4,6 +4,7 @@
 mod attributes;
 mod compat;
 mod mounts;
+mod name_races;
 mod names;
 mod open;
 mod paths;

@@ -17,6 +17,8 @@ record! {
             id: Text = "id", "7.27", { example: Some(r#"process.container.id != "" && exec.file.name == "bash""#), };
         }
         nested {
+            /// When it came to be: told by its runtime, or seen.
+            creation: OnceLock<ContainerCreation> = "";
             /// What its runtime tells. It comes after the first events of the container; all that refer to the container
             /// have it then.
             metadata: OnceLock<ContainerMetadata> = "";
@@ -25,14 +27,22 @@ record! {
 }
 
 record! {
-    /// What the runtime of a container tells about it.
-    pub struct ContainerMetadata {
+    /// The beginning of a container.
+    pub struct ContainerCreation {
         leaf {
-            /// When the container was created.
+            /// When the container was created, as its runtime says; without a runtime, when its first process was seen.
             created_at: u64 = "created_at", "7.44", {
                 time: true, weight: weight::RESOLVED,
                 example: Some(r#"exec.file.in_upper_layer && process.container.created_at > 90s"#),
             };
+        }
+    }
+}
+
+record! {
+    /// What the runtime of a container tells about it.
+    pub struct ContainerMetadata {
+        leaf {
             /// Tags of the container as `name:value`, such as `image_name:nginx`.
             tags: TextList = "tags", "7.28", {
                 weight: weight::REMOTE,

@@ -36,7 +36,7 @@ mod text;
 
 pub use arguments::Arguments;
 pub use case::{Case, CaseError};
-pub use container::{Cgroup, Container, ContainerMetadata, UserSession};
+pub use container::{Cgroup, Container, ContainerCreation, ContainerMetadata, UserSession};
 pub use event::{Category, Context, Event, EventKind, Payload};
 pub use file::{File, FileMetadata, Package, RIGHTS_MASK, base_name};
 pub use flat::{FlatEvent, FlatEventError, FlatVariables, FlatVariablesError};

@@ -34,6 +34,8 @@ pub struct Cgroups {
     older: FxHashMap<CgroupKey, Membership>,
     /// The containers that the groups belong to.
     pub containers: Containers,
+    /// When that began which is looked at, since 1970.
+    pub now_ns: u64,
 }
 
 impl Cgroups {
@@ -71,7 +73,7 @@ impl Cgroups {
         };
         let container = container_id(path).map(|id| {
             let shared = known.container.filter(|container| container.id.as_bytes() == id);
-            shared.unwrap_or_else(|| self.containers.by_id(id))
+            shared.unwrap_or_else(|| self.containers.by_id(id, self.now_ns))
         });
         let membership = Membership { key, cgroup: Some(Arc::new(cgroup)), container };
         if key.inode == 0 { membership } else { self.insert(membership) }

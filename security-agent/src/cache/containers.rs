@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use model::{Container, Text};
+use model::{Container, ContainerCreation, Text};
 use proto::v1::ContainerReply;
 use proto::v1::container_reply::State as Answered;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -34,6 +34,8 @@ pub struct Containers {
 struct Entry {
     container: Arc<Container>,
     state: State,
+    /// When it was seen first, since 1970; counts if no runtime tells better.
+    seen_ns: u64,
     /// The answer, for captures that begin later.
     reply: Option<ContainerReply>,
 }
@@ -67,15 +69,18 @@ pub struct Counts {
 }
 
 impl Containers {
-    /// The container with this id.
-    pub fn by_id(&mut self, id: &[u8]) -> Arc<Container> {
+    /// The container with this id, in which a process is seen that began then, since 1970.
+    pub fn by_id(&mut self, id: &[u8], seen_ns: u64) -> Arc<Container> {
         let text = Text::new(id);
-        if let Some(entry) = self.entries.get(&text) {
+        if let Some(entry) = self.entries.get_mut(&text) {
+            // A snapshot is in no order.
+            entry.seen_ns = entry.seen_ns.min(seen_ns);
             return Arc::clone(&entry.container);
         }
         let container = Arc::new(Container { id: text, ..Container::default() });
         if self.entries.len() >= MAX_CONTAINERS {
             self.overflowed += 1;
+            set_creation(&container, seen_ns);
             return container;
         }
         let state = match text_of(id) {
@@ -83,9 +88,12 @@ impl Containers {
                 self.wanted.push(id);
                 State::Awaited
             }
-            None => State::Other,
+            None => {
+                set_creation(&container, seen_ns);
+                State::Other
+            }
         };
-        self.insert(&container, state, None);
+        self.insert(&container, state, seen_ns);
         container
     }
 
@@ -106,6 +114,7 @@ impl Containers {
             && entry.state == State::Awaited
         {
             entry.state = State::Unknown;
+            set_creation(&entry.container, entry.seen_ns);
         }
     }
 
@@ -122,19 +131,23 @@ impl Containers {
                 return;
             }
             let container = Arc::new(Container { id: text.clone(), ..Container::default() });
-            self.insert(&container, State::Awaited, None);
+            self.insert(&container, State::Awaited, u64::MAX);
         }
         let Some(entry) = self.entries.get_mut(&text) else { return };
         let told = reply.container.as_ref().filter(|_| reply.state() == Answered::Known);
         entry.state = match told {
             Some(info) => {
                 // The first answer stays: a container does not change its image, and what was reported stays true.
+                set_creation(&entry.container, info.created_at_ns);
                 let _first = entry.container.metadata.set(container_tags::metadata(info));
                 entry.reply = Some(reply);
                 State::Known
             }
             None if entry.state == State::Known => State::Known,
-            None => State::Unknown,
+            None => {
+                set_creation(&entry.container, entry.seen_ns);
+                State::Unknown
+            }
         };
     }
 
@@ -173,9 +186,16 @@ impl Containers {
         }
     }
 
-    fn insert(&mut self, container: &Arc<Container>, state: State, reply: Option<ContainerReply>) {
-        let entry = Entry { container: Arc::clone(container), state, reply };
+    fn insert(&mut self, container: &Arc<Container>, state: State, seen_ns: u64) {
+        let entry = Entry { container: Arc::clone(container), state, seen_ns, reply: None };
         self.entries.insert(container.id.clone(), entry);
+    }
+}
+
+/// Says when a container came to be, unless that was said or is not known. What was said first stays, as rules have seen it.
+fn set_creation(container: &Container, created_at: u64) {
+    if created_at != 0 && created_at != u64::MAX {
+        let _first = container.creation.set(ContainerCreation { created_at });
     }
 }
 
@@ -210,10 +230,28 @@ mod tests {
     }
 
     #[test]
+    fn without_a_runtime_a_container_is_as_old_as_its_first_process() {
+        let created = |container: &Container| container.creation.get().map(|creation| creation.created_at);
+        let mut containers = Containers::default();
+        let container = containers.by_id(id(1).as_bytes(), 9);
+        containers.by_id(id(1).as_bytes(), 7);
+        assert_eq!(created(&container), None, "the runtime may tell");
+        containers.answered(&id(1), unavailable());
+        assert_eq!(created(&container), Some(7));
+        let of_another_form = containers.by_id(b"0123", 5);
+        assert_eq!(created(&of_another_form), Some(5));
+        let told = containers.by_id(id(2).as_bytes(), 9);
+        let mut reply = known(&id(2), "web");
+        reply.container.as_mut().unwrap().created_at_ns = 3;
+        containers.answered(&id(2), reply);
+        assert_eq!(created(&told), Some(3));
+    }
+
+    #[test]
     fn an_answer_reaches_whoever_has_the_container_already() {
         let mut containers = Containers::default();
-        let container = containers.by_id(id(1).as_bytes());
-        assert!(Arc::ptr_eq(&container, &containers.by_id(id(1).as_bytes())));
+        let container = containers.by_id(id(1).as_bytes(), 7);
+        assert!(Arc::ptr_eq(&container, &containers.by_id(id(1).as_bytes(), 7)));
         assert_eq!(containers.take_wanted(), [id(1)]);
         assert!(containers.is_awaited(&Text::from(id(1))) && tags(&container) == 0);
         containers.answered(&id(1), known(&id(1), "web"));
@@ -225,7 +263,7 @@ mod tests {
     #[test]
     fn what_nobody_told_is_asked_again_and_says_why() {
         let mut containers = Containers::default();
-        let container = containers.by_id(id(1).as_bytes());
+        let container = containers.by_id(id(1).as_bytes(), 7);
         containers.take_wanted();
         containers.answered(&id(1), unavailable());
         assert!(!containers.is_awaited(&Text::from(id(1))), "events do not wait for it any more");
@@ -242,7 +280,7 @@ mod tests {
     #[test]
     fn a_late_refusal_does_not_take_back_an_answer() {
         let mut containers = Containers::default();
-        containers.by_id(id(1).as_bytes());
+        containers.by_id(id(1).as_bytes(), 7);
         containers.answered(&id(1), known(&id(1), "web"));
         containers.answered(&id(1), unavailable());
         assert_eq!(containers.counts().named, 1);
@@ -251,8 +289,8 @@ mod tests {
     #[test]
     fn what_has_ended_is_forgotten() {
         let mut containers = Containers::default();
-        containers.by_id(id(1).as_bytes());
-        containers.by_id(id(2).as_bytes());
+        containers.by_id(id(1).as_bytes(), 7);
+        containers.by_id(id(2).as_bytes(), 7);
         containers.answered(&id(1), known(&id(1), "web"));
         assert_eq!(containers.retain(&FxHashSet::default()), [Text::from(id(1))], "2 is being asked about");
         containers.give_up(&Text::from(id(2)));
@@ -264,7 +302,7 @@ mod tests {
     fn other_ids_are_not_asked_about() {
         let mut containers = Containers::default();
         for other in ["01234567-0123-4567-890a-bcde", &id(10).to_uppercase(), ""] {
-            containers.by_id(other.as_bytes());
+            containers.by_id(other.as_bytes(), 7);
             assert!(!containers.is_awaited(&Text::from(other)));
         }
         assert!(containers.take_wanted().is_empty());
@@ -274,7 +312,7 @@ mod tests {
     fn their_number_is_bounded() {
         let mut containers = Containers::default();
         for number in 0..MAX_CONTAINERS + 5 {
-            assert_eq!(containers.by_id(id(number).as_bytes()).id.as_bytes(), id(number).as_bytes());
+            assert_eq!(containers.by_id(id(number).as_bytes(), 7).id.as_bytes(), id(number).as_bytes());
             containers.answered(&id(number), known(&id(number), "web"));
         }
         assert_eq!((containers.counts().seen, containers.counts().overflowed), (MAX_CONTAINERS, 5));

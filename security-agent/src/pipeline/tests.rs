@@ -478,7 +478,9 @@ fn without_an_answer_events_have_the_id_and_why_is_told() {
     fed.pipeline.container_answered(&container_id(1), untold());
     let reports = fed.reports();
     assert_eq!(reports.len(), 2, "not the rule on tags: {reports:?}");
-    assert_eq!(reports[0]["container"], json!({ "id": container_id(1) }));
+    let created = &reports[0]["container"]["created_at"];
+    assert!(created.is_string(), "when it was seen: {}", reports[0]["container"]);
+    assert_eq!(reports[0]["container"], json!({ "id": container_id(1), "created_at": created }));
     assert_eq!(fed.pipeline.status()["containers"]["problem"], "no socket");
     start_in_container(&mut machine, 1);
     fed.feed(&mut machine, false, Vec::new());

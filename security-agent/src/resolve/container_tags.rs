@@ -27,7 +27,7 @@ pub fn metadata(info: &ContainerInfo) -> ContainerMetadata {
             tag(name, &label.value);
         }
     }
-    ContainerMetadata { created_at: info.created_at_ns, tags: tags.iter().collect::<TextList>() }
+    ContainerMetadata { tags: tags.iter().collect::<TextList>() }
 }
 
 /// The parts of the name of an image: `REGISTRY/TEAM/SHORT:TAG@DIGEST`.
@@ -97,7 +97,6 @@ mod tests {
             ],
         };
         let metadata = metadata(&info);
-        assert_eq!(metadata.created_at, 5);
         let tags: Vec<_> = metadata.tags.iter().map(|tag| String::from_utf8(tag.to_vec()).unwrap()).collect();
         assert_eq!(
             tags,

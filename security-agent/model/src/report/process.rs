@@ -221,7 +221,7 @@ objects! {
         /// Identifier of the container.
         "id" [opt str] = text(&container.id);
         /// When it was created.
-        "created_at" [time] = container.metadata.get().map_or(0, |metadata| metadata.created_at);
+        "created_at" [time] = container.creation.get().map_or(0, |creation| creation.created_at);
     }
 
     /// The container of an event.

@@ -178,6 +178,7 @@ impl ProcessTree {
     pub fn apply(&mut self, decoded: &mut Decoded<'_>, resolve: Resolve<'_>) -> Option<Applied> {
         self.forget_unseen_before(decoded);
         self.use_known_start_times(decoded);
+        self.cgroups.now_ns = resolve.clock.wall(decoded.time_ns);
         if decoded.synthetic && matches!(decoded.payload, Payload::Exec(_)) {
             self.add_to_snapshot(decoded, resolve);
             return None;

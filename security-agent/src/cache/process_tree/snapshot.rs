@@ -79,6 +79,7 @@ impl ProcessTree {
             self.counters.refused_snapshots += u64::from(is_full);
             return;
         }
+        self.cgroups.now_ns = resolve.clock.wall(key.start_time_ns);
         let membership = self.cgroups.with_path(decoded.task.cgroup(), cgroup_path);
         let process = Process {
             tty_name,

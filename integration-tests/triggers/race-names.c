@@ -1,0 +1,150 @@
+/*
+ * Does one operation on DIRECTORY/a/N or DIRECTORY/b/N many times, by a path that a second thread changes
+ * meanwhile: by swapping the link "link" that leads to one of the directories ("link"), or by rewriting the
+ * string in memory ("text"). Says of each try which of the two it really was, as the file system tells it
+ * afterwards.
+ *
+ *   race-names mkdir|rmdir|unlink|rename|link|symlink|chmod|chown|utimes|truncate link|text DIRECTORY TRIES
+ */
+#include "trigger.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+static char directory[4000], path[4200];
+static char *letter;
+static int by_link;
+static atomic_int stop;
+
+static void *disturb(void *unused)
+{
+    char next[4200], link[4200];
+
+    (void)unused;
+    snprintf(next, sizeof(next), "%s/next", directory);
+    snprintf(link, sizeof(link), "%s/link", directory);
+    for (int turn = 0; !stop; turn++) {
+        if (by_link) {
+            CHECK(symlink(turn & 1 ? "a" : "b", next));
+            CHECK(rename(next, link));
+        } else {
+            *(volatile char *)letter = turn & 1 ? 'a' : 'b';
+        }
+    }
+    return NULL;
+}
+
+/* The name of a try in one of the directories. */
+static const char *in(char which, int number)
+{
+    static char names[2][4200];
+    char *name = names[which == 'a'];
+
+    snprintf(name, sizeof(names[0]), "%s/%c/%d", directory, which, number);
+    return name;
+}
+
+static struct stat status_of(char which, int number)
+{
+    struct stat status;
+
+    memset(&status, 0, sizeof(status));
+    if (lstat(in(which, number), &status) != 0)
+        status.st_ino = 0;
+    return status;
+}
+
+static void make_file(char which, int number)
+{
+    close((int)CHECK(open(in(which, number), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
+}
+
+static int is(const char *event, const char *name)
+{
+    return strcmp(event, name) == 0;
+}
+
+/* 'a' or 'b'. */
+static char once(const char *event, int number)
+{
+    int makes = is(event, "mkdir") || is(event, "symlink") || is(event, "link");
+    char other[4200];
+
+    snprintf(other, sizeof(other), "%s/other-%d", directory, number);
+    for (char which = 'a'; which <= 'b' && !makes; which++) {
+        if (is(event, "rmdir"))
+            CHECK(mkdir(in(which, number), 0700));
+        else
+            make_file(which, number);
+    }
+    if (is(event, "link"))
+        close((int)CHECK(open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
+
+    if (is(event, "mkdir"))
+        CHECK(mkdir(path, 0700));
+    else if (is(event, "rmdir"))
+        CHECK(rmdir(path));
+    else if (is(event, "unlink"))
+        CHECK(unlink(path));
+    else if (is(event, "rename"))
+        CHECK(rename(path, other));
+    else if (is(event, "link"))
+        CHECK(link(other, path));
+    else if (is(event, "symlink"))
+        CHECK(symlink("anything", path));
+    else if (is(event, "chmod"))
+        CHECK(chmod(path, 0640));
+    else if (is(event, "chown"))
+        CHECK(chown(path, 1, 1));
+    else if (is(event, "utimes"))
+        CHECK(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {1, 0}}, 0));
+    else
+        CHECK(truncate(path, 7));
+
+    struct stat a = status_of('a', number), b = status_of('b', number);
+    int changed_a = makes                   ? a.st_ino != 0
+                    : is(event, "chmod")    ? (a.st_mode & 0777) == 0640
+                    : is(event, "chown")    ? a.st_uid == 1
+                    : is(event, "utimes")   ? a.st_mtime == 1
+                    : is(event, "truncate") ? a.st_size == 7
+                                            : a.st_ino == 0;
+
+    if (a.st_ino)
+        CHECK(is(event, "mkdir") || is(event, "rmdir") ? rmdir(in('a', number)) : unlink(in('a', number)));
+    if (b.st_ino)
+        CHECK(is(event, "mkdir") || is(event, "rmdir") ? rmdir(in('b', number)) : unlink(in('b', number)));
+    if (is(event, "link") || is(event, "rename"))
+        CHECK(unlink(other));
+    return changed_a ? 'a' : 'b';
+}
+
+int main(int argc, char **argv)
+{
+    REQUIRE(argc == 5, "race-names EVENT link|text DIRECTORY TRIES");
+    int tries = atoi(argv[4]);
+    pthread_t other;
+    char sub[4200];
+
+    by_link = strcmp(argv[2], "link") == 0;
+    snprintf(directory, sizeof(directory), "%s", argv[3]);
+    for (char which = 'a'; which <= 'b'; which++) {
+        snprintf(sub, sizeof(sub), "%s/%c", directory, which);
+        CHECK(mkdir(sub, 0700));
+    }
+    snprintf(sub, sizeof(sub), "%s/link", directory);
+    CHECK(symlink("a", sub));
+    letter = path + snprintf(path, sizeof(path), "%s/", directory);
+    snprintf(letter, sizeof(path) - (size_t)(letter - path), "%s/", by_link ? "link" : "a");
+    char *number = path + strlen(path);
+    if (pthread_create(&other, NULL, disturb, NULL) != 0)
+        return 1;
+    printf("{\"pid\": %d, \"used\": [", getpid());
+    for (int i = 0; i < tries; i++) {
+        snprintf(number, sizeof(path) - (size_t)(number - path), "%d", i);
+        printf("%s\"%c\"", i ? ", " : "", once(argv[1], i));
+    }
+    stop = 1;
+    pthread_join(other, NULL);
+    printf("]}\n");
+    return 0;
+}
