@@ -207,7 +207,9 @@ static __always_inline void net__interface_name(struct net *net, __u32 index, __
     heads = BPF_CORE_READ(interfaces, dev_index_head);
     /* NETDEV_HASHENTRIES of them. */
     bpf_probe_read_kernel(&node, sizeof(node), heads + (index & 255));
-    for (int i = 0; i < 8 && node; i++) {
+    WRITTEN_OUT
+    for (int i = 0; i < 8; i++) {
+        STOP_IF(!node);
         struct net_device *device = (void *)node - bpf_core_field_offset(struct net_device, index_hlist);
 
         if (BPF_CORE_READ(device, ifindex) == index) {

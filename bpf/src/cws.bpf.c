@@ -10,7 +10,11 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "variant.h"
+
+
 #include "compat.h"
+#include "settings.h"
 #include "emit.h"
 #include "cgroup.h"
 #include "path.h"
@@ -34,7 +38,9 @@
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
 #include "credentials.bpf.c"
+#ifndef CWS_OLD_KERNEL
 #include "snapshot.bpf.c"
+#endif
 #include "file_open.bpf.c"
 #include "file_names.bpf.c"
 #include "file_attributes.bpf.c"
@@ -42,15 +48,21 @@
 #include "file_pipes.bpf.c"
 #include "network_sockets.bpf.c"
 #include "network_options.bpf.c"
+#ifdef CWS_OLD_KERNEL
+#include "old_packets.bpf.c"
+#else
 #include "network_packets.bpf.c"
+#endif
 #include "kernel_processes.bpf.c"
 #include "kernel_bpf.bpf.c"
 #include "kernel_modules.bpf.c"
 #include "kernel_memory.bpf.c"
 #include "kernel_self.bpf.c"
 #include "kernel_parameters.bpf.c"
+#ifndef CWS_OLD_KERNEL
 #include "compat.bpf.c"
 #include "hooks_names.bpf.c"
 #include "hooks_files.bpf.c"
+#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -12,15 +12,6 @@
  */
 #include "packet.h"
 
-#define PORTS_MAX 8
-
-/* Ports of name services; 0 ends the list. */
-const volatile __u16 name_ports[PORTS_MAX] = {53};
-/* Addresses of metadata services, in the byte order of the network. */
-const volatile __u32 metadata_ipv4 = 0;
-const volatile __u32 metadata_ipv6[4] = {};
-const volatile __u16 metadata_port = 80;
-
 /* Who has sent by a socket last. */
 struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);
