@@ -16,8 +16,8 @@ struct {
     __type(value, __u32);
 } events SEC(".maps");
 
-/* The size of the record in the record scratch, if it is to be sent. Sending takes the context of the program,
- * which what builds records does not have: the wrapper of each program sends. */
+/* The size of the record in the record scratch, if it is to be sent. Sending takes the context of the
+ * program, which what builds records does not have: the wrapper of each program sends. */
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);

@@ -158,8 +158,8 @@ static __always_inline struct inode *walk__found_inode(void)
 }
 
 /* Fills `info` with what the walk has found and appends its path; notes `error` if there is nothing. */
-PART void file_info__fill_found(struct file_info *info, struct builder *builder,
-                                                  struct task_struct *task, __u32 error)
+PART void file_info__fill_found(struct file_info *info, struct builder *builder, struct task_struct *task,
+                                __u32 error)
 {
     struct walk *walk = walk__scratch();
     struct mount *mount;
@@ -241,7 +241,7 @@ static __always_inline void file_info__take_before(struct file_info *info, const
 
 /* Sends the record with its header and context. */
 PART void file_event__send(struct builder *builder, struct task_struct *task, __u16 kind,
-                                             const struct call *call)
+                           const struct call *call)
 {
     struct record *record = builder->record;
 
@@ -266,7 +266,7 @@ PART void file_event__send(struct builder *builder, struct task_struct *task, __
     SEC("tracepoint/syscalls/sys_exit_" #tracepoint)                                                         \
     int exit_##family(struct trace_event_raw_sys_exit *ctx)                                                  \
     {                                                                                                        \
-        return SENDING(ctx, family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0));                                  \
+        return SENDING(ctx, family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0));                    \
     }
 
 #endif /* FILE_EVENT_H */

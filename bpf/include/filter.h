@@ -239,8 +239,8 @@ PART __u64 filter__by_auid(const struct filter *filter, struct task_struct *task
 }
 
 /* What the name of `length` bytes at `name` (of kernel memory) allows. */
-PART __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement,
-                                             const __u32 side, const void *name, __u64 length)
+PART __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement, const __u32 side,
+                           const void *name, __u64 length)
 {
     struct filter_name key = {
         .length = length, .kind = judgement->kind, .table = judgement->generation * FILTER_SIDES + side};
@@ -292,8 +292,7 @@ __noinline __u64 filter__by_path(__u64 offset, __u64 length, __u32 kind, __u32 t
 }
 
 /* Judges a file of which everything is known by now. */
-PART bool judgement__by_file(struct judgement *judgement, const __u32 side,
-                                               const struct file_info *info)
+PART bool judgement__by_file(struct judgement *judgement, const __u32 side, const struct file_info *info)
 {
     struct filter *filter = judgement__filter(judgement);
     __u64 allowed;

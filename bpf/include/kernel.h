@@ -24,20 +24,20 @@ typedef _Bool bool;
 #define false 0
 
 /* uapi/linux/bpf.h */
-#define BPF_MAP_TYPE_HASH           1
-#define BPF_MAP_TYPE_ARRAY          2
+#define BPF_MAP_TYPE_HASH             1
+#define BPF_MAP_TYPE_ARRAY            2
 #define BPF_MAP_TYPE_PERF_EVENT_ARRAY 4
-#define BPF_MAP_TYPE_PERCPU_ARRAY   6
-#define BPF_MAP_TYPE_LRU_HASH       9
-#define BPF_MAP_TYPE_LPM_TRIE       11
-#define BPF_MAP_TYPE_SK_STORAGE     24
-#define BPF_MAP_TYPE_RINGBUF        27
-#define BPF_ANY                     0
-#define BPF_NOEXIST                 1
-#define BPF_F_NO_PREALLOC           1
-#define BPF_F_CURRENT_CPU           0xffffffffULL
-#define BPF_F_MMAPABLE              1024
-#define BPF_SK_STORAGE_GET_F_CREATE 1
+#define BPF_MAP_TYPE_PERCPU_ARRAY     6
+#define BPF_MAP_TYPE_LRU_HASH         9
+#define BPF_MAP_TYPE_LPM_TRIE         11
+#define BPF_MAP_TYPE_SK_STORAGE       24
+#define BPF_MAP_TYPE_RINGBUF          27
+#define BPF_ANY                       0
+#define BPF_NOEXIST                   1
+#define BPF_F_NO_PREALLOC             1
+#define BPF_F_CURRENT_CPU             0xffffffffULL
+#define BPF_F_MMAPABLE                1024
+#define BPF_SK_STORAGE_GET_F_CREATE   1
 
 /* linux/sched.h */
 #define PF_IO_WORKER   0x00000010

@@ -22,6 +22,9 @@ struct script_search {
     __u64 oldest;
     /* The kernel's ____fput. */
     __u64 callback;
+    /* EXEC_FLAG_*, ERROR_*: of the exec record that is made. */
+    __u32 flags;
+    __u32 errors;
 };
 
 struct {

@@ -18,7 +18,8 @@
 #define BOUND(young, old) (old)
 /* In front of a loop. */
 #define WRITTEN_OUT _Pragma("clang loop unroll(full)")
-/* Ends it. The two conditions of a turn must stay apart, or the compiler no longer knows the number of turns. */
+/* Ends it. The two conditions of a turn must stay apart, or the compiler no longer knows the number of turns.
+ */
 #define STOP_IF(condition)                                                                                   \
     asm volatile("");                                                                                        \
     if (condition)                                                                                           \

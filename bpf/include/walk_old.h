@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The searches of walk.h for the verifier of old kernels. It goes through a function at each call, and once more
- * for each difference in what it knows of the registers, even of numbers. So what is known of the search is in the
- * walk scratch, where it looks at nothing, and turns have few branches.
+ * The searches of walk.h for the verifier of old kernels. It goes through a function at each call, and once
+ * more for each difference in what it knows of the registers, even of numbers. So what is known of the search
+ * is in the walk scratch, where it looks at nothing, and turns have few branches.
  */
 #ifndef WALK_OLD_H
 #define WALK_OLD_H
@@ -154,8 +154,8 @@ __noinline __u64 walk__find_child(void)
     return OF(walk, next);
 }
 
-/* Looks at the mount whose link is walk->next, and takes the one before it for it. True if the search has ended:
- * it is upon the dentry, or the head of the list. */
+/* Looks at the mount whose link is walk->next, and takes the one before it for it. True if the search has
+ * ended: it is upon the dentry, or the head of the list. */
 __noinline int walk__look_at_mount(void)
 {
     struct walk *walk = walk__scratch();

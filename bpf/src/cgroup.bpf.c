@@ -24,8 +24,8 @@ static __always_inline int cgroup_attach_task(struct task_struct *task)
     return 0;
 }
 
-/* The task among the arguments of the tracepoint: the second up to 4.18, or the third (e4f8d81c738d). Where the
- * kernel does not describe its tracepoints, it is the one that looks like a task. */
+/* The task among the arguments of the tracepoint: the second up to 4.18, or the third (e4f8d81c738d). Where
+ * the kernel does not describe its tracepoints, it is the one that looks like a task. */
 static __always_inline struct task_struct *cgroup_attach__task(const char *second, struct task_struct *third)
 {
 #ifdef CWS_OLD_KERNEL

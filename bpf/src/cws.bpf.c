@@ -12,7 +12,6 @@
 
 #include "variant.h"
 
-
 #include "compat.h"
 #include "settings.h"
 #include "emit.h"

@@ -227,7 +227,7 @@ __noinline int bpf__report(__u64 task_address)
     struct record *record = file_event__begin(&builder, sizeof(struct bpf_body));
     struct filter *filter;
     struct bpf_body *body;
-    __u32 size;
+    __u64 size;
     int word;
 
     if (!call || !scratch || !record || !file_event__may_be_wanted(call, KIND_BPF, task))
@@ -238,7 +238,7 @@ __noinline int bpf__report(__u64 task_address)
     if (filter && !judgement__narrow(&call->judgement, filter__by_value(filter, body->cmd)))
         return 0;
     __builtin_memset(scratch->attr, 0, sizeof(scratch->attr));
-    size = call->args[2];
+    size = (__u32)call->args[2];
     if (size > sizeof(scratch->attr))
         size = sizeof(scratch->attr);
     barrier_var(size);

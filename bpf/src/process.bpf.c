@@ -93,6 +93,40 @@ __noinline int exec__send_chunks(CONTEXT_PARAMETER __u64 address, __u64 size, __
     return 0;
 }
 
+/* Sends arguments and environment that are too large for the exec record. Says so in the script scratch: not
+ * in variables, whose values the verifier of old kernels would tell apart in all that follows. */
+__noinline int exec__send_large(CONTEXT_PARAMETER __u64 mm_address)
+{
+    struct mm_struct *mm = (void *)mm_address;
+    struct script_search *search = script__scratch();
+    __u64 args_start = BPF_CORE_READ(mm, arg_start);
+    __u64 envs_start = BPF_CORE_READ(mm, env_start);
+    __u64 args_size = BPF_CORE_READ(mm, arg_end) - args_start;
+    __u64 envs_size = BPF_CORE_READ(mm, env_end) - envs_start;
+
+    if (!search)
+        return 0;
+    search->flags = 0;
+    search->errors = 0;
+    if (args_size > ARGS_SIZE_MAX)
+        search->flags |= EXEC_FLAG_ARGS_TRUNCATED;
+    if (args_size > ARGS_INLINE_MAX) {
+        search->flags |= EXEC_FLAG_ARGS_CHUNKED;
+        search->errors |=
+            exec__send_chunks(CONTEXT_ARGUMENT(ctx) args_start,
+                              args_size > ARGS_SIZE_MAX ? ARGS_SIZE_MAX : args_size, CHUNK_ARGS);
+    }
+    if (envs_size > ENVS_SIZE_MAX)
+        search->flags |= EXEC_FLAG_ENVS_TRUNCATED;
+    if (envs_size > ENVS_INLINE_MAX) {
+        search->flags |= EXEC_FLAG_ENVS_CHUNKED;
+        search->errors |=
+            exec__send_chunks(CONTEXT_ARGUMENT(ctx) envs_start,
+                              envs_size > ENVS_SIZE_MAX ? ENVS_SIZE_MAX : envs_size, CHUNK_ENVS);
+    }
+    return 0;
+}
+
 static __always_inline void exec_body__fill_stdio(struct exec_body *body, struct task_struct *task)
 {
     struct file **descriptors = BPF_CORE_READ(task, files, fdt, fd);
@@ -169,35 +203,22 @@ static __always_inline int sched_process_exec(void *ctx, struct task_struct *tas
     __u64 envs_start = BPF_CORE_READ(task, mm, env_start);
     __u64 args_size = BPF_CORE_READ(task, mm, arg_end) - args_start;
     __u64 envs_size = BPF_CORE_READ(task, mm, env_end) - envs_start;
-    __u32 flags = 0, errors = 0;
+    struct script_search *search = script__scratch();
 
-    if (!record)
+    if (!record || !search)
         return 0;
     body = &record->exec;
     context__fill(&record->context, task);
 
     /* The arguments lie in the new image, where the kernel has just put them and which no one else can
      * write yet: what is read here is what the program gets. */
-    if (args_size > ARGS_SIZE_MAX)
-        flags |= EXEC_FLAG_ARGS_TRUNCATED;
-    if (args_size > ARGS_INLINE_MAX) {
-        flags |= EXEC_FLAG_ARGS_CHUNKED;
-        errors |=
-            exec__send_chunks(CONTEXT_ARGUMENT(ctx) args_start, args_size > ARGS_SIZE_MAX ? ARGS_SIZE_MAX : args_size, CHUNK_ARGS);
-    }
-    if (envs_size > ENVS_SIZE_MAX)
-        flags |= EXEC_FLAG_ENVS_TRUNCATED;
-    if (envs_size > ENVS_INLINE_MAX) {
-        flags |= EXEC_FLAG_ENVS_CHUNKED;
-        errors |=
-            exec__send_chunks(CONTEXT_ARGUMENT(ctx) envs_start, envs_size > ENVS_SIZE_MAX ? ENVS_SIZE_MAX : envs_size, CHUNK_ENVS);
-    }
+    exec__send_large(CONTEXT_ARGUMENT(ctx)(__u64) BPF_CORE_READ(task, mm));
 
     builder.record = record;
     builder.used = BODY_OFFSET + sizeof(*body);
     header__fill(&record->header, KIND_EXEC, 0);
     __builtin_memset(body, 0, sizeof(*body));
-    body->flags = flags;
+    body->flags = search->flags;
     body->caller_tid = old_pid;
     if (old_pid != BPF_CORE_READ(task, pid))
         body->flags |= EXEC_FLAG_NON_LEADER;
@@ -214,7 +235,7 @@ static __always_inline int sched_process_exec(void *ctx, struct task_struct *tas
     if (envs_size <= ENVS_INLINE_MAX)
         body->envs = tail__append_user(&builder, envs_start, envs_size, ENVS_INLINE_MAX, ERROR_ENVS);
     exec_body__fill_filename(body, &builder, task, bprm);
-    record->header.errors = builder.errors | errors;
+    record->header.errors = builder.errors | search->errors;
     record__send(record, builder.used);
     return 0;
 }
