@@ -120,6 +120,25 @@ struct any_address {
     };
 };
 
+/* Protocol and type of a socket: bit fields up to 5.5 (bf9765145b85). */
+static __always_inline __u16 sock__protocol(struct sock *sock)
+{
+#ifdef CWS_OLD_KERNEL
+    return BPF_CORE_READ_BITFIELD_PROBED(sock, sk_protocol);
+#else
+    return BPF_CORE_READ(sock, sk_protocol);
+#endif
+}
+
+static __always_inline __u16 sock__type(struct sock *sock)
+{
+#ifdef CWS_OLD_KERNEL
+    return BPF_CORE_READ_BITFIELD_PROBED(sock, sk_type);
+#else
+    return BPF_CORE_READ(sock, sk_type);
+#endif
+}
+
 /* The kernel's side of a socket's descriptor; NULL if it is none. */
 static __always_inline struct sock *task__socket(struct task_struct *task, __s64 descriptor)
 {

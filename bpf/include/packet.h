@@ -3,6 +3,27 @@
 #ifndef PACKET_H
 #define PACKET_H
 
+#ifdef CWS_OLD_KERNEL
+
+/* The bytes of a packet that lie together, from the IP header on. */
+struct packet {
+    const void *start;
+    __u32 length;
+    /* Of the packet. */
+    __u32 len;
+};
+
+static __always_inline long packet__load(struct packet *packet, __u32 offset, void *to, const __u32 size)
+{
+    if (offset + size > packet->length)
+        return -1;
+    return bpf_probe_read_kernel(to, size, packet->start + offset);
+}
+
+#define PACKET struct packet
+
+#else
+
 /* uapi/linux/bpf.h: what a program is given in place of the kernel's buffer. A fixed interface, so without
  * relocations. */
 struct __sk_buff {
@@ -38,6 +59,11 @@ struct __sk_buff {
     __u32 gso_segs;
     struct bpf_sock *sk;
 };
+
+#define PACKET       struct __sk_buff
+#define packet__load bpf_skb_load_bytes
+
+#endif
 
 /* Headers of IPv6 between the first and the one of the transport layer. */
 #define IPV6_HEADERS_MAX       6
@@ -94,11 +120,11 @@ struct tcp_header {
 };
 
 /* Finds the header of the transport layer behind an IPv6 header. 0: there is none within reach. */
-static __always_inline __u32 ipv6__find_transport(struct __sk_buff *skb, struct packet_facts *facts,
-                                                  __u8 next)
+static __always_inline __u32 ipv6__find_transport(PACKET *skb, struct packet_facts *facts, __u8 next)
 {
     __u32 offset = sizeof(struct ipv6_header);
 
+    WRITTEN_OUT
     for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
         __u8 start[4];
 
@@ -107,7 +133,7 @@ static __always_inline __u32 ipv6__find_transport(struct __sk_buff *skb, struct 
             facts->transport = next;
             return offset;
         }
-        if (bpf_skb_load_bytes(skb, offset, start, sizeof(start)))
+        if (packet__load(skb, offset, start, sizeof(start)))
             return 0;
         if (next == IPPROTO_FRAGMENT) {
             /* Not the first fragment. */
@@ -125,19 +151,18 @@ static __always_inline __u32 ipv6__find_transport(struct __sk_buff *skb, struct 
 }
 
 /* Looks at the headers. False if the packet is no IP. */
-static __always_inline bool packet__look(struct __sk_buff *skb, struct packet_facts *facts,
-                                         const __u16 direction)
+static __always_inline bool packet__look(PACKET *skb, struct packet_facts *facts, const __u16 direction)
 {
     __u32 transport = 0;
     __u8 version;
 
-    if (bpf_skb_load_bytes(skb, 0, &version, 1))
+    if (packet__load(skb, 0, &version, 1))
         return false;
     facts->version = version >> 4;
     if (facts->version == 4) {
         struct ipv4_header header;
 
-        if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)))
+        if (packet__load(skb, 0, &header, sizeof(header)))
             return false;
         facts->remote[0] = direction == PACKET_OUT ? header.destination : header.source;
         facts->transport = header.transport;
@@ -146,8 +171,9 @@ static __always_inline bool packet__look(struct __sk_buff *skb, struct packet_fa
     } else if (facts->version == 6) {
         struct ipv6_header header;
 
-        if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)))
+        if (packet__load(skb, 0, &header, sizeof(header)))
             return false;
+        WRITTEN_OUT
         for (int i = 0; i < 4; i++)
             facts->remote[i] = direction == PACKET_OUT ? header.destination[i] : header.source[i];
         transport = ipv6__find_transport(skb, facts, header.next);
@@ -159,7 +185,7 @@ static __always_inline bool packet__look(struct __sk_buff *skb, struct packet_fa
     if (facts->transport == IPPROTO_TCP) {
         struct tcp_header header;
 
-        if (bpf_skb_load_bytes(skb, transport, &header, sizeof(header)))
+        if (packet__load(skb, transport, &header, sizeof(header)))
             return true;
         facts->source_port = network__host_order(header.source);
         facts->destination_port = network__host_order(header.destination);
@@ -168,7 +194,7 @@ static __always_inline bool packet__look(struct __sk_buff *skb, struct packet_fa
     } else if (facts->transport == IPPROTO_UDP) {
         __be16 ports[2];
 
-        if (bpf_skb_load_bytes(skb, transport, ports, sizeof(ports)))
+        if (packet__load(skb, transport, ports, sizeof(ports)))
             return true;
         facts->source_port = network__host_order(ports[0]);
         facts->destination_port = network__host_order(ports[1]);

@@ -47,11 +47,7 @@
 #include "file_pipes.bpf.c"
 #include "network_sockets.bpf.c"
 #include "network_options.bpf.c"
-#ifdef CWS_OLD_KERNEL
-#include "old_packets.bpf.c"
-#else
 #include "network_packets.bpf.c"
-#endif
 #include "kernel_processes.bpf.c"
 #include "kernel_bpf.bpf.c"
 #include "kernel_modules.bpf.c"

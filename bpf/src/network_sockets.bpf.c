@@ -57,8 +57,8 @@ static __always_inline void socket__send(struct builder *builder, struct task_st
 
 static __always_inline void socket_body__take_socket(struct socket_body *body, struct sock *sock)
 {
-    body->type = BPF_CORE_READ(sock, sk_type);
-    body->protocol = BPF_CORE_READ(sock, sk_protocol);
+    body->type = sock__type(sock);
+    body->protocol = sock__protocol(sock);
 }
 
 /* The address of `size` bytes that the caller gave. */
