@@ -53,7 +53,7 @@ static __always_inline bool call__is_reported(__s64 ret)
 {
     if (ret < 0 && ret != -EPERM && ret != -EACCES)
         return false;
-    return !own_pid || bpf_get_current_pid_tgid() >> 32 != own_pid;
+    return !current__is_probe();
 }
 
 /* Argument `n` of a call of this machine's own kind. */
@@ -133,6 +133,7 @@ __noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)
 
     if (!call)
         return false;
+    WRITTEN_OUT
     for (int i = 0; i < 6; i++)
         call->args[i] = record_flags & RECORD_FLAG_ASYNC    ? 0
                         : record_flags & RECORD_FLAG_COMPAT ? registers__argument_i386(registers, i)

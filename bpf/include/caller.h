@@ -19,11 +19,6 @@ struct caller {
     bool has_ring;
 };
 
-/* task_struct.io_uring: 5.10 (0f2122045b94). */
-struct task_struct___since_5_10 {
-    void *io_uring;
-} __attribute__((preserve_access_index));
-
 #define CALLER_IS_KERNEL 1
 #define CALLER_HAS_RING  2
 
@@ -37,7 +32,7 @@ __noinline __u64 caller__packed(void)
     __u64 packed = 0;
     __s64 number;
 
-    if (flags & PF_IO_WORKER)
+    if (task_flags__are_of_io_worker(flags))
         return (__u64)RECORD_FLAG_ASYNC << 32;
     if (flags & PF_KTHREAD)
         return (__u64)CALLER_IS_KERNEL << 48;

@@ -59,7 +59,7 @@ static __always_inline struct cgroup *task__cgroup(struct task_struct *task)
 
 static __always_inline __u64 cgroup__id(struct cgroup *cgroup)
 {
-    return BPF_CORE_READ(cgroup, kn, id);
+    return kernfs__inode(BPF_CORE_READ(cgroup, kn));
 }
 
 #endif /* CGROUP_H */

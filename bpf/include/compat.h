@@ -16,6 +16,57 @@ struct task_struct___since_5_5 {
     __u64 start_boottime;
 };
 
+/* The numbers of a task: links of its own up to 4.18; thread_pid, pid_links and signal->pids since 4.19
+ * (2c4704756cab, 1fb53567a313: one more type of them). */
+struct pid_link {
+    struct hlist_node node;
+    struct pid *pid;
+};
+struct task_struct___before_4_19 {
+    struct pid_link pids[1];
+};
+
+/* task_struct.self_exec_id: 32 bits up to 5.6, 64 from 5.7 (d1e7fd6462ca). */
+struct task_struct___exec_id {
+    __u64 self_exec_id;
+};
+
+/* task_struct.io_uring: 5.10 (0f2122045b94). The flag of its workers meant something else before. */
+struct task_struct___since_5_10 {
+    void *io_uring;
+};
+
+/* kernfs_node.id: a union of inode number and generation up to 5.4, one number from 5.5 (67c0496e87d1). */
+struct kernfs_node___before_5_5 {
+    union kernfs_node_id {
+        struct {
+            __u32 ino;
+        };
+    } id;
+};
+
+/* The ring of a pipe: curbuf, nrbufs and buffers up to 5.4; head and ring_size from 5.5 (8cefc107ca54). */
+struct pipe_inode_info___before_5_5 {
+    unsigned int nrbufs, curbuf, buffers;
+};
+
+/* The tree of numbers: a radix tree up to 4.19, whose marks differ; an xarray from 4.20 (f8d5d0cc145c). */
+struct radix_tree_root___before_4_20 {
+    void *rnode;
+};
+struct radix_tree_node___before_4_20 {
+    unsigned char shift;
+    void *slots[1];
+};
+struct idr___before_4_20 {
+    struct radix_tree_root___before_4_20 idr_rt;
+};
+
+/* struct bpf_link: 5.7. */
+struct bpf_link___since_5_7 {
+    struct bpf_prog *prog;
+};
+
 /* inode times: struct timespec64 i_ctime up to 6.5, __i_ctime from 6.6 (13bc24457850), __i_mtime from 6.7,
  * split in seconds and nanoseconds from 6.11 (3aa63a569c64). From 6.13 the top bit of i_ctime_nsec tells that
  * someone looked (multigrain timestamps, 4e40eff0b573). */
@@ -150,9 +201,11 @@ static __always_inline struct pt_regs *task__entry_registers(void)
 {
     void *stack;
 
+#ifndef CWS_OLD_KERNEL
     /* 5.15 (dd6e10fbd9fb). The place moves with FRED (6.9), which has this helper. */
     if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
         return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+#endif
     stack = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), stack);
     return stack + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
 }
@@ -217,9 +270,87 @@ static __always_inline struct dentry *dentry__next_child(struct dentry *parent, 
     return dentry__of_child_link(parent, BPF_CORE_READ(old, d_child.next));
 }
 
+/* Buffers of a pipe: a power of two. */
+static __always_inline __u32 pipe__size(struct pipe_inode_info *pipe)
+{
+    if (bpf_core_field_exists(pipe->ring_size))
+        return BPF_CORE_READ(pipe, ring_size);
+    return BPF_CORE_READ((struct pipe_inode_info___before_5_5 *)pipe, buffers);
+}
+
+/* The buffer that is filled next, of as many as there are and more. */
 static __always_inline __u32 pipe__head(struct pipe_inode_info *pipe)
 {
-    return BPF_CORE_READ((struct pipe_inode_info___head *)pipe, head);
+    struct pipe_inode_info___before_5_5 *old = (void *)pipe;
+
+    if (bpf_core_field_exists(pipe->ring_size))
+        return BPF_CORE_READ((struct pipe_inode_info___head *)pipe, head);
+    return BPF_CORE_READ(old, curbuf) + BPF_CORE_READ(old, nrbufs);
+}
+
+/* The thread's number. */
+static __always_inline struct pid *task__pid(struct task_struct *task)
+{
+    if (bpf_core_field_exists(task->thread_pid))
+        return BPF_CORE_READ(task, thread_pid);
+    return BPF_CORE_READ((struct task_struct___before_4_19 *)task, pids[0].pid);
+}
+
+/* The task whose link of the first type is `node`. */
+static __always_inline struct task_struct *task__of_pid_link(struct hlist_node *node)
+{
+    if (bpf_core_field_exists(struct task_struct, pid_links))
+        return (void *)node - bpf_core_field_offset(struct task_struct, pid_links);
+    return (void *)node - bpf_core_field_offset(struct task_struct___before_4_19, pids);
+}
+
+/* The number of the task's process group. */
+static __always_inline struct pid *task__process_group(struct task_struct *task)
+{
+    struct task_struct *leader;
+    struct pid *pid = NULL;
+
+    if (bpf_core_field_exists(struct signal_struct, pids))
+        return BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]);
+    leader = BPF_CORE_READ(task, group_leader);
+    bpf_probe_read_kernel(&pid, sizeof(pid),
+                          (void *)leader + bpf_core_field_offset(struct task_struct___before_4_19, pids) +
+                              PIDTYPE_PGID_BEFORE_4_19 * bpf_core_type_size(struct pid_link) +
+                              bpf_core_field_offset(struct pid_link, pid));
+    return pid;
+}
+
+/* Counts executions of programs; 0 on a kernel that does not tell. */
+static __always_inline __u64 task__exec_id(struct task_struct *task)
+{
+    struct task_struct___exec_id *with_id = (void *)task;
+
+    if (!bpf_core_field_exists(with_id->self_exec_id))
+        return 0;
+    if (bpf_core_field_size(with_id->self_exec_id) == sizeof(__u32)) {
+        __u32 id = 0;
+
+        bpf_probe_read_kernel(&id, sizeof(id),
+                              (void *)task +
+                                  bpf_core_field_offset(struct task_struct___exec_id, self_exec_id));
+        return id;
+    }
+    return BPF_CORE_READ(with_id, self_exec_id);
+}
+
+/* Whether a task with these PF_* works for a process (io_uring). */
+static __always_inline bool task_flags__are_of_io_worker(__u32 flags)
+{
+    return bpf_core_field_exists(struct task_struct___since_5_10, io_uring) &&
+           flags & (PF_IO_WORKER | PF_USER_WORKER);
+}
+
+/* The number of the directory of a control group. */
+static __always_inline __u64 kernfs__inode(struct kernfs_node *node)
+{
+    if (bpf_core_field_exists(node->id))
+        return BPF_CORE_READ(node, id);
+    return BPF_CORE_READ((struct kernfs_node___before_5_5 *)node, id.ino);
 }
 
 static __always_inline __u64 task__start_time_ns(struct task_struct *task)

@@ -12,7 +12,7 @@ static __always_inline __u32 task__context_flags(struct task_struct *task)
         flags |= TASK_FLAG_KERNEL_THREAD;
     if (task_flags & PF_WQ_WORKER)
         flags |= TASK_FLAG_WORKQUEUE_WORKER;
-    if (task_flags & (PF_IO_WORKER | PF_USER_WORKER))
+    if (task_flags__are_of_io_worker(task_flags))
         flags |= TASK_FLAG_IO_WORKER;
     if (task_flags & PF_FORKNOEXEC)
         flags |= TASK_FLAG_NO_EXEC;
@@ -40,7 +40,7 @@ static __always_inline void context__fill_credentials(struct task_context *conte
 static __always_inline void context__fill_pid_namespace(struct task_context *context,
                                                         struct task_struct *leader)
 {
-    struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+    struct pid *pid = task__pid(leader);
     __u32 level = BPF_CORE_READ(pid, level);
     struct upid *number = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
                           (__u64)level * bpf_core_type_size(struct upid);
@@ -49,15 +49,7 @@ static __always_inline void context__fill_pid_namespace(struct task_context *con
     context->pid_ns = BPF_CORE_READ(number, ns, ns.inum);
 }
 
-/* A kernel without it makes the id unknown, and nothing else. */
-static __always_inline __u64 task__exec_id(struct task_struct *task)
-{
-    if (!bpf_core_field_exists(task->self_exec_id))
-        return 0;
-    return BPF_CORE_READ(task, self_exec_id);
-}
-
-static __always_inline void context__fill(struct task_context *context, struct task_struct *task)
+PART void context__fill(struct task_context *context, struct task_struct *task)
 {
     struct task_struct *leader = BPF_CORE_READ(task, group_leader);
     struct task_struct *parent = BPF_CORE_READ(task, real_parent);

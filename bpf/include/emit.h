@@ -6,6 +6,27 @@
 #ifndef EMIT_H
 #define EMIT_H
 
+#ifdef CWS_OLD_KERNEL
+
+/* A buffer for each CPU, as old kernels have no other; user space puts the records in order. What does not
+ * fit, the kernel counts, without its kind. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+    __type(key, __u32);
+    __type(value, __u32);
+} events SEC(".maps");
+
+/* The size of the record in the record scratch, if it is to be sent. Sending takes the context of the
+ * program, which what builds records does not have: the wrapper of each program sends. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} outbox SEC(".maps");
+
+#else
+
 /* One buffer for all CPUs, so that the order of records is the order of events. Its size is set by user
  * space before load. */
 struct {
@@ -23,11 +44,7 @@ struct {
     __type(value, __u64);
 } losses SEC(".maps");
 
-/* The probe itself: what it does is not reported. 0: report everyone. */
-const volatile __u32 own_pid = 0;
-
-/* The kinds that programs at functions report, whoever calls: bit KIND_* of the two numbers together. */
-const volatile __u64 kinds_at_functions[2] = {};
+#endif
 
 /*
  * Scratch memory is per CPU. Tracepoints run with preemption off, and none that uses it fires inside another
@@ -44,6 +61,16 @@ const volatile __u64 kinds_at_functions[2] = {};
 #define SLOT_FIRST  2
 /* Set by user space before load: SLOT_FIRST, and as many more as programs at functions may meet on a CPU. */
 #define SCRATCH_SLOTS 6
+
+#ifdef CWS_OLD_KERNEL
+
+/* There are no programs at functions, and no iterator. */
+static __always_inline __u32 scratch__slot(void)
+{
+    return SLOT_COMMON;
+}
+
+#else
 
 /* How many of them there are; 0 where the kernel is not preemptible. */
 const volatile __u32 preemptible_slots = 0;
@@ -118,6 +145,8 @@ static __always_inline void scratch__give_back(void)
     bpf_map_delete_elem(&slot_owners, &place);
 }
 
+#endif
+
 /* Where a record with a tail is put together. */
 struct record {
     union {
@@ -189,6 +218,8 @@ static __always_inline struct record *record__scratch(void)
     return bpf_map_lookup_elem(&record_scratch, &slot);
 }
 
+#ifndef CWS_OLD_KERNEL
+
 static __always_inline void losses__count(__u32 kind)
 {
     __u64 *count = bpf_map_lookup_elem(&losses, &kind);
@@ -208,12 +239,19 @@ static __always_inline void losses__count(__u32 kind)
         scratch__give_back();                                                                                \
     } while (0)
 
+#endif
+
 static __always_inline void header__fill(struct record_header *header, __u16 kind, __u32 size)
 {
     header->size = size;
     header->kind = kind;
     header->flags = 0;
+#ifdef CWS_OLD_KERNEL
+    /* 5.8 (71d19214776e): before, without the time that the machine slept; user space adds it. */
+    header->time_ns = bpf_ktime_get_ns();
+#else
     header->time_ns = bpf_ktime_get_boot_ns();
+#endif
     header->errors = 0;
     header->cpu = bpf_get_smp_processor_id();
 }
@@ -232,6 +270,64 @@ static __always_inline __u64 record__close(struct record *record, __u64 used)
     return size;
 }
 
+#ifdef CWS_OLD_KERNEL
+
+static __always_inline void outbox__put(__u64 size)
+{
+    __u32 zero = 0;
+    __u64 *waiting = bpf_map_lookup_elem(&outbox, &zero);
+
+    if (waiting)
+        *waiting = size;
+}
+
+/* Has the record in `record`, of which `used` bytes are filled, sent when the program ends. */
+static __always_inline void record__send(struct record *record, __u64 used)
+{
+    outbox__put(record__close(record, used));
+}
+
+/* Sends what waits. */
+static __always_inline void outbox__send(void *ctx)
+{
+    __u32 zero = 0;
+    __u64 *waiting = bpf_map_lookup_elem(&outbox, &zero);
+    struct record *record = record__scratch();
+    __u64 size;
+
+    if (!waiting || !record)
+        return;
+    size = *waiting;
+    *waiting = 0;
+    barrier_var(size);
+    if (size > 0 && size <= RECORD_SIZE_MAX)
+        bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, record, size);
+}
+
+/* Memory for a record of `size` bytes, which needs no tail. */
+static __always_inline void *record__reserve(const __u64 size, __u32 kind)
+{
+    return record__scratch();
+}
+
+static __always_inline void record__submit(void *record)
+{
+    outbox__put(((struct record_header *)record)->size);
+}
+
+/* In the middle of a program that builds several. */
+#define SEND_NOW(ctx) outbox__send(ctx)
+
+/* The end of a program: what it has built is sent. */
+#define SENDING(ctx, call)                                                                                   \
+    ({                                                                                                       \
+        call;                                                                                                \
+        outbox__send(ctx);                                                                                   \
+        0;                                                                                                   \
+    })
+
+#else
+
 /* Sends the record in `record`, of which `used` bytes are filled. */
 static __always_inline void record__send(struct record *record, __u64 used)
 {
@@ -243,5 +339,27 @@ static __always_inline void record__send(struct record *record, __u64 used)
     if (bpf_ringbuf_output(&events, record, size, 0))
         losses__count(record->header.kind);
 }
+
+/* Memory for a record of `size` bytes, which needs no tail. NULL, and counted, if there is no room. */
+static __always_inline void *record__reserve(const __u64 size, __u32 kind)
+{
+    void *record = bpf_ringbuf_reserve(&events, size, 0);
+
+    if (!record)
+        losses__count(kind);
+    return record;
+}
+
+static __always_inline void record__submit(void *record)
+{
+    bpf_ringbuf_submit(record, 0);
+}
+
+#define SENDING(ctx, call) (call)
+#define SEND_NOW(ctx)                                                                                        \
+    do {                                                                                                     \
+    } while (0)
+
+#endif
 
 #endif /* EMIT_H */

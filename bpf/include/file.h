@@ -51,7 +51,7 @@ static __always_inline void file_info__fill_filesystem(struct file_info *info, s
 }
 
 /* Everything but the path. */
-static __always_inline void file_info__fill_inode(struct file_info *info, struct inode *inode)
+PART void file_info__fill_inode(struct file_info *info, struct inode *inode)
 {
     struct inode *real = inode;
     struct dentry *upper = NULL;
@@ -81,8 +81,7 @@ static __always_inline bool name__is_memfd(const __u8 *name)
 }
 
 /* Appends the path of `length` bytes that the path scratch holds, and what its walk noticed. */
-static __always_inline void file_info__append_path(struct file_info *info, struct builder *builder,
-                                                   int length)
+PART void file_info__append_path(struct file_info *info, struct builder *builder, int length)
 {
     struct path_scratch *scratch = path__scratch();
 
@@ -97,8 +96,8 @@ static __always_inline void file_info__append_path(struct file_info *info, struc
 }
 
 /* Fills `info` and appends the path of `file` as `task` sees it. */
-static __always_inline void file_info__fill(struct file_info *info, struct builder *builder,
-                                            struct file *file, struct task_struct *task)
+PART void file_info__fill(struct file_info *info, struct builder *builder, struct file *file,
+                          struct task_struct *task)
 {
     struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
     struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);

@@ -37,7 +37,7 @@ static __always_inline struct record *file_event__begin(struct builder *builder,
 }
 
 /* Takes an open file for what the walk has found. Returns WALK_*. */
-static __always_inline int file_event__take_file(struct file *file)
+PART int file_event__take_file(struct file *file)
 {
     struct walk *walk = walk__scratch();
 
@@ -119,7 +119,7 @@ static __always_inline int file_event__look_up(const struct call *call, const __
 }
 
 /* Whether what the walk has found may be wanted, by its name. */
-static __always_inline bool file_event__wants_found(struct call *call, const __u32 side)
+PART bool file_event__wants_found(struct call *call, const __u32 side)
 {
     struct filter *filter = judgement__filter(&call->judgement);
     struct walk *walk = walk__scratch();
@@ -139,7 +139,7 @@ static __always_inline bool file_event__wants_found(struct call *call, const __u
 }
 
 /* Begins to judge the current call as an event of `kind`. False if it is not wanted, whatever its file. */
-static __always_inline bool file_event__may_be_wanted(struct call *call, __u32 kind, struct task_struct *task)
+PART bool file_event__may_be_wanted(struct call *call, __u32 kind, struct task_struct *task)
 {
     struct filter *filter;
 
@@ -158,8 +158,8 @@ static __always_inline struct inode *walk__found_inode(void)
 }
 
 /* Fills `info` with what the walk has found and appends its path; notes `error` if there is nothing. */
-static __always_inline void file_info__fill_found(struct file_info *info, struct builder *builder,
-                                                  struct task_struct *task, __u32 error)
+PART void file_info__fill_found(struct file_info *info, struct builder *builder, struct task_struct *task,
+                                __u32 error)
 {
     struct walk *walk = walk__scratch();
     struct mount *mount;
@@ -188,7 +188,7 @@ static __always_inline void file_info__fill_found(struct file_info *info, struct
 }
 
 /* Remembers what the walk has found, until the exit of the call. */
-static __always_inline void file_before__remember(struct walk *walk, __u32 form, __u32 pipe_entry_flag)
+PART void file_before__remember(struct walk *walk, __u32 form, __u32 pipe_entry_flag)
 {
     __u64 thread = bpf_get_current_pid_tgid();
     struct file_before before = {.form = form, .pipe_entry_flag = pipe_entry_flag};
@@ -240,8 +240,8 @@ static __always_inline void file_info__take_before(struct file_info *info, const
 }
 
 /* Sends the record with its header and context. */
-static __always_inline void file_event__send(struct builder *builder, struct task_struct *task, __u16 kind,
-                                             const struct call *call)
+PART void file_event__send(struct builder *builder, struct task_struct *task, __u16 kind,
+                           const struct call *call)
 {
     struct record *record = builder->record;
 
@@ -266,7 +266,7 @@ static __always_inline void file_event__send(struct builder *builder, struct tas
     SEC("tracepoint/syscalls/sys_exit_" #tracepoint)                                                         \
     int exit_##family(struct trace_event_raw_sys_exit *ctx)                                                  \
     {                                                                                                        \
-        return family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0);                                  \
+        return SENDING(ctx, family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0));                    \
     }
 
 #endif /* FILE_EVENT_H */

@@ -251,13 +251,14 @@ static __always_inline bool judgement__narrow(struct judgement *judgement, __u64
     return false;
 }
 
-static __always_inline __u64 filter__by_flags(const struct filter *filter, __u32 flags)
+PART __u64 filter__by_flags(const struct filter *filter, __u32 flags)
 {
     __u64 allowed = filter->any_flags;
 
     flags &= ~FILTER_OPEN_READ_ONLY;
     if (!(flags & O_ACCMODE))
         flags |= FILTER_OPEN_READ_ONLY;
+    WRITTEN_OUT
     for (int i = 0; i < FILTER_MASKS_MAX && filter->flags[i].mask; i++)
         if (filter->flags[i].mask & flags)
             allowed |= filter->flags[i].alternatives;
@@ -270,7 +271,7 @@ static __always_inline __u64 filter__by_value(const struct filter *filter, __u32
     return filter__by_flags(filter, value < 31 ? 1U << value : 0);
 }
 
-static __always_inline __u64 filter__by_auid(const struct filter *filter, struct task_struct *task)
+PART __u64 filter__by_auid(const struct filter *filter, struct task_struct *task)
 {
     __u64 allowed = filter->any_auid;
     __u32 auid;
@@ -278,6 +279,7 @@ static __always_inline __u64 filter__by_auid(const struct filter *filter, struct
     if (allowed == filter->all)
         return allowed;
     auid = BPF_CORE_READ(task, loginuid.val);
+    WRITTEN_OUT
     for (int i = 0; i < FILTER_RANGES_MAX && filter->auids[i].alternatives; i++)
         if (filter->auids[i].from <= auid && auid <= filter->auids[i].to)
             allowed |= filter->auids[i].alternatives;
@@ -285,8 +287,8 @@ static __always_inline __u64 filter__by_auid(const struct filter *filter, struct
 }
 
 /* What the name of `length` bytes at `name` (of kernel memory) allows. */
-static __always_inline __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement,
-                                             const __u32 side, const void *name, __u64 length)
+PART __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement, const __u32 side,
+                           const void *name, __u64 length)
 {
     struct filter_name key = {
         .length = length, .kind = judgement->kind, .table = judgement->generation * FILTER_SIDES + side};
@@ -338,8 +340,7 @@ __noinline __u64 filter__by_path(__u64 offset, __u64 length, __u32 kind, __u32 t
 }
 
 /* Judges a file of which everything is known by now. */
-static __always_inline bool judgement__by_file(struct judgement *judgement, const __u32 side,
-                                               const struct file_info *info)
+PART bool judgement__by_file(struct judgement *judgement, const __u32 side, const struct file_info *info)
 {
     struct filter *filter = judgement__filter(judgement);
     __u64 allowed;

@@ -24,18 +24,20 @@ typedef _Bool bool;
 #define false 0
 
 /* uapi/linux/bpf.h */
-#define BPF_MAP_TYPE_HASH           1
-#define BPF_MAP_TYPE_ARRAY          2
-#define BPF_MAP_TYPE_PERCPU_ARRAY   6
-#define BPF_MAP_TYPE_LRU_HASH       9
-#define BPF_MAP_TYPE_LPM_TRIE       11
-#define BPF_MAP_TYPE_SK_STORAGE     24
-#define BPF_MAP_TYPE_RINGBUF        27
-#define BPF_ANY                     0
-#define BPF_NOEXIST                 1
-#define BPF_F_NO_PREALLOC           1
-#define BPF_F_MMAPABLE              1024
-#define BPF_SK_STORAGE_GET_F_CREATE 1
+#define BPF_MAP_TYPE_HASH             1
+#define BPF_MAP_TYPE_ARRAY            2
+#define BPF_MAP_TYPE_PERF_EVENT_ARRAY 4
+#define BPF_MAP_TYPE_PERCPU_ARRAY     6
+#define BPF_MAP_TYPE_LRU_HASH         9
+#define BPF_MAP_TYPE_LPM_TRIE         11
+#define BPF_MAP_TYPE_SK_STORAGE       24
+#define BPF_MAP_TYPE_RINGBUF          27
+#define BPF_ANY                       0
+#define BPF_NOEXIST                   1
+#define BPF_F_NO_PREALLOC             1
+#define BPF_F_CURRENT_CPU             0xffffffffULL
+#define BPF_F_MMAPABLE                1024
+#define BPF_SK_STORAGE_GET_F_CREATE   1
 
 /* linux/sched.h */
 #define PF_IO_WORKER   0x00000010
@@ -46,6 +48,8 @@ typedef _Bool bool;
 
 /* linux/pid_types.h */
 #define PIDTYPE_PGID 2
+/* Up to 4.18. */
+#define PIDTYPE_PGID_BEFORE_4_19 1
 
 /* linux/sched/signal.h */
 #define SIGNAL_GROUP_EXIT 0x00000004
@@ -385,10 +389,6 @@ struct bpf_prog {
     struct sock_fprog_kern *orig_prog;
 };
 
-struct bpf_link {
-    struct bpf_prog *prog;
-};
-
 struct module {
     char name[56];
 };
@@ -479,8 +479,6 @@ struct task_struct {
     struct callback_head *task_works;
     kuid_t loginuid;
     unsigned int sessionid;
-    /* Counts executions of programs; forks and threads inherit it. */
-    __u64 self_exec_id;
     struct css_set *cgroups;
 };
 

@@ -18,7 +18,7 @@
 #define MAPLE_ARANGE_64    3
 #define MAPLE_RANGE_PIVOTS 15
 /* Levels of a red-black tree of 2^16 mappings, the usual limit of a process. */
-#define RB_LEVELS 34
+#define RB_LEVELS BOUND(34, 24)
 
 /* The entry of a node of the maple tree that leads to `address`. */
 __noinline __u64 maple__step(__u64 entry, __u64 address)
@@ -42,7 +42,9 @@ __noinline __u64 maple__step(__u64 entry, __u64 address)
     } else {
         return 0;
     }
-    for (slot = 0; slot < MAPLE_RANGE_PIVOTS && slot < count; slot++) {
+    WRITTEN_OUT
+    for (slot = 0; slot < MAPLE_RANGE_PIVOTS; slot++) {
+        STOP_IF(slot >= count);
         __u64 pivot = 0;
 
         bpf_probe_read_kernel(&pivot, sizeof(pivot), node + pivots + slot * sizeof(pivot));
@@ -61,7 +63,9 @@ __noinline __u64 maple__find(__u64 root, __u64 address)
     /* Of the nodes, the root alone carries the mark of one. A single mapping needs none. */
     if (!xa__is_node(entry))
         return 0;
-    for (int level = 0; level < MAPLE_LEVELS && entry; level++) {
+    WRITTEN_OUT
+    for (int level = 0; level < MAPLE_LEVELS; level++) {
+        STOP_IF(!entry);
         bool is_leaf = (entry >> MAPLE_TYPE_SHIFT & MAPLE_TYPE_MASK) == MAPLE_LEAF_64;
 
         entry = maple__step(entry, address);
@@ -81,7 +85,9 @@ __noinline __u64 rb__find(__u64 root, __u64 address)
         return 0;
     offset = bpf_core_field_offset(struct vm_area_struct___before_6_1, vm_rb);
 
-    for (int level = 0; level < RB_LEVELS && node; level++) {
+    WRITTEN_OUT
+    for (int level = 0; level < RB_LEVELS; level++) {
+        STOP_IF(!node);
         struct vm_area_struct *area = (void *)node - offset;
 
         if (address >= BPF_CORE_READ(area, vm_end))

@@ -121,6 +121,25 @@ struct any_address {
     };
 };
 
+/* Protocol and type of a socket: bit fields up to 5.5 (bf9765145b85). */
+static __always_inline __u16 sock__protocol(struct sock *sock)
+{
+#ifdef CWS_OLD_KERNEL
+    return BPF_CORE_READ_BITFIELD_PROBED(sock, sk_protocol);
+#else
+    return BPF_CORE_READ(sock, sk_protocol);
+#endif
+}
+
+static __always_inline __u16 sock__type(struct sock *sock)
+{
+#ifdef CWS_OLD_KERNEL
+    return BPF_CORE_READ_BITFIELD_PROBED(sock, sk_type);
+#else
+    return BPF_CORE_READ(sock, sk_type);
+#endif
+}
+
 /* The kernel's side of a socket's descriptor; NULL if it is none. */
 static __always_inline struct sock *task__socket(struct task_struct *task, __s64 descriptor)
 {
@@ -208,7 +227,9 @@ static __always_inline void net__interface_name(struct net *net, __u32 index, __
     heads = BPF_CORE_READ(interfaces, dev_index_head);
     /* NETDEV_HASHENTRIES of them. */
     bpf_probe_read_kernel(&node, sizeof(node), heads + (index & 255));
-    for (int i = 0; i < 8 && node; i++) {
+    WRITTEN_OUT
+    for (int i = 0; i < 8; i++) {
+        STOP_IF(!node);
         struct net_device *device = (void *)node - bpf_core_field_offset(struct net_device, index_hlist);
 
         if (BPF_CORE_READ(device, ifindex) == index) {

@@ -66,6 +66,7 @@ static __always_inline __u32 call__load_socketcall(__s64 ret)
     if (form == FORM_SETSOCKOPT)
         bpf_probe_read_user(arguments, sizeof(arguments), (void *)call->args[1]);
     call->form = form;
+    WRITTEN_OUT
     for (int i = 0; i < 5; i++)
         call->args[i] = arguments[i];
     return form;

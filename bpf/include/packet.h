@@ -3,6 +3,27 @@
 #ifndef PACKET_H
 #define PACKET_H
 
+#ifdef CWS_OLD_KERNEL
+
+/* The bytes of a packet that lie together, from the IP header on. */
+struct packet {
+    const void *start;
+    __u32 length;
+    /* Of the packet. */
+    __u32 len;
+};
+
+static __always_inline long packet__load(struct packet *packet, __u32 offset, void *to, const __u32 size)
+{
+    if (offset + size > packet->length)
+        return -1;
+    return bpf_probe_read_kernel(to, size, packet->start + offset);
+}
+
+#define PACKET struct packet
+
+#else
+
 /* uapi/linux/bpf.h: what a program is given in place of the kernel's buffer. A fixed interface, so without
  * relocations. */
 struct __sk_buff {
@@ -38,6 +59,11 @@ struct __sk_buff {
     __u32 gso_segs;
     struct bpf_sock *sk;
 };
+
+#define PACKET       struct __sk_buff
+#define packet__load bpf_skb_load_bytes
+
+#endif
 
 /* Headers of IPv6 between the first and the one of the transport layer. */
 #define IPV6_HEADERS_MAX       6
@@ -100,11 +126,11 @@ struct tcp_header {
 };
 
 /* Finds the header of the transport layer behind an IPv6 header. 0: there is none within reach. */
-static __always_inline __u32 ipv6__find_transport(struct __sk_buff *skb, struct packet_facts *facts,
-                                                  __u8 next)
+static __always_inline __u32 ipv6__find_transport(PACKET *skb, struct packet_facts *facts, __u8 next)
 {
     __u32 offset = sizeof(struct ipv6_header);
 
+    WRITTEN_OUT
     for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
         __u8 start[4];
 
@@ -113,7 +139,7 @@ static __always_inline __u32 ipv6__find_transport(struct __sk_buff *skb, struct 
             facts->transport = next;
             return offset;
         }
-        if (bpf_skb_load_bytes(skb, offset, start, sizeof(start)))
+        if (packet__load(skb, offset, start, sizeof(start)))
             return 0;
         if (next == IPPROTO_FRAGMENT) {
             /* Not the first fragment. */
@@ -141,13 +167,13 @@ static __always_inline void packet__set_ports(struct packet_facts *facts, const 
 }
 
 /* Reads the header of the transport layer at an offset. */
-static __always_inline void packet__look_at_transport(struct __sk_buff *skb, struct packet_facts *facts,
+static __always_inline void packet__look_at_transport(PACKET *skb, struct packet_facts *facts,
                                                       __u32 transport)
 {
     if (facts->transport == IPPROTO_TCP) {
         struct tcp_header header;
 
-        if (bpf_skb_load_bytes(skb, transport, &header, sizeof(header)))
+        if (packet__load(skb, transport, &header, sizeof(header)))
             return;
         packet__set_ports(facts, &header.source);
         facts->tcp_flags = header.flags;
@@ -155,7 +181,7 @@ static __always_inline void packet__look_at_transport(struct __sk_buff *skb, str
     } else if (facts->transport == IPPROTO_UDP) {
         __be16 ports[2];
 
-        if (bpf_skb_load_bytes(skb, transport, ports, sizeof(ports)))
+        if (packet__load(skb, transport, ports, sizeof(ports)))
             return;
         packet__set_ports(facts, ports);
         facts->has_payload = skb->len > transport + 8;
@@ -163,18 +189,18 @@ static __always_inline void packet__look_at_transport(struct __sk_buff *skb, str
 }
 
 /* Looks at the headers, wherever they are. False if the packet is no IP. */
-static __noinline bool packet__look_closely(struct __sk_buff *skb, struct packet_facts *facts)
+SEPARATE bool packet__look_closely(PACKET *skb, struct packet_facts *facts)
 {
     __u32 transport = 0;
     __u8 version;
 
-    if (bpf_skb_load_bytes(skb, 0, &version, 1))
+    if (packet__load(skb, 0, &version, 1))
         return false;
     facts->version = version >> 4;
     if (facts->version == 4) {
         struct ipv4_header header;
 
-        if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)))
+        if (packet__load(skb, 0, &header, sizeof(header)))
             return false;
         facts->source[0] = header.source;
         facts->destination[0] = header.destination;
@@ -184,8 +210,9 @@ static __noinline bool packet__look_closely(struct __sk_buff *skb, struct packet
     } else if (facts->version == 6) {
         struct ipv6_header header;
 
-        if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)))
+        if (packet__load(skb, 0, &header, sizeof(header)))
             return false;
+        WRITTEN_OUT
         for (int i = 0; i < 4; i++) {
             facts->source[i] = header.source[i];
             facts->destination[i] = header.destination[i];
@@ -198,6 +225,15 @@ static __noinline bool packet__look_closely(struct __sk_buff *skb, struct packet
         packet__look_at_transport(skb, facts, transport);
     return true;
 }
+
+#ifdef CWS_OLD_KERNEL
+
+static __always_inline bool packet__look(struct packet *packet, struct packet_facts *facts)
+{
+    return packet__look_closely(packet, facts);
+}
+
+#else
 
 static __always_inline bool transport__is_plain(__u8 transport)
 {
@@ -359,5 +395,7 @@ static __always_inline bool packet__is_wanted(const struct packet_facts *facts)
     }
     return judgement__narrow(&judgement, 0);
 }
+
+#endif
 
 #endif /* PACKET_H */

@@ -11,6 +11,10 @@
 
 #define NAME_SIZE_MAX 255
 
+/* Components and mounts on the way up; of control groups. */
+#define PATH_CLIMB_MAX   BOUND(PATH_COMPONENTS_MAX, 64)
+#define CGROUP_CLIMB_MAX BOUND(CGROUP_LEVELS_MAX, 10)
+
 /* The task as a plain address. Where the verifier knows a pointer's type (tp_btf, iter) it does not take it
  * for a number; read back from the stack it has none. */
 static __always_inline struct task_struct *task__untyped(struct task_struct *task)
@@ -41,7 +45,7 @@ struct path_scratch {
 
 /* Long loops are made of calls of a function that does so many turns: the verifier checks a global function
  * but every turn of a loop. It must divide the number of turns. */
-#define TURNS_PER_CALL 16
+#define TURNS_PER_CALL BOUND(16, 4)
 
 /* Results of these functions: go on, ... */
 #define CLIMB_GOES_ON 0
@@ -115,6 +119,7 @@ __noinline int path__climb_some(void)
     root_dentry = (void *)scratch->root_dentry;
     root_mount = (void *)scratch->root_mount;
     mount_root = BPF_CORE_READ(mount, mnt.mnt_root);
+    WRITTEN_OUT
     for (int i = 0; i < TURNS_PER_CALL; i++) {
         struct dentry *parent;
 
@@ -190,8 +195,12 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
     scratch->mount = (__u64)mount;
     scratch->root_dentry = (__u64)BPF_CORE_READ(task, fs, root.dentry);
     scratch->root_mount = (__u64)vfsmount__mount(BPF_CORE_READ(task, fs, root.mnt));
-    for (int i = 0; i < PATH_COMPONENTS_MAX / TURNS_PER_CALL && result == CLIMB_GOES_ON; i++)
+    WRITTEN_OUT
+    for (int i = 0; i < PATH_CLIMB_MAX / TURNS_PER_CALL; i++) {
         result = path__climb_some();
+        if (result != CLIMB_GOES_ON)
+            break;
+    }
     if (result != CLIMB_DONE)
         scratch->flags |= FILE_FLAG_PATH_TRUNCATED;
     return path__close(scratch);
@@ -219,6 +228,7 @@ __noinline int path__climb_some_in_filesystem(void)
     if (!scratch)
         return CLIMB_FULL;
     dentry = (void *)scratch->dentry;
+    WRITTEN_OUT
     for (int i = 0; i < TURNS_PER_CALL; i++) {
         struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
 
@@ -246,8 +256,12 @@ __noinline int path__resolve_in_filesystem(__u64 dentry_address)
         return 0;
     path__reset(scratch);
     scratch->dentry = dentry_address;
-    for (int i = 0; i < PATH_COMPONENTS_MAX / TURNS_PER_CALL && result == CLIMB_GOES_ON; i++)
+    WRITTEN_OUT
+    for (int i = 0; i < PATH_CLIMB_MAX / TURNS_PER_CALL; i++) {
         result = path__climb_some_in_filesystem();
+        if (result != CLIMB_GOES_ON)
+            break;
+    }
     return path__close(scratch);
 }
 
@@ -261,7 +275,8 @@ __noinline int path__resolve_cgroup(__u64 kernfs_node_address)
         return 0;
     scratch->start = PATH_SIZE_MAX;
     scratch->flags = 0;
-    for (int i = 0; i < CGROUP_LEVELS_MAX; i++) {
+    WRITTEN_OUT
+    for (int i = 0; i < CGROUP_CLIMB_MAX; i++) {
         struct kernfs_node *parent = kernfs__parent(node);
         const char *name;
         long size;

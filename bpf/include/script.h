@@ -14,15 +14,17 @@
 
 /* Entries of task_works that are looked at: an exec releases the script, its interpreters (at most 5 levels),
  * ld.so, the old image and the close-on-exec descriptors. */
-#define DEFERRED_RELEASES_MAX 1024
-
-/* Address of the kernel's ____fput, from /proc/kallsyms; 0 if it can't be told. */
-const volatile __u64 fput_callback = 0;
+#define DEFERRED_RELEASES_MAX BOUND(1024, 64)
 
 struct script_search {
     /* Addresses: of the next entry, and of the oldest file so far. */
     __u64 work;
     __u64 oldest;
+    /* The kernel's ____fput. */
+    __u64 callback;
+    /* EXEC_FLAG_*, ERROR_*: of the exec record that is made. */
+    __u32 flags;
+    __u32 errors;
 };
 
 struct {
@@ -48,8 +50,10 @@ __noinline int script__find_some(void)
     if (!search)
         return false;
     work = (void *)search->work;
-    for (int i = 0; i < TURNS_PER_CALL && work; i++) {
-        if ((__u64)BPF_CORE_READ(work, func) == fput_callback) {
+    WRITTEN_OUT
+    for (int i = 0; i < TURNS_PER_CALL; i++) {
+        STOP_IF(!work);
+        if ((__u64)BPF_CORE_READ(work, func) == search->callback) {
             struct file *file = file__of_deferred_release(work);
 
             if (file && (BPF_CORE_READ(file, f_flags) | BPF_CORE_READ(file, f_mode)) & FMODE_EXEC)
@@ -67,11 +71,15 @@ __noinline __u64 script__find(__u64 task_address)
     struct task_struct *task = (void *)task_address;
     struct script_search *search = script__scratch();
 
-    if (!search || !fput_callback)
+    if (!search)
+        return 0;
+    search->callback = SETTING(fput_callback);
+    if (!search->callback)
         return 0;
     /* The newest comes first. */
     search->work = (__u64)BPF_CORE_READ(task, task_works);
     search->oldest = 0;
+    WRITTEN_OUT
     for (int i = 0; i < DEFERRED_RELEASES_MAX / TURNS_PER_CALL; i++)
         if (!script__find_some())
             break;

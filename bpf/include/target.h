@@ -53,7 +53,9 @@ __noinline __u64 pid_namespace__find(__u64 namespace_address, __u64 number)
     __u64 index = number - BPF_CORE_READ(namespace, idr.idr_base);
     __u64 slots = bpf_core_field_size(struct xa_node, slots) / sizeof(void *);
 
-    for (int level = 0; level < PID_TREE_LEVELS && xa__is_node(entry); level++) {
+    WRITTEN_OUT
+    for (int level = 0; level < PID_TREE_LEVELS; level++) {
+        STOP_IF(!xa__is_node(entry));
         struct xa_node *node = (void *)(entry - 2);
         __u64 slot = index >> (BPF_CORE_READ(node, shift) & 63);
 
@@ -70,7 +72,7 @@ __noinline __u64 pid_namespace__find(__u64 namespace_address, __u64 number)
 /* The pid namespace whose numbers a task uses. */
 static __always_inline struct pid_namespace *task__pid_namespace(struct task_struct *task)
 {
-    struct pid *pid = BPF_CORE_READ(task, thread_pid);
+    struct pid *pid = task__pid(task);
     struct upid *number = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
                           (__u64)BPF_CORE_READ(pid, level) * bpf_core_type_size(struct upid);
 
@@ -82,7 +84,7 @@ static __always_inline struct task_struct *pid__task(struct pid *pid)
 {
     struct hlist_node *node = pid ? BPF_CORE_READ(pid, tasks[0].first) : NULL;
 
-    return node ? (void *)node - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
+    return node ? task__of_pid_link(node) : NULL;
 }
 
 static __always_inline void target__set(struct target *target, struct task_struct *task)
@@ -96,7 +98,7 @@ static __always_inline void target__set(struct target *target, struct task_struc
 /* Sets the target to the leader of the group of a task, if it is alive. */
 static __always_inline void target__set_group(struct target *target, struct task_struct *task)
 {
-    struct task_struct *leader = pid__task(BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]));
+    struct task_struct *leader = pid__task(task__process_group(task));
 
     if (leader)
         target__set(target, leader);

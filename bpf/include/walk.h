@@ -13,14 +13,14 @@
 /* A path plus the texts of links in front of its rest. */
 #define WALK_TEXT_SIZE (2 * PATH_SIZE_MAX)
 /* Components, "..", "." and links together. */
-#define WALK_STEPS_MAX 256
+#define WALK_STEPS_MAX BOUND(256, 12)
 /* Cached children of one directory that are looked at, newest first. What a call has just created or looked
  * up for the first time is among the first. */
-#define WALK_CHILDREN_MAX 512
+#define WALK_CHILDREN_MAX BOUND(512, 20)
 /* Mounts upon one mount that are looked at, newest first. */
-#define WALK_MOUNTS_MAX 1024
+#define WALK_MOUNTS_MAX BOUND(1024, 20)
 /* Mounts on the same directory, one upon the other. */
-#define WALK_MOUNT_STACK_MAX 8
+#define WALK_MOUNT_STACK_MAX BOUND(8, 2)
 /* The kernel's own limit is 40 (MAXSYMLINKS). */
 #define WALK_LINKS_MAX 40
 
@@ -39,6 +39,11 @@
 #define WALK_FAILED 4
 /* Internal: not finished. */
 #define WALK_GOES_ON 0
+
+#ifdef CWS_OLD_KERNEL
+/* Words at the beginning of a name that are compared for each child. */
+#define NAME_WORDS_FIRST 4
+#endif
 
 struct walk {
     /* What is left of the text lies at [position, WALK_TEXT_SIZE), so that the text of a link fits in front.
@@ -63,6 +68,14 @@ struct walk {
     bool exact;
     /* Of a search that goes on: addresses of the next child, or of the next link of a list of mounts. */
     __u64 next;
+#ifdef CWS_OLD_KERNEL
+    /* See walk_old.h. */
+    __u64 masks[NAME_WORDS_FIRST];
+    __u64 marks;
+    __u64 found;
+    /* What is walked: see walk__path(). */
+    __u64 offset, length, dirfd, how;
+#endif
 };
 
 struct {
@@ -107,6 +120,9 @@ static __always_inline struct file *current__opened_file(__s64 descriptor)
 {
     struct file **files, *file = NULL;
 
+#ifdef CWS_OLD_KERNEL
+    files = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), files, fdt, fd);
+#else
     /* 5.11 (3ca1032ab7ab): a pointer whose type the verifier knows needs no helper to be followed. */
     if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
         struct task_struct *task = bpf_get_current_task_btf();
@@ -117,6 +133,7 @@ static __always_inline struct file *current__opened_file(__s64 descriptor)
 
         files = BPF_CORE_READ(task, files, fdt, fd);
     }
+#endif
     /* A table never shrinks, so the descriptor lies in it. */
     bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
     return file;
@@ -143,6 +160,10 @@ static __always_inline __u64 word__bytes_before(__u64 marks)
     }
     return marks & 0xff ? bytes : bytes + 1;
 }
+
+#ifdef CWS_OLD_KERNEL
+#include "walk_old.h"
+#else
 
 /* Length of the component at `position`; more than NAME_SIZE_MAX if that is no name. */
 __noinline int walk__component_length(__u64 position)
@@ -284,6 +305,8 @@ __noinline int walk__enter_mounts(void)
     return 0;
 }
 
+#endif
+
 /* "..": out of mounts, and up. */
 __noinline int walk__up(void)
 {
@@ -291,6 +314,7 @@ __noinline int walk__up(void)
 
     if (!walk)
         return 0;
+    WRITTEN_OUT
     for (int i = 0; i < WALK_MOUNT_STACK_MAX; i++) {
         struct mount *mount = walk__mount(walk);
         struct mount *above = BPF_CORE_READ(mount, mnt_parent);
@@ -303,7 +327,7 @@ __noinline int walk__up(void)
         walk->mount = (__u64)above;
     }
     walk->dentry = (__u64)BPF_CORE_READ(walk__dentry(walk), d_parent);
-    return walk__enter_mounts();
+    return 0;
 }
 
 /* Puts `length` bytes at `address` in front of the rest of the text. */
@@ -333,6 +357,7 @@ static __always_inline bool walk__prepend_own_pid(struct walk *walk, struct task
 
     context__fill_pid_namespace(&context, leader);
     number = context.ns_pid;
+    WRITTEN_OUT
     for (int i = 0; i < 10; i++) {
         at = 9 - i;
         walk->link[at] = '0' + number % 10;
@@ -368,7 +393,7 @@ static __always_inline bool walk__jump(struct walk *walk, struct dentry *link)
     node = BPF_CORE_READ(inode, pid, tasks[0].first);
     if (!node)
         return false;
-    task = (void *)node - bpf_core_field_offset(struct task_struct, pid_links);
+    task = task__of_pid_link(node);
     bpf_probe_read_kernel_str(&parent_name, sizeof(parent_name), BPF_CORE_READ(parent, d_name.name));
     if (parent_name == 0x6466 /* fd */) {
         file = task__file(task, BPF_CORE_READ(inode, fd));
@@ -436,6 +461,7 @@ static __always_inline bool walk__is_end(struct walk *walk, __u64 position)
     word = *(__u64 *)&walk->text[position];
 
     /* More than seven slashes in a row at the end are taken for a component that is missing. */
+    WRITTEN_OUT
     for (int i = 0; i < 8; i++) {
         if ((word & 0xff) != '/')
             return !(word & 0xff);
@@ -443,6 +469,62 @@ static __always_inline bool walk__is_end(struct walk *walk, __u64 position)
     }
     return false;
 }
+
+#ifdef CWS_OLD_KERNEL
+#define WALK_STEP(how) walk__step()
+
+/* One component, and a slash in front of it. Returns WALK_*. */
+__noinline int walk__step(void)
+{
+    struct walk *walk = walk__scratch();
+    __u64 child, word;
+
+    if (!walk)
+        return WALK_FAILED;
+    word = walk__text_word(walk, 0);
+    if ((word & 0xff) == '/') {
+        OF(walk, position) += 1;
+        word >>= 8;
+    }
+    if (OF(walk, position) >= WALK_TEXT_SIZE)
+        return WALK_FOUND;
+    if ((word & 0xff) == '/')
+        return WALK_GOES_ON;
+    walk__measure();
+    if (OF(walk, name_length) > NAME_SIZE_MAX)
+        return WALK_PARTIAL;
+    if (OF(walk, name_length) == 1 && (word & 0xff) == '.') {
+        OF(walk, position) += 1;
+        return WALK_GOES_ON;
+    }
+    if (OF(walk, name_length) == 2 && (word & 0xffff) == 0x2e2e /* .. */) {
+        OF(walk, position) += 2;
+        walk__up();
+    } else {
+        bool is_last = walk__is_end(walk, OF(walk, position) + OF(walk, name_length));
+        bool is_followed = OF(walk, how) & WALK_FOLLOW ||
+                           walk__byte(walk, OF(walk, position) + OF(walk, name_length)) == '/' || !is_last;
+
+        if (is_last && OF(walk, how) & WALK_PARENT)
+            return WALK_NAMED;
+        child = walk__find_child();
+        if (!child)
+            return is_last ? WALK_NAMED : WALK_PARTIAL;
+        OF(walk, position) += OF(walk, name_length);
+        if (is_followed && (BPF_CORE_READ((struct dentry *)child, d_inode, i_mode) & S_IFMT) == S_IFLNK) {
+            if (walk__follow(child))
+                return WALK_GOES_ON;
+            OF(walk, position) -= OF(walk, name_length);
+            return WALK_PARTIAL;
+        }
+        OF(walk, dentry) = child;
+    }
+    walk__enter_mounts();
+    return WALK_GOES_ON;
+}
+
+#else
+#define WALK_STEP(how) walk__step(how)
 
 /* One component. Returns WALK_*. */
 __noinline int walk__step(__u64 how)
@@ -476,7 +558,7 @@ __noinline int walk__step(__u64 how)
     if (first == '.' && second == '.' && length == 2) {
         walk->position = position + 2;
         walk__up();
-        return WALK_GOES_ON;
+        goto enter;
     }
     walk->name_length = length;
     trailing_slash = walk__byte(walk, position + length) == '/';
@@ -496,15 +578,18 @@ __noinline int walk__step(__u64 how)
     }
     walk->position = position + length;
     walk->dentry = child;
+enter:
     walk__enter_mounts();
     return WALK_GOES_ON;
 }
+
+#endif
 
 /*
  * Walks the `length` bytes at `offset` of the record scratch from the directory `dirfd` of the current task.
  * Returns WALK_*; the walk scratch tells where it ended.
  */
-__noinline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
+BODY int walk__path_of(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
 {
     struct record *record = record__scratch();
     struct task_struct *task = (void *)bpf_get_current_task();
@@ -537,8 +622,9 @@ __noinline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
     walk->root_mount = (__u64)vfsmount__mount(root.mnt);
     walk->dentry = (__u64)base.dentry;
     walk->mount = (__u64)vfsmount__mount(base.mnt);
+    WRITTEN_OUT
     for (int i = 0; i < WALK_STEPS_MAX; i++) {
-        walk->status = walk__step(how);
+        walk->status = WALK_STEP(how);
         if (walk->status != WALK_GOES_ON)
             break;
     }
@@ -546,6 +632,35 @@ __noinline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
         walk->status = WALK_PARTIAL;
     return walk->status;
 }
+
+#ifdef CWS_OLD_KERNEL
+
+__noinline int walk__path_told(void)
+{
+    struct walk *walk = walk__scratch();
+
+    if (!walk)
+        return WALK_FAILED;
+    return walk__path_of(OF(walk, offset), OF(walk, length), OF(walk, dirfd), OF(walk, how));
+}
+
+/* For the sake of the verifier, which would go through the walk for each value of each. */
+static __always_inline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
+{
+    struct walk *walk = walk__scratch();
+
+    if (!walk)
+        return WALK_FAILED;
+    OF(walk, offset) = offset;
+    OF(walk, length) = length;
+    OF(walk, dirfd) = dirfd;
+    OF(walk, how) = how;
+    return walk__path_told();
+}
+
+#else
+#define walk__path walk__path_of
+#endif
 
 /* Writes the path that the walk found to the path scratch, as `task` sees it. Returns its length. */
 static __always_inline int walk__resolve_path(struct walk *walk, struct task_struct *task)

@@ -24,8 +24,23 @@ static __always_inline int cgroup_attach_task(struct task_struct *task)
     return 0;
 }
 
-SEC("tp_btf/cgroup_attach_task")
+/* The task among the arguments of the tracepoint: the second up to 4.18, or the third (e4f8d81c738d). Where
+ * the kernel does not describe its tracepoints, it is the one that looks like a task. */
+static __always_inline struct task_struct *cgroup_attach__task(const char *second, struct task_struct *third)
+{
+#ifdef CWS_OLD_KERNEL
+    struct task_struct *task = (void *)second;
+    struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+    if (leader && BPF_CORE_READ(leader, group_leader) == leader &&
+        BPF_CORE_READ(leader, pid) == BPF_CORE_READ(task, tgid))
+        return task;
+#endif
+    return third;
+}
+
+AT_TRACEPOINT("cgroup_attach_task")
 int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
-    return cgroup_attach_task(task);
+    return SENDING(ctx, cgroup_attach_task(cgroup_attach__task(path, task)));
 }

@@ -244,7 +244,7 @@ static __always_inline int x32__exit(__s32 number, long ret)
     return x32__exit_kernel((__u32)number, ret);
 }
 
-SEC("tp_btf/sys_enter")
+AT_TRACEPOINT("sys_enter")
 int BPF_PROG(on_compat_enter, struct pt_regs *registers, long number)
 {
     if (task__in_compat_call((void *)bpf_get_current_task()))
@@ -254,7 +254,7 @@ int BPF_PROG(on_compat_enter, struct pt_regs *registers, long number)
     return 0;
 }
 
-SEC("tp_btf/sys_exit")
+AT_TRACEPOINT("sys_exit")
 int BPF_PROG(on_compat_exit, struct pt_regs *registers, long ret)
 {
     __s64 number = BPF_CORE_READ(registers, orig_ax);

@@ -75,11 +75,9 @@ static __always_inline int credentials__exit(long ret, __u16 kind, int success, 
         bpf_map_delete_elem(&credentials_before, &thread);
     if (success == SUCCESS_IS_ZERO ? ret != 0 : (old.fsuid == now.fsuid && old.fsgid == now.fsgid))
         return 0;
-    record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-    if (!record) {
-        losses__count(kind);
+    record = record__reserve(sizeof(*record), kind);
+    if (!record)
         return 0;
-    }
     header__fill(&record->header, kind, sizeof(*record));
     record->header.flags = record_flags;
     if (!before)
@@ -93,7 +91,7 @@ static __always_inline int credentials__exit(long ret, __u16 kind, int success, 
     else
         record->capset =
             (struct capset_body){old.cap_effective, old.cap_permitted, now.cap_effective, now.cap_permitted};
-    bpf_ringbuf_submit(record, 0);
+    record__submit(record);
     return 0;
 }
 
@@ -106,7 +104,7 @@ static __always_inline int credentials__exit(long ret, __u16 kind, int success, 
     SEC("tracepoint/syscalls/sys_exit_" #name)                                                               \
     int exit_##name(struct trace_event_raw_sys_exit *ctx)                                                    \
     {                                                                                                        \
-        return credentials__exit(ctx->ret, kind, success, 0);                                                \
+        return SENDING(ctx, credentials__exit(ctx->ret, kind, success, 0));                                  \
     }
 
 CREDENTIALS_CALL(setuid, KIND_SETUID, SUCCESS_IS_ZERO)

@@ -10,7 +10,10 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "variant.h"
+
 #include "compat.h"
+#include "settings.h"
 #include "emit.h"
 #include "cgroup.h"
 #include "path.h"
@@ -31,11 +34,15 @@
 #include "caller.h"
 #include "operation.h"
 
+#ifndef CWS_OLD_KERNEL
 #include "process_capabilities.bpf.c"
+#endif
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
 #include "credentials.bpf.c"
+#ifndef CWS_OLD_KERNEL
 #include "snapshot.bpf.c"
+#endif
 #include "file_open.bpf.c"
 #include "file_names.bpf.c"
 #include "file_attributes.bpf.c"
@@ -43,7 +50,9 @@
 #include "file_pipes.bpf.c"
 #include "network_sockets.bpf.c"
 #include "network_options.bpf.c"
+#ifndef CWS_OLD_KERNEL
 #include "network_flows.bpf.c"
+#endif
 #include "network_packets.bpf.c"
 #include "kernel_processes.bpf.c"
 #include "kernel_bpf.bpf.c"
@@ -51,10 +60,12 @@
 #include "kernel_memory.bpf.c"
 #include "kernel_self.bpf.c"
 #include "kernel_parameters.bpf.c"
+#ifndef CWS_OLD_KERNEL
 #include "kernel_selinux.bpf.c"
 #include "compat.bpf.c"
 #include "hooks_names.bpf.c"
 #include "hooks_files.bpf.c"
 #include "hooks_calls.bpf.c"
+#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -8,14 +8,28 @@
 
 #include <bpf/bpf_helpers.h>
 
-/* Runs of the program that is loaded. */
-__u64 fired = 0;
+/* Whether the program that is loaded ran. No global data: old kernels have none. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} fired SEC(".maps");
+
+static __always_inline void fire(void)
+{
+    __u32 zero = 0;
+    __u64 *place = bpf_map_lookup_elem(&fired, &zero);
+
+    if (place)
+        *place = 1;
+}
 
 #define FACT(section, name)                                                                                  \
     SEC("?" section)                                                                                         \
     int name(void *ctx)                                                                                      \
     {                                                                                                        \
-        fired = 1;                                                                                           \
+        fire();                                                                                              \
         return 0;                                                                                            \
     }
 
@@ -32,7 +46,7 @@ FACT("kprobe/security_file_open", fact_kprobe)
 SEC("?cgroup_skb/egress")
 int fact_cgroup_skb(void *ctx)
 {
-    fired = 1;
+    fire();
     return 1;
 }
 
@@ -40,7 +54,7 @@ int fact_cgroup_skb(void *ctx)
 SEC("?cgroup/sysctl")
 int fact_cgroup_sysctl(void *ctx)
 {
-    fired = 1;
+    fire();
     return 1;
 }
 

@@ -283,6 +283,7 @@ static __always_inline bool times__read(struct seconds_and_rest times[2], __u64 
     case FORM_FUTIMESAT32:
     case FORM_UTIMENSAT32:
         error = bpf_probe_read_user(narrow, sizeof(narrow), (void *)address);
+        WRITTEN_OUT
         for (int i = 0; i < 2; i++) {
             times[i].seconds = narrow[i].seconds;
             times[i].rest = narrow[i].rest;

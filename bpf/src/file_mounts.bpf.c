@@ -42,6 +42,8 @@ static __always_inline void mount_body__fill_device_name(struct mount_body *body
                                            PATH_SIZE_MAX, ERROR_DESTINATION);
 }
 
+#ifndef CWS_OLD_KERNEL
+
 /* The directory that a bind mount or a move starts from: what the walk has found, and its mount. */
 static __always_inline void mount_body__fill_source(struct mount_body *body, struct builder *builder,
                                                     struct task_struct *task)
@@ -56,12 +58,16 @@ static __always_inline void mount_body__fill_source(struct mount_body *body, str
     body->source = tail__append_path(builder, walk__resolve_path(walk, task), PATH_SIZE_MAX);
 }
 
+#endif
+
 /* mount(source, target, type, flags, data) */
 static __always_inline void mount__find_mount(struct mount_body *body, struct builder *builder,
                                               const struct call *call, struct task_struct *task)
 {
     __u64 source = call->args[0], type = call->args[2];
+#ifndef CWS_OLD_KERNEL
     __u32 ignored = 0;
+#endif
 
     body->what = MOUNT_CALL_MOUNT;
     body->flags = call->args[3];
@@ -69,6 +75,14 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     body->call.flags = CALL_FLAG_NO_DIRFD;
     if (type)
         body->type_given = tail__append_user_string(builder, type, MOUNT_TYPE_SIZE, ERROR_GIVEN_VALUE);
+#ifdef CWS_OLD_KERNEL
+    /* There is no room for a second walk. */
+    if (source) {
+        body->source_given = tail__append_user_string(builder, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
+        if (body->flags & (MS_BIND | MS_MOVE))
+            body->source = body->source_given;
+    }
+#else
     if (body->flags & (MS_BIND | MS_MOVE)) {
         /* After a move nothing is left there but the mount point: the path is that of before all the same. */
         file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, AT_FDCWD, source,
@@ -77,6 +91,7 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     } else if (source) {
         body->source_given = tail__append_user_string(builder, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
     }
+#endif
     file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         AT_FDCWD, call->args[1], WALK_FOLLOW);
     mount_body__fill_mount(body, builder);
@@ -84,6 +99,8 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
         mount_body__fill_device_name(body, builder);
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
+
+#ifndef CWS_OLD_KERNEL
 
 /* open_tree(dirfd, path, flags): with OPEN_TREE_CLONE a copy of the mount there, behind the returned
  * descriptor. */
@@ -141,6 +158,8 @@ static __always_inline void mount__find_move_mount(struct mount_body *body, stru
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
 
+#endif
+
 /* pivot_root(new_root, put_old) */
 static __always_inline void mount__find_pivot_root(struct mount_body *body, struct builder *builder,
                                                    const struct call *call, struct task_struct *task)
@@ -157,6 +176,33 @@ static __always_inline void mount__find_pivot_root(struct mount_body *body, stru
     mount_body__fill_device_name(body, builder);
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
+
+#ifdef CWS_OLD_KERNEL
+
+/* One for both forms that there are: a program has room for one. */
+__noinline int mount__report(__u64 task_address)
+{
+    struct task_struct *task = (void *)task_address;
+    struct call *call = call__scratch();
+    struct builder builder = {};
+    struct record *record = file_event__begin(&builder, sizeof(struct mount_body));
+
+    if (!call || !record)
+        return 0;
+    if (call->form == FORM_MOUNT)
+        mount__find_mount(&record->mount, &builder, call, task);
+    else
+        mount__find_pivot_root(&record->mount, &builder, call, task);
+    file_event__send(&builder, task, KIND_MOUNT, call);
+    return 0;
+}
+
+static __always_inline int mount__report_form(__u32 form, __u64 task)
+{
+    return mount__report(task);
+}
+
+#else
 
 /* A function for each form: a program that sees one form has no more than that. */
 #define MOUNT_REPORT(call_name)                                                                              \
@@ -180,15 +226,10 @@ MOUNT_REPORT(open_tree)
 MOUNT_REPORT(move_mount)
 MOUNT_REPORT(pivot_root)
 
-static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags)
+static __always_inline int mount__report_form(__u32 form, __u64 task)
 {
-    __u64 task = bpf_get_current_task();
     struct call *call;
 
-    if (form == FORM_NONE || !call__is_reported(ret) || filter__keeps(KIND_MOUNT) == FILTER_KEEP_NONE)
-        return 0;
-    if (!call__load(form, ret, record_flags))
-        return 0;
     switch (form) {
     case FORM_MOUNT:
         return mount__report_mount(task);
@@ -204,6 +245,17 @@ static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags
     default:
         return mount__report_pivot_root(task);
     }
+}
+
+#endif
+
+static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags)
+{
+    if (form == FORM_NONE || !call__is_reported(ret) || filter__keeps(KIND_MOUNT) == FILTER_KEEP_NONE)
+        return 0;
+    if (!call__load(form, ret, record_flags))
+        return 0;
+    return mount__report_form(form, bpf_get_current_task());
 }
 
 FILE_EXIT(mount, mount)

@@ -17,7 +17,7 @@ static __always_inline struct pipe_inode_info *file__pipe(struct file *file)
 /* Flags of the buffer that was filled last. */
 static __always_inline __u32 pipe__last_buffer_flags(struct pipe_inode_info *pipe)
 {
-    __u32 size = BPF_CORE_READ(pipe, ring_size);
+    __u32 size = pipe__size(pipe);
     struct pipe_buffer *buffer;
 
     if (!size)

@@ -28,9 +28,9 @@ DEFINE_FORM_OF(bpf, BPF_CALLS)
 #define BPF_LINK_CREATE                28
 #define BPF_LINK_UPDATE                29
 #define BPF_PROG_BIND_MAP              35
-#define BPF_INSTRUCTIONS_PER_READ      128
-#define BPF_READS_PER_CALL             64
-#define BPF_CALLS_PER_PROGRAM          8
+#define BPF_INSTRUCTIONS_PER_READ      BOUND(128, 16)
+#define BPF_READS_PER_CALL             BOUND(64, 8)
+#define BPF_CALLS_PER_PROGRAM          BOUND(8, 4)
 #define BPF_HELPER_CALL                0x85
 #define BPF_INSTRUCTIONS_SEEN_MAX      (BPF_INSTRUCTIONS_PER_READ * BPF_READS_PER_CALL * BPF_CALLS_PER_PROGRAM)
 
@@ -71,7 +71,9 @@ __noinline int bpf__scan_some(__u64 address, __u64 count)
         return 0;
     if (bpf_probe_read_user(scratch->instructions, count * sizeof(__u64), (void *)address))
         return 1;
-    for (int i = 0; i < BPF_INSTRUCTIONS_PER_READ && i < count; i++) {
+    WRITTEN_OUT
+    for (int i = 0; i < BPF_INSTRUCTIONS_PER_READ; i++) {
+        STOP_IF(i >= count);
         __u64 instruction = scratch->instructions[i];
         __u32 helper = instruction >> 32;
 
@@ -86,6 +88,7 @@ __noinline int bpf__scan_some(__u64 address, __u64 count)
 
 __noinline int bpf__scan_more(__u64 address, __u64 count)
 {
+    WRITTEN_OUT
     for (int i = 0; i < BPF_READS_PER_CALL; i++) {
         __u64 done = (__u64)i * BPF_INSTRUCTIONS_PER_READ;
 
@@ -100,6 +103,7 @@ __noinline int bpf__scan_more(__u64 address, __u64 count)
 /* All of a program, up to a limit. Returns 0 unless something could not be read. */
 __noinline int bpf__scan(__u64 address, __u64 count)
 {
+    WRITTEN_OUT
     for (int i = 0; i < BPF_CALLS_PER_PROGRAM; i++) {
         __u64 done = (__u64)i * BPF_READS_PER_CALL * BPF_INSTRUCTIONS_PER_READ;
 
@@ -143,9 +147,10 @@ static __always_inline void bpf_body__take(struct bpf_body *body, struct task_st
     else if (file__is_anonymous(file, ANONYMOUS_BPF_PROG))
         bpf_body__take_program(body, BPF_CORE_READ(file, private_data));
     else if (file__is_anonymous(file, ANONYMOUS_BPF_LINK)) {
-        struct bpf_link *link = BPF_CORE_READ(file, private_data);
+        struct bpf_link___since_5_7 *link = BPF_CORE_READ(file, private_data);
 
-        bpf_body__take_program(body, BPF_CORE_READ(link, prog));
+        if (bpf_core_field_exists(link->prog))
+            bpf_body__take_program(body, BPF_CORE_READ(link, prog));
     }
 }
 
@@ -222,7 +227,7 @@ __noinline int bpf__report(__u64 task_address)
     struct record *record = file_event__begin(&builder, sizeof(struct bpf_body));
     struct filter *filter;
     struct bpf_body *body;
-    __u32 size;
+    __u64 size;
     int word;
 
     if (!call || !scratch || !record || !file_event__may_be_wanted(call, KIND_BPF, task))
@@ -233,7 +238,7 @@ __noinline int bpf__report(__u64 task_address)
     if (filter && !judgement__narrow(&call->judgement, filter__by_value(filter, body->cmd)))
         return 0;
     __builtin_memset(scratch->attr, 0, sizeof(scratch->attr));
-    size = call->args[2];
+    size = (__u32)call->args[2];
     if (size > sizeof(scratch->attr))
         size = sizeof(scratch->attr);
     barrier_var(size);

@@ -30,13 +30,13 @@ static __always_inline int module__remember(struct module *module)
     return 0;
 }
 
-SEC("tp_btf/module_load")
+AT_TRACEPOINT("module_load")
 int BPF_PROG(on_module_load, struct module *module)
 {
     return module__remember(module);
 }
 
-SEC("tp_btf/module_free")
+AT_TRACEPOINT("module_free")
 int BPF_PROG(on_module_free, struct module *module)
 {
     return module__remember(module);

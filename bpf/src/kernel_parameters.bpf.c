@@ -23,9 +23,10 @@
 static __always_inline struct file *current__written_file(struct task_struct *task)
 {
     struct pt_regs *registers = task__entry_registers();
+    __u32 flags = BPF_CORE_READ(task, flags);
     __s64 number;
 
-    if (BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
+    if (flags & PF_KTHREAD || task_flags__are_of_io_worker(flags))
         return NULL;
     number = registers__number(registers);
     if (task__in_compat_call(task))
@@ -63,15 +64,17 @@ __noinline int cgroup_write__report(__u64 moved_address)
     return 0;
 }
 
-SEC("tp_btf/cgroup_attach_task")
+AT_TRACEPOINT("cgroup_attach_task")
 int BPF_PROG(on_cgroup_write, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
-    if (own_pid && bpf_get_current_pid_tgid() >> 32 == own_pid)
+    if (current__is_probe())
         return 0;
-    return cgroup_write__report((__u64)task__untyped(task));
+    return SENDING(ctx, cgroup_write__report((__u64)task__untyped(cgroup_attach__task(path, task))));
 }
 
 /* ---- sysctl ----------------------------------------------------------------------------------------- */
+
+#ifndef CWS_OLD_KERNEL
 
 /*
  * Programs of control groups run in the middle of the write and can be preempted, so the record is put
@@ -128,11 +131,9 @@ int on_sysctl(struct bpf_sysctl *ctx)
     if (filter && (!judgement__narrow(&judgement, filter__by_auid(filter, task)) ||
                    !judgement__narrow(&judgement, filter__by_value(filter, action))))
         return SYSCTL_ALLOW;
-    record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-    if (!record) {
-        losses__count(KIND_SYSCTL);
+    record = record__reserve(sizeof(*record), KIND_SYSCTL);
+    if (!record)
         return SYSCTL_ALLOW;
-    }
     __builtin_memset(record, 0, sizeof(*record));
     header__fill(&record->header, KIND_SYSCTL, sizeof(*record));
     context__fill(&record->context, task);
@@ -151,6 +152,8 @@ int on_sysctl(struct bpf_sysctl *ctx)
             sysctl__span(bpf_sysctl_get_new_value((void *)ctx, (char *)record->value, SYSCTL_VALUE_SIZE),
                          __builtin_offsetof(struct sysctl_record, value), SYSCTL_VALUE_SIZE,
                          SYSCTL_FLAG_VALUE_TRUNCATED, &body->flags);
-    bpf_ringbuf_submit(record, 0);
+    record__submit(record);
     return SYSCTL_ALLOW;
 }
+
+#endif

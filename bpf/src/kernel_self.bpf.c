@@ -23,6 +23,7 @@ __noinline int prctl__report(__u64 task_address)
     filter = judgement__filter(&call->judgement);
     if (filter && !judgement__narrow(&call->judgement, filter__by_value(filter, body->option)))
         return 0;
+    WRITTEN_OUT
     for (int i = 0; i < 4; i++)
         body->arguments[i] = call->args[i + 1];
     if (body->option == PR_SET_NAME) {

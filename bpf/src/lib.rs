@@ -24,6 +24,13 @@ pub mod facts {
     include!(concat!(env!("OUT_DIR"), "/facts.skel.rs"));
 }
 
+/// The compiled object for kernels before 5.8, from the same sources.
+pub const OLD_OBJECT: &[u8] = include_bytes!(env!("OLD_OBJECT_PATH"));
+
+/// As a file of the build, for tests that inspect it.
+#[doc(hidden)]
+pub const OLD_OBJECT_PATH: &str = env!("OLD_OBJECT_PATH");
+
 /// The compiled object as a file of the build, for tests that inspect its BTF.
 #[doc(hidden)]
 pub const OBJECT_PATH: &str = env!("OBJECT_PATH");

@@ -65,8 +65,8 @@ __noinline int setsockopt__report(__u64 task_address)
     if (!sock)
         return 0;
     body->family = BPF_CORE_READ(sock, __sk_common.skc_family);
-    body->type = BPF_CORE_READ(sock, sk_type);
-    body->protocol = BPF_CORE_READ(sock, sk_protocol);
+    body->type = sock__type(sock);
+    body->protocol = sock__protocol(sock);
     if (body->level == SOL_SOCKET && body->option == SO_ATTACH_FILTER && call->ret == 0)
         setsockopt_body__append_filter(body, &builder, sock);
     file_event__send(&builder, task, KIND_SETSOCKOPT, call);

@@ -10,22 +10,7 @@
  *
  * Nothing here uses the per-CPU scratch memory: an interrupt may come in the middle of another program.
  */
-#define PORTS_MAX 8
-
-/* Ports of name services; 0 ends the list. */
-const volatile __u16 name_ports[PORTS_MAX] = {53};
-/* Addresses of metadata services, in the byte order of the network. */
-const volatile __u32 metadata_ipv4 = 0;
-const volatile __u32 metadata_ipv6[4] = {};
-const volatile __u16 metadata_port = 80;
-
-/* Who has sent by a socket last. */
-struct {
-    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, int);
-    __type(value, struct task_context);
-} socket_users SEC(".maps");
+#include "packet.h"
 
 static __always_inline bool packet__is_of_names(const struct packet_facts *facts, const __u16 direction)
 {
@@ -33,10 +18,10 @@ static __always_inline bool packet__is_of_names(const struct packet_facts *facts
 
     if (facts->transport != IPPROTO_UDP && facts->transport != IPPROTO_TCP)
         return false;
+    WRITTEN_OUT
     for (int i = 0; i < PORTS_MAX; i++) {
-        if (!name_ports[i])
-            return false;
-        if (name_ports[i] == port)
+        STOP_IF(!SETTING(name_ports[i]));
+        if (SETTING(name_ports[i]) == port)
             return true;
     }
     return false;
@@ -47,13 +32,14 @@ static __always_inline bool packet__is_of_metadata(const struct packet_facts *fa
     __u16 port = direction == PACKET_OUT ? facts->destination_port : facts->source_port;
     const __u32 *remote;
 
-    if (facts->transport != IPPROTO_TCP || port != metadata_port)
+    if (facts->transport != IPPROTO_TCP || port != SETTING(metadata_port))
         return false;
     remote = direction == PACKET_OUT ? facts->destination : facts->source;
     if (facts->version == 4)
-        return remote[0] == metadata_ipv4;
+        return remote[0] == SETTING(metadata_ipv4);
+    WRITTEN_OUT
     for (int i = 0; i < 4; i++)
-        if (remote[i] != metadata_ipv6[i])
+        if (remote[i] != SETTING(metadata_ipv6[i]))
             return false;
     return true;
 }
@@ -72,6 +58,18 @@ static __always_inline __u32 packet__kind(const struct packet_facts *facts, cons
     return 0;
 }
 
+#ifdef CWS_OLD_KERNEL
+#include "old_packets.bpf.c"
+#else
+
+/* Who has sent by a socket last. */
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct task_context);
+} socket_users SEC(".maps");
+
 /*
  * The current task if it is the one that sends, and not one that was interrupted. A TCP socket is then owned
  * by it: an interrupt leaves a socket alone that a process owns. Other sockets of processes send nothing by
@@ -83,7 +81,7 @@ static __always_inline struct task_struct *packet__sender(struct sock *sock, con
 
     if (direction != PACKET_OUT || BPF_CORE_READ(task, flags) & PF_KTHREAD)
         return NULL;
-    if (BPF_CORE_READ(sock, sk_protocol) == IPPROTO_TCP)
+    if (sock__protocol(sock) == IPPROTO_TCP)
         return BPF_CORE_READ(sock, sk_lock.owned) ? task : NULL;
     return BPF_CORE_READ(sock, sk_socket, file) ? task : NULL;
 }
@@ -271,3 +269,5 @@ int packet_in(struct __sk_buff *skb)
 {
     return packet(skb, PACKET_IN);
 }
+
+#endif

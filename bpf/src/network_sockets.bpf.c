@@ -41,7 +41,7 @@ static __always_inline bool connect__is_reported(__s64 ret)
     case EHOSTUNREACH:
     case EINPROGRESS:
     case ERESTARTSYS:
-        return !own_pid || bpf_get_current_pid_tgid() >> 32 != own_pid;
+        return !current__is_probe();
     default:
         return call__is_reported(ret);
     }
@@ -57,8 +57,8 @@ static __always_inline void socket__send(struct builder *builder, struct task_st
 
 static __always_inline void socket_body__take_socket(struct socket_body *body, struct sock *sock)
 {
-    body->type = BPF_CORE_READ(sock, sk_type);
-    body->protocol = BPF_CORE_READ(sock, sk_protocol);
+    body->type = sock__type(sock);
+    body->protocol = sock__protocol(sock);
 }
 
 /* The address of `size` bytes that the caller gave. */
@@ -284,7 +284,7 @@ __noinline int connect__begin_without_call(__u64 task_address)
     socket_body__take_peer(body, sock);
     call->ret = -EINPROGRESS;
     call->record_flags = 0;
-    if (BPF_CORE_READ(task, flags) & (PF_IO_WORKER | PF_USER_WORKER) ||
+    if (task_flags__are_of_io_worker(BPF_CORE_READ(task, flags)) ||
         task__call_number(task) == 426 /* io_uring_enter, everywhere */)
         call->record_flags = RECORD_FLAG_ASYNC;
     socket__send(&builder, task, KIND_CONNECT, call);
@@ -315,8 +315,8 @@ static __always_inline int tcp_state(struct sock *sock, int state)
     return 0;
 }
 
-SEC("tp_btf/inet_sock_set_state")
+AT_TRACEPOINT("inet_sock_set_state")
 int BPF_PROG(on_tcp_state, struct sock *sock, int old_state, int state)
 {
-    return tcp_state(sock, state);
+    return SENDING(ctx, tcp_state(sock, state));
 }

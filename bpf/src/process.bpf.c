@@ -38,10 +38,10 @@ static __always_inline int sched_process_fork(struct task_struct *forker, struct
     return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
+AT_TRACEPOINT("sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-    return sched_process_fork(parent, child);
+    return SENDING(ctx, sched_process_fork(parent, child));
 }
 
 /* ---- exec ------------------------------------------------------------------------------------------- */
@@ -73,8 +73,9 @@ __noinline int exec__send_chunk(__u64 address, __u64 size, __u32 offset, __u32 w
  * Sends `size` bytes at `address` of the new image as chunk records. The context is already in the record
  * scratch. Returns ERROR_* bits.
  */
-__noinline int exec__send_chunks(__u64 address, __u64 size, __u32 what)
+__noinline int exec__send_chunks(CONTEXT_PARAMETER __u64 address, __u64 size, __u32 what)
 {
+    WRITTEN_OUT
     for (__u32 i = 0; i < ARGS_SIZE_MAX / CHUNK_SIZE_MAX; i++) {
         __u32 offset = i * CHUNK_SIZE_MAX;
         __u64 left;
@@ -87,6 +88,41 @@ __noinline int exec__send_chunks(__u64 address, __u64 size, __u32 what)
             exec__send_chunk(address + offset, left > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : left, offset, what);
         if (errors)
             return errors;
+        SEND_NOW(ctx);
+    }
+    return 0;
+}
+
+/* Sends arguments and environment that are too large for the exec record. Says so in the script scratch: not
+ * in variables, whose values the verifier of old kernels would tell apart in all that follows. */
+__noinline int exec__send_large(CONTEXT_PARAMETER __u64 mm_address)
+{
+    struct mm_struct *mm = (void *)mm_address;
+    struct script_search *search = script__scratch();
+    __u64 args_start = BPF_CORE_READ(mm, arg_start);
+    __u64 envs_start = BPF_CORE_READ(mm, env_start);
+    __u64 args_size = BPF_CORE_READ(mm, arg_end) - args_start;
+    __u64 envs_size = BPF_CORE_READ(mm, env_end) - envs_start;
+
+    if (!search)
+        return 0;
+    search->flags = 0;
+    search->errors = 0;
+    if (args_size > ARGS_SIZE_MAX)
+        search->flags |= EXEC_FLAG_ARGS_TRUNCATED;
+    if (args_size > ARGS_INLINE_MAX) {
+        search->flags |= EXEC_FLAG_ARGS_CHUNKED;
+        search->errors |=
+            exec__send_chunks(CONTEXT_ARGUMENT(ctx) args_start,
+                              args_size > ARGS_SIZE_MAX ? ARGS_SIZE_MAX : args_size, CHUNK_ARGS);
+    }
+    if (envs_size > ENVS_SIZE_MAX)
+        search->flags |= EXEC_FLAG_ENVS_TRUNCATED;
+    if (envs_size > ENVS_INLINE_MAX) {
+        search->flags |= EXEC_FLAG_ENVS_CHUNKED;
+        search->errors |=
+            exec__send_chunks(CONTEXT_ARGUMENT(ctx) envs_start,
+                              envs_size > ENVS_SIZE_MAX ? ENVS_SIZE_MAX : envs_size, CHUNK_ENVS);
     }
     return 0;
 }
@@ -95,6 +131,7 @@ static __always_inline void exec_body__fill_stdio(struct exec_body *body, struct
 {
     struct file **descriptors = BPF_CORE_READ(task, files, fdt, fd);
 
+    WRITTEN_OUT
     for (int i = 0; i < 3; i++) {
         struct file *file = NULL;
 
@@ -156,7 +193,7 @@ static __always_inline void exec_body__fill_filename(struct exec_body *body, str
                                       PATH_SIZE_MAX);
 }
 
-static __always_inline int sched_process_exec(struct task_struct *task, int old_pid,
+static __always_inline int sched_process_exec(void *ctx, struct task_struct *task, int old_pid,
                                               struct linux_binprm *bprm)
 {
     struct record *record = record__scratch();
@@ -166,37 +203,26 @@ static __always_inline int sched_process_exec(struct task_struct *task, int old_
     __u64 envs_start = BPF_CORE_READ(task, mm, env_start);
     __u64 args_size = BPF_CORE_READ(task, mm, arg_end) - args_start;
     __u64 envs_size = BPF_CORE_READ(task, mm, env_end) - envs_start;
-    __u32 flags = 0, errors = 0;
+    struct script_search *search = script__scratch();
 
-    if (!record)
+    if (!record || !search)
         return 0;
+#ifndef CWS_OLD_KERNEL
     /* That was the program before. */
     capabilities__end(BPF_CORE_READ(task, tgid));
+#endif
     body = &record->exec;
     context__fill(&record->context, task);
 
     /* The arguments lie in the new image, where the kernel has just put them and which no one else can
      * write yet: what is read here is what the program gets. */
-    if (args_size > ARGS_SIZE_MAX)
-        flags |= EXEC_FLAG_ARGS_TRUNCATED;
-    if (args_size > ARGS_INLINE_MAX) {
-        flags |= EXEC_FLAG_ARGS_CHUNKED;
-        errors |=
-            exec__send_chunks(args_start, args_size > ARGS_SIZE_MAX ? ARGS_SIZE_MAX : args_size, CHUNK_ARGS);
-    }
-    if (envs_size > ENVS_SIZE_MAX)
-        flags |= EXEC_FLAG_ENVS_TRUNCATED;
-    if (envs_size > ENVS_INLINE_MAX) {
-        flags |= EXEC_FLAG_ENVS_CHUNKED;
-        errors |=
-            exec__send_chunks(envs_start, envs_size > ENVS_SIZE_MAX ? ENVS_SIZE_MAX : envs_size, CHUNK_ENVS);
-    }
+    exec__send_large(CONTEXT_ARGUMENT(ctx)(__u64) BPF_CORE_READ(task, mm));
 
     builder.record = record;
     builder.used = BODY_OFFSET + sizeof(*body);
     header__fill(&record->header, KIND_EXEC, 0);
     __builtin_memset(body, 0, sizeof(*body));
-    body->flags = flags;
+    body->flags = search->flags;
     body->caller_tid = old_pid;
     if (old_pid != BPF_CORE_READ(task, pid))
         body->flags |= EXEC_FLAG_NON_LEADER;
@@ -213,15 +239,15 @@ static __always_inline int sched_process_exec(struct task_struct *task, int old_
     if (envs_size <= ENVS_INLINE_MAX)
         body->envs = tail__append_user(&builder, envs_start, envs_size, ENVS_INLINE_MAX, ERROR_ENVS);
     exec_body__fill_filename(body, &builder, task, bprm);
-    record->header.errors = builder.errors | errors;
+    record->header.errors = builder.errors | search->errors;
     record__send(record, builder.used);
     return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
+AT_TRACEPOINT("sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-    return sched_process_exec(task__untyped(task), old_pid, bprm);
+    return SENDING(ctx, sched_process_exec(ctx, task__untyped(task), old_pid, bprm));
 }
 
 /* ---- exit ------------------------------------------------------------------------------------------- */
@@ -236,25 +262,27 @@ static __always_inline __u32 task__exit_status(struct task_struct *task)
     return BPF_CORE_READ(task, exit_code);
 }
 
+struct exit_record {
+    struct record_header header;
+    struct task_context context;
+    struct exit_body body;
+};
+
 static __always_inline int sched_process_exit(struct task_struct *task)
 {
-    struct {
-        struct record_header header;
-        struct task_context context;
-        struct exit_body body;
-    } * record;
+    struct exit_record *record;
     __u32 status;
 
     /* The last thread ends the process. Two threads that end at the same moment may both see 0 here; the
      * agent takes the second record for what it is, the end of a process that has ended. */
     if (BPF_CORE_READ(task, signal, live.counter) > 0)
         return 0;
+#ifndef CWS_OLD_KERNEL
     capabilities__end(BPF_CORE_READ(task, tgid));
-    record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-    if (!record) {
-        losses__count(KIND_EXIT);
+#endif
+    record = record__reserve(sizeof(*record), KIND_EXIT);
+    if (!record)
         return 0;
-    }
     header__fill(&record->header, KIND_EXIT, sizeof(*record));
     context__fill(&record->context, task);
     status = task__exit_status(task);
@@ -265,12 +293,12 @@ static __always_inline int sched_process_exit(struct task_struct *task)
         record->body.cause = EXIT_CAUSE_EXITED;
         record->body.code = (status >> 8) & 0xff;
     }
-    bpf_ringbuf_submit(record, 0);
+    record__submit(record);
     return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
+AT_TRACEPOINT("sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-    return sched_process_exit(task);
+    return SENDING(ctx, sched_process_exit(task));
 }

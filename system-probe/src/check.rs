@@ -20,10 +20,9 @@ use settings::HostPaths;
 use crate::VERSION;
 use crate::cli::CheckArgs;
 use crate::kernel::Kernel as _;
-use crate::loader::RingSource;
 use crate::loader::Watcher;
+use crate::loader::source;
 use crate::privileges;
-use crate::ring::Source as _;
 use crate::run;
 
 /// Records by kind, "bad" for those that are none.
@@ -73,7 +72,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 fn count_events(watcher: &Watcher, duration: Duration) -> anyhow::Result<Counts> {
     let counts = Arc::new(Mutex::new(Counts::new()));
     let sink = Arc::clone(&counts);
-    let mut source = RingSource::new(watcher.maps(), move |bytes| {
+    let mut source = source(watcher.maps(), move |bytes| {
         let name = Record::parse(bytes).map_or("bad", |record| record.kind().name());
         *sink.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
     })?;

@@ -3,6 +3,8 @@
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
 
+/// Less than this is no suspend to memory.
+const SHORTEST_SLEEP_NS: u64 = 1_000_000;
 const NS_PER_SECOND: i64 = 1_000_000_000;
 
 /// `CLOCK_REALTIME` minus `CLOCK_BOOTTIME`, ns: added to the time of a record it gives wall-clock time.
@@ -17,6 +19,19 @@ pub(crate) fn realtime_offset_ns() -> i64 {
 /// `CLOCK_BOOTTIME`, ns: the time of records.
 pub(crate) fn boottime_ns() -> u64 {
     u64::try_from(now_ns(ClockId::Boottime)).unwrap_or_default()
+}
+
+/// `CLOCK_MONOTONIC`, ns: the time of records on kernels before 5.8.
+pub(crate) fn monotonic_ns() -> u64 {
+    u64::try_from(now_ns(ClockId::Monotonic)).unwrap_or_default()
+}
+
+/// `CLOCK_BOOTTIME` minus `CLOCK_MONOTONIC`, ns: how long the machine has slept.
+pub(crate) fn boottime_offset_ns() -> u64 {
+    let monotonic = monotonic_ns();
+    // What passes between the two looks is no sleep.
+    let offset = boottime_ns().saturating_sub(monotonic);
+    if offset < SHORTEST_SLEEP_NS { 0 } else { offset }
 }
 
 fn now_ns(clock: ClockId) -> i64 {

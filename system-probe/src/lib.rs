@@ -37,6 +37,7 @@ mod snapshot;
 mod socket;
 mod stream;
 mod tracefs;
+mod types;
 
 /// Version of the package, as `--version` and the protocol show it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

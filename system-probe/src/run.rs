@@ -32,8 +32,8 @@ use crate::loader::Flusher;
 use crate::loader::Options;
 use crate::loader::PacketOptions;
 use crate::loader::Programs;
-use crate::loader::RingSource;
 use crate::loader::Watcher;
+use crate::loader::source;
 use crate::memory;
 use crate::notify;
 use crate::own_log;
@@ -54,6 +54,8 @@ use crate::stream::BatchLimits;
 use crate::stream::DRAIN_GRACE;
 use crate::stream::Limits;
 use crate::stream::Queue;
+use crate::types;
+use crate::types::Release;
 
 /// Bytes of records that wait for the agent at most; the number of records is a setting. An agent that is alive takes
 /// what 10,000 processes cause in a second; this holds them for about that long.
@@ -127,9 +129,8 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
         chunk_records: limits.records,
     }));
     let sink = Arc::clone(&queue);
-    let source = RingSource::new(watcher.maps(), move |bytes| ring::accept(&sink, bytes))?;
-    let reader =
-        Reader::start(Box::new(source), Arc::clone(&queue)).context("cannot start the ring reader")?;
+    let source = source(watcher.maps(), move |bytes| ring::accept(&sink, bytes))?;
+    let reader = Reader::start(source, Arc::clone(&queue)).context("cannot start the ring reader")?;
 
     let periods = &settings.periods;
     let periods = [(plan::FLUSH_CAPABILITIES, periods.capabilities), (plan::FLUSH_FLOWS, periods.flows)];
@@ -179,7 +180,9 @@ pub(crate) fn watcher(
     kinds: &BTreeSet<Kind>,
     only: Option<Family>,
 ) -> anyhow::Result<Watcher> {
-    let facts = Facts::probe(&host.proc, &plan::functions());
+    let mut facts = Facts::probe(&host.proc, &plan::functions());
+    let types = types::find(settings.event_stream.btf_path.as_deref(), &Release::of_this_machine(&host.root));
+    facts.choose_object(only == Some(Family::Old), types);
     for (fact, missing) in facts.missing() {
         tracing::debug!(fact, missing, "not on this kernel");
     }
@@ -190,7 +193,7 @@ pub(crate) fn watcher(
         compat: stream.compat_syscalls,
         packets: settings.network.enabled,
         packets_in: settings.packets.ingress,
-        only,
+        only: only.filter(|only| *only != Family::Old),
     };
     let plan = Plan::new(&facts, allowed);
     let symbols = Symbols::read(&host.proc).unwrap_or_default();
@@ -201,6 +204,8 @@ pub(crate) fn watcher(
         packets: packet_options(settings),
         preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
         kinds_at_functions: plan.kinds_at_functions(),
+        old: facts.old,
+        types: facts.types,
     };
     let first = plan.programs_to_start_with(kinds).map(|program| program.name).collect();
     let programs = Programs::load(first, options)?;

@@ -240,7 +240,6 @@ pub(crate) const PLANNED: &[Feature] = &[
             ("system_probe_config.apt_config_dir", "7.36"),
             ("system_probe_config.bpf_debug", "7.36"),
             ("system_probe_config.bpf_dir", "7.36"),
-            ("system_probe_config.btf_path", "7.36"),
             ("system_probe_config.enable_kernel_header_download", "7.36"),
             ("system_probe_config.enable_runtime_compiler", "7.36"),
             ("system_probe_config.enable_tracepoints", "7.36"),

@@ -191,6 +191,10 @@ group! {
     /// every system call of every program, which costs each of them some 20 ns.
     compat_syscalls: bool = false, "runtime_security_config.probe.compat_syscalls", since(OWN);
 
+    /// File that describes the types of the running kernel (BTF), or a directory of such files: `ID/VERSION_ID/ARCHITECTURE/RELEASE.btf`
+    /// as BTFHub has them, or `RELEASE.btf`. Needed where the kernel has no `/sys/kernel/btf/vmlinux`. Empty: the kernel's own.
+    btf_path: Option<PathBuf> = None, "system_probe_config.btf_path", since(v("7.36"));
+
     /// Records that wait in system-probe for security-agent to take them. Beyond this, records are dropped and counted.
     queue_records: u32 = 65_536, "runtime_security_config.probe.queue_records", since(OWN), range(1_024 => 4_194_304);
 

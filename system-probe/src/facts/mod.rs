@@ -11,11 +11,13 @@ mod symbols;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::path::PathBuf;
 
 use proto::v1;
 
 pub(crate) use self::functions::Functions;
 pub(crate) use self::symbols::Symbols;
+use crate::types;
 
 /// Something that a kernel may be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,6 +130,10 @@ pub(crate) struct Facts {
     capabilities: BTreeMap<Capability, Fact>,
     /// The functions that hooks can be at.
     pub(crate) functions: Functions,
+    /// The object for old kernels is loaded.
+    pub(crate) old: bool,
+    /// The file that describes the kernel's types, if it is not the kernel's own.
+    pub(crate) types: Option<&'static Path>,
 }
 
 impl Facts {
@@ -157,6 +163,28 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// Decides which of the two objects is loaded, and by which description of the kernel's types: `types` is the
+    /// file that settings give, or why there is none.
+    pub(crate) fn choose_object(&mut self, forced: bool, types: Result<Option<PathBuf>, String>) {
+        match types {
+            Ok(Some(file)) => {
+                self.set(Capability::Btf, Ok(file.display().to_string()));
+                // As long as the process: each load of the object reads it.
+                self.types = Some(Box::leak(file.into_boxed_path()));
+            }
+            Ok(None) if self.has(Capability::Btf) => {}
+            Ok(None) => {
+                let kernel = self.reason(Capability::Btf).to_owned();
+                self.set(Capability::Btf, Err(format!("{kernel}; {}", types::ADVICE)));
+            }
+            Err(error) if self.has(Capability::Btf) => {
+                tracing::warn!(%error, "the kernel's own description of its types is used");
+            }
+            Err(error) => self.set(Capability::Btf, Err(format!("{error}; {}", types::ADVICE))),
+        }
+        self.old = forced || !self.has(Capability::RingBuffer) || !self.has(Capability::TpBtf);
     }
 
     /// Records one: how it works, or why not.

@@ -9,6 +9,8 @@ use bpf::facts::FactsSkel;
 use bpf::facts::FactsSkelBuilder;
 use libbpf_rs::Iter;
 use libbpf_rs::Link;
+use libbpf_rs::MapCore as _;
+use libbpf_rs::MapFlags;
 use libbpf_rs::MapHandle;
 use libbpf_rs::MapType;
 use libbpf_rs::ProgramMut;
@@ -110,7 +112,8 @@ fn has_fired(skeleton: &FactsSkel<'_>) -> bool {
 }
 
 fn fired(skeleton: &FactsSkel<'_>) -> bool {
-    skeleton.maps.bss_data.as_deref().is_some_and(|data| data.fired > 0)
+    let place = skeleton.maps.fired.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok().flatten();
+    place.is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0))
 }
 
 fn failed(action: &str, error: &libbpf_rs::Error) -> String {

@@ -6,13 +6,15 @@ use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 
 use anyhow::Context;
-use anyhow::anyhow;
 use bpf::CwsSkel;
 use bpf::CwsSkelBuilder;
 use bpf::OpenCwsSkel;
 use libbpf_rs::MapCore as _;
+use libbpf_rs::Object;
+use libbpf_rs::ObjectBuilder;
 use libbpf_rs::OpenObject;
 use libbpf_rs::ProgramMut;
 use libbpf_rs::skel::OpenSkel;
@@ -20,6 +22,7 @@ use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
 use super::Maps;
+use super::old_settings;
 use crate::libbpf_log;
 
 /// What is set before loading.
@@ -37,6 +40,10 @@ pub(crate) struct Options {
     pub(crate) preemptible: bool,
     /// Kinds that programs at functions report, 32-bit calls included: a bit for each, in the order of the numbers.
     pub(crate) kinds_at_functions: [u64; 2],
+    /// The object for old kernels.
+    pub(crate) old: bool,
+    /// A file that describes the kernel's types, if the kernel does not.
+    pub(crate) types: Option<&'static Path>,
 }
 
 /// Which packets are those of a service.
@@ -61,6 +68,8 @@ impl Options {
             packets,
             preemptible: false,
             kinds_at_functions: [0; 2],
+            old: false,
+            types: None,
         }
     }
 }
@@ -78,15 +87,69 @@ pub(super) enum MapSource<'a> {
     Shared(&'a Instance),
 }
 
+impl MapSource<'_> {
+    fn options(&self) -> Options {
+        match self {
+            Self::New(options) => *options,
+            Self::Shared(instance) => instance.options,
+        }
+    }
+}
+
 /// Opens the object with just the named programs set to be loaded.
-pub(super) type Open = fn(&BTreeSet<&str>, MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>>;
+pub(super) type Open = fn(&BTreeSet<&str>, MapSource<'_>) -> anyhow::Result<Opened>;
+
+/// One of the two objects, not loaded yet.
+pub(super) enum Opened {
+    /// With a ring buffer and typed tracepoints.
+    Young(Box<OpenCwsSkel<'static>>),
+    /// For kernels without.
+    Old(OpenObject, Options),
+}
+
+/// One of the two objects in the kernel.
+enum Loaded {
+    Young(Box<CwsSkel<'static>>),
+    Old(Object),
+}
+
+impl Opened {
+    pub(super) fn object_mut(&mut self) -> &mut OpenObject {
+        match self {
+            Self::Young(skeleton) => skeleton.open_object_mut(),
+            Self::Old(object, _) => object,
+        }
+    }
+
+    fn load(self) -> anyhow::Result<Loaded> {
+        match self {
+            Self::Young(skeleton) => Ok(Loaded::Young(Box::new(skeleton.load()?))),
+            Self::Old(object, options) => {
+                let object = object.load()?;
+                old_settings::write(&object, &options)?;
+                Ok(Loaded::Old(object))
+            }
+        }
+    }
+}
+
+impl Loaded {
+    fn object(&self) -> &Object {
+        match self {
+            Self::Young(skeleton) => skeleton.object(),
+            Self::Old(object) => object,
+        }
+    }
+}
 
 /// Programs that the kernel did not take, with its reason.
 pub(super) type Refusals = BTreeMap<String, String>;
 
 /// One load of the object.
 pub(super) struct Instance {
-    skeleton: CwsSkel<'static>,
+    loaded: Loaded,
+    /// Those that it was first loaded with.
+    options: Options,
     /// The programs that were loaded; the object has more.
     programs: BTreeSet<String>,
 }
@@ -109,9 +172,11 @@ impl Instance {
         open: Open,
     ) -> anyhow::Result<(Self, Refusals)> {
         let mut programs: BTreeSet<_> = wanted.iter().map(|name| (*name).to_owned()).collect();
-        let (skeleton, refused) = load_what_the_kernel_takes(wanted, |wanted| open(wanted, maps))?;
+        let options = maps.options();
+        let (loaded, refused) =
+            load_what_the_kernel_takes(wanted, |wanted| open(wanted, maps), Opened::load)?;
         programs.retain(|name| !refused.contains_key(name));
-        Ok((Self { skeleton, programs }, refused))
+        Ok((Self { loaded, options, programs }, refused))
     }
 
     /// Whether a program was loaded with this instance.
@@ -126,18 +191,18 @@ impl Instance {
 
     /// A program, by its name in the object.
     pub(super) fn program(&self, name: &str) -> Option<ProgramMut<'_>> {
-        self.skeleton.object().progs_mut().find(|program| program.name() == name)
+        self.loaded.object().progs_mut().find(|program| program.name() == name)
     }
 
     /// The kernel's numbers of the maps.
     #[cfg(test)]
     pub(super) fn map_ids(&self) -> BTreeSet<u32> {
-        self.skeleton.object().maps().map(|map| map.info().unwrap().info.id).collect()
+        self.loaded.object().maps().map(|map| map.info().unwrap().info.id).collect()
     }
 
     /// The maps, with descriptors of their own.
     pub(super) fn maps(&self) -> anyhow::Result<Maps> {
-        Maps::of(&self.skeleton)
+        Maps::of(self.loaded.object(), self.options.ring_bytes)
     }
 }
 
@@ -147,14 +212,15 @@ impl Instance {
 /// # Errors
 ///
 /// What has nothing to do with one program.
-fn load_what_the_kernel_takes<Open: OpenSkel<'static>>(
+fn load_what_the_kernel_takes<Open, Loaded>(
     mut wanted: BTreeSet<&str>,
     open: impl Fn(&BTreeSet<&str>) -> anyhow::Result<Open>,
-) -> anyhow::Result<(Open::Output, BTreeMap<String, String>)> {
+    load: impl Fn(Open) -> anyhow::Result<Loaded>,
+) -> anyhow::Result<(Loaded, BTreeMap<String, String>)> {
     let mut refused = BTreeMap::new();
     loop {
         let opened = open(&wanted)?;
-        let (result, messages) = libbpf_log::capture(|| opened.load());
+        let (result, messages) = libbpf_log::capture(|| load(opened));
         let error = match result {
             Ok(loaded) => return Ok((loaded, refused)),
             Err(error) => error,
@@ -167,47 +233,70 @@ fn load_what_the_kernel_takes<Open: OpenSkel<'static>>(
             }
             _ => {
                 let said = messages.last().cloned().unwrap_or_default();
-                return Err(anyhow!(error).context(said).context("cannot load the BPF object"));
+                return Err(error.context(said).context("cannot load the BPF object"));
             }
         }
     }
 }
 
 /// Opens the object as it is.
-pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
+pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Result<Opened> {
+    let mut opened = if maps.options().old {
+        open_old(maps.options())?
+    } else {
+        Opened::Young(Box::new(open_young(maps)?))
+    };
+    choose(opened.object_mut(), wanted);
+    if let MapSource::Shared(other) = maps {
+        share(opened.object_mut(), other)?;
+    }
+    Ok(opened)
+}
+
+fn open_old(options: Options) -> anyhow::Result<Opened> {
+    let mut builder = ObjectBuilder::default();
+    builder.name("cws_old").context("cannot name the BPF object")?;
+    if let Some(types) = options.types {
+        builder.btf_custom_path(types).context("cannot use the file of types")?;
+    }
+    let opened = builder.open_memory(bpf::OLD_OBJECT).context("cannot open the BPF object")?;
+    Ok(Opened::Old(opened, options))
+}
+
+fn open_young(maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
     // The skeleton borrows the place of the object for as long as it lives, which is as long as the process. Each
     // load takes another of these, a pointer's worth of memory: as many as there are programs, at most.
     let storage = Box::leak(Box::new(MaybeUninit::uninit()));
-    let mut open = CwsSkelBuilder::default().open(storage).context("cannot open the BPF object")?;
-    choose(open.open_object_mut(), wanted);
-    match maps {
-        MapSource::New(options) => {
-            open.maps.events.set_max_entries(options.ring_bytes).context("cannot size the ring buffer")?;
-            let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
-            rodata.fput_callback = options.deferred_release;
-            rodata.own_pid = options.own_pid;
-            rodata.kinds_at_functions = options.kinds_at_functions;
-            let packets = options.packets;
-            rodata.name_ports = packets.name_ports;
-            // As they stand in a packet.
-            rodata.metadata_ipv4 = packets.metadata_ipv4.map_or(0, |ip| u32::from_ne_bytes(ip.octets()));
-            let ipv6 = packets.metadata_ipv6.unwrap_or(Ipv6Addr::UNSPECIFIED).octets();
-            for (word, bytes) in rodata.metadata_ipv6.iter_mut().zip(ipv6.chunks_exact(4)) {
-                *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
-            }
-            let preemptible = if options.preemptible { PREEMPTIBLE_SLOTS } else { 0 };
-            rodata.preemptible_slots = preemptible;
-            let slots = COMMON_SLOTS + preemptible;
-            for map in [
-                &mut open.maps.record_scratch,
-                &mut open.maps.path_scratch,
-                &mut open.maps.walk_scratch,
-                &mut open.maps.call_scratch,
-            ] {
-                map.set_max_entries(slots).context("cannot size the scratch memory")?;
-            }
+    let mut builder = CwsSkelBuilder::default();
+    if let Some(types) = maps.options().types {
+        builder.obj_builder.btf_custom_path(types).context("cannot use the file of types")?;
+    }
+    let mut open = builder.open(storage).context("cannot open the BPF object")?;
+    if let MapSource::New(options) = maps {
+        open.maps.events.set_max_entries(options.ring_bytes).context("cannot size the ring buffer")?;
+        let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
+        rodata.fput_callback = options.deferred_release;
+        rodata.own_pid = options.own_pid;
+        rodata.kinds_at_functions = options.kinds_at_functions;
+        let packets = options.packets;
+        rodata.name_ports = packets.name_ports;
+        // As they stand in a packet.
+        rodata.metadata_ipv4 = packets.metadata_ipv4.map_or(0, |ip| u32::from_ne_bytes(ip.octets()));
+        let ipv6 = packets.metadata_ipv6.unwrap_or(Ipv6Addr::UNSPECIFIED).octets();
+        for (word, bytes) in rodata.metadata_ipv6.iter_mut().zip(ipv6.chunks_exact(4)) {
+            *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
         }
-        MapSource::Shared(other) => share(open.open_object_mut(), other)?,
+        let preemptible = if options.preemptible { PREEMPTIBLE_SLOTS } else { 0 };
+        rodata.preemptible_slots = preemptible;
+        let slots = COMMON_SLOTS + preemptible;
+        for map in [
+            &mut open.maps.record_scratch,
+            &mut open.maps.path_scratch,
+            &mut open.maps.walk_scratch,
+            &mut open.maps.call_scratch,
+        ] {
+            map.set_max_entries(slots).context("cannot size the scratch memory")?;
+        }
     }
     Ok(open)
 }
@@ -215,7 +304,7 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
 /// Has the object use all maps of another instance.
 fn share(object: &mut OpenObject, other: &Instance) -> anyhow::Result<()> {
     for mut map in object.maps_mut() {
-        let same = other.skeleton.object().maps().find(|other| other.name() == map.name());
+        let same = other.loaded.object().maps().find(|other| other.name() == map.name());
         let same = same.with_context(|| format!("no map {} to share", map.name().display()))?;
         let reused = map.reuse_fd(same.as_fd());
         reused.with_context(|| format!("cannot share the map {}", map.name().display()))?;
@@ -253,12 +342,16 @@ mod tests {
             (Capability::Fexit, "fact_fexit"),
         ];
         let wanted = programs.iter().map(|(_, name)| *name).collect();
-        let result = load_what_the_kernel_takes(wanted, |wanted| {
-            let storage = Box::leak(Box::new(MaybeUninit::uninit()));
-            let mut open = FactsSkelBuilder::default().open(storage)?;
-            choose(open.open_object_mut(), wanted);
-            Ok(open)
-        });
+        let result = load_what_the_kernel_takes(
+            wanted,
+            |wanted| {
+                let storage = Box::leak(Box::new(MaybeUninit::uninit()));
+                let mut open = FactsSkelBuilder::default().open(storage)?;
+                choose(open.open_object_mut(), wanted);
+                Ok(open)
+            },
+            |open| Ok(open.load()?),
+        );
         let (loaded, refused) = result.unwrap();
         for (capability, name) in programs {
             let program = loaded.object().progs_mut().find(|program| program.name() == name).unwrap();

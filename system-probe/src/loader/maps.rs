@@ -3,56 +3,61 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use bpf::CwsSkel;
 use libbpf_rs::MapCore as _;
 use libbpf_rs::MapFlags;
 use libbpf_rs::MapHandle;
+use libbpf_rs::Object;
 use proto::wire::Kind;
 
 use super::skips::Skips;
 use crate::filters::Store;
 
+/// Maps whose elements are told now and then; the object for old kernels has none.
+const ELEMENTS: [&str; 2] = ["capability_uses", "flows"];
+
 /// Descriptors of their own, independent of the instance that made the maps.
 #[derive(Debug)]
 pub(crate) struct Maps {
-    /// The ring buffer.
+    /// The ring buffer, or for each CPU one.
     events: MapHandle,
-    /// Records that found the ring full, by kind.
-    losses: MapHandle,
+    /// Records that found the ring full, by kind; none where the kernel counts them without.
+    losses: Option<MapHandle>,
+    /// Size of all buffers, bytes.
+    ring_bytes: u32,
     /// `filters`, `filter_generation`, `filter_names`, `filter_paths`, `filter_packets`.
     filters: [MapHandle; 5],
     /// Events that filters have dropped, by kind.
     filtered: MapHandle,
-    /// `capability_uses`, `flows`.
-    elements: [(&'static str, MapHandle); 2],
+    /// Those whose elements are told now and then.
+    elements: Vec<(&'static str, MapHandle)>,
     skips: Arc<Skips>,
 }
 
 impl Maps {
-    pub(super) fn of(skeleton: &CwsSkel<'_>) -> anyhow::Result<Self> {
+    pub(super) fn of(object: &Object, ring_bytes: u32) -> anyhow::Result<Self> {
+        let find = |name: &str| {
+            let map = object.maps().find(|map| map.name() == name);
+            let map = map.with_context(|| format!("the BPF object has no map {name}"))?;
+            MapHandle::try_from(&map).with_context(|| format!("cannot use the map {name}"))
+        };
+        let has = |name: &str| object.maps().any(|map| map.name() == name);
         Ok(Self {
-            events: MapHandle::try_from(&skeleton.maps.events).context("cannot use the map events")?,
-            losses: MapHandle::try_from(&skeleton.maps.losses).context("cannot use the map losses")?,
+            events: find("events")?,
+            losses: has("losses").then(|| find("losses")).transpose()?,
+            ring_bytes,
             filters: [
-                MapHandle::try_from(&skeleton.maps.filters).context("cannot use the map filters")?,
-                MapHandle::try_from(&skeleton.maps.filter_generation)
-                    .context("cannot use the map filter_generation")?,
-                MapHandle::try_from(&skeleton.maps.filter_names)
-                    .context("cannot use the map filter_names")?,
-                MapHandle::try_from(&skeleton.maps.filter_paths)
-                    .context("cannot use the map filter_paths")?,
-                MapHandle::try_from(&skeleton.maps.filter_packets)
-                    .context("cannot use the map filter_packets")?,
+                find("filters")?,
+                find("filter_generation")?,
+                find("filter_names")?,
+                find("filter_paths")?,
+                find("filter_packets")?,
             ],
-            filtered: MapHandle::try_from(&skeleton.maps.filtered).context("cannot use the map filtered")?,
-            elements: [
-                (
-                    "capability_uses",
-                    MapHandle::try_from(&skeleton.maps.capability_uses)
-                        .context("cannot use the map capability_uses")?,
-                ),
-                ("flows", MapHandle::try_from(&skeleton.maps.flows).context("cannot use the map flows")?),
-            ],
+            filtered: find("filtered")?,
+            elements: ELEMENTS
+                .into_iter()
+                .filter(|name| has(name))
+                .map(|name| Ok((name, find(name)?)))
+                .collect::<anyhow::Result<_>>()?,
             skips: Arc::default(),
         })
     }
@@ -62,14 +67,15 @@ impl Maps {
         MapHandle::try_from(&self.events).context("cannot use the map events")
     }
 
-    /// The counters of records that found the ring full, with a descriptor of their own.
-    pub(super) fn losses(&self) -> anyhow::Result<MapHandle> {
-        MapHandle::try_from(&self.losses).context("cannot use the map losses")
+    /// The counters of records that found the ring full, with a descriptor of their own; none if the kernel counts them.
+    pub(super) fn losses(&self) -> anyhow::Result<Option<MapHandle>> {
+        let losses = self.losses.as_ref().map(MapHandle::try_from).transpose();
+        losses.context("cannot use the map losses")
     }
 
-    /// Size of the ring buffer, bytes.
+    /// Size of the ring buffer, or of all buffers, bytes.
     pub(super) fn ring_bytes(&self) -> u64 {
-        u64::from(self.events.max_entries())
+        u64::from(self.ring_bytes)
     }
 
     /// The programs that are passed over now and then.

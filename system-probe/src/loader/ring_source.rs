@@ -4,12 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use libbpf_rs::MapHandle;
 use libbpf_rs::RingBuffer;
 use libbpf_rs::RingBufferBuilder;
 
 use super::Maps;
 use super::counters::Counters;
+use super::perf_source::PerfSource;
 use super::skips::Skips;
 use crate::ring::Source;
 
@@ -23,9 +25,21 @@ pub(crate) struct RingSource {
     _events: MapHandle,
 }
 
+/// The source of the records of whichever object is loaded.
+pub(crate) fn source(
+    maps: &Maps,
+    sink: impl FnMut(&[u8]) + Send + 'static,
+) -> anyhow::Result<Box<dyn Source>> {
+    if maps.losses()?.is_some() {
+        Ok(Box::new(RingSource::new(maps, sink)?))
+    } else {
+        Ok(Box::new(PerfSource::new(maps, sink)?))
+    }
+}
+
 impl RingSource {
     /// Gives every record to `sink`, on the thread that polls.
-    pub(crate) fn new(maps: &Maps, mut sink: impl FnMut(&[u8]) + Send + 'static) -> anyhow::Result<Self> {
+    fn new(maps: &Maps, mut sink: impl FnMut(&[u8]) + Send + 'static) -> anyhow::Result<Self> {
         let events = maps.events()?;
         let mut builder = RingBufferBuilder::new();
         builder.add(&events, move |bytes| {
@@ -35,7 +49,7 @@ impl RingSource {
         let ring = builder.build()?;
         Ok(Self {
             ring,
-            losses: Counters::of(maps.losses()?)?,
+            losses: Counters::of(maps.losses()?.context("the object has no counters of losses")?)?,
             skips: Arc::clone(maps.skips()),
             _events: events,
         })

@@ -226,7 +226,7 @@ impl Watcher {
     /// is told all the same, and it says that earlier values are unknown.
     fn count_skips(&self, attachments: &mut Attachments, program: &Program) {
         let reports = match program.hook {
-            Hook::TpBtf(_) => true,
+            Hook::TpBtf(_) | Hook::RawTp(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
             Hook::Function(function) => function.side == Side::Return,
             Hook::Iter(_) | Hook::Elements(_) | Hook::Cgroup(_) => false,
@@ -249,11 +249,13 @@ impl Watcher {
 
     fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
         match hook {
-            Hook::TpBtf(_) | Hook::Iter(_) | Hook::Function(_) => program.attach().context("cannot attach"),
             Hook::Elements(map) => {
                 // What was left when nobody watched is not news.
                 self.maps.clear(map);
                 program.attach_iter(self.maps.elements(map)?.as_fd()).context("cannot attach")
+            }
+            Hook::TpBtf(_) | Hook::RawTp(_) | Hook::Iter(_) | Hook::Function(_) => {
+                program.attach().context("cannot attach")
             }
             Hook::Cgroup(_) => {
                 let root = self.cgroups.as_ref().context("no control groups of version 2")?;

@@ -14,6 +14,8 @@ pub(crate) enum Family {
     Kprobe,
     /// Tracepoints of system calls.
     Tracepoint,
+    /// The programs for kernels before 5.8, all of them.
+    Old,
 }
 
 impl Family {
@@ -23,6 +25,7 @@ impl Family {
             Self::Fentry => "fentry",
             Self::Kprobe => "kprobe",
             Self::Tracepoint => "tracepoint",
+            Self::Old => "old",
         }
     }
 }

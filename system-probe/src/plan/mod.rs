@@ -174,6 +174,13 @@ impl Plan {
     }
 }
 
+impl Program {
+    /// The same in the object that is loaded.
+    fn for_kernel(&self, old: bool) -> Self {
+        if old { Self { hook: self.hook.of_old_kernel(), ..*self } } else { *self }
+    }
+}
+
 impl Observation {
     /// Whether it is watched for a subscriber whose rules need `kinds`.
     pub(crate) fn is_needed(&self, kinds: &BTreeSet<Kind>) -> bool {
@@ -204,8 +211,10 @@ fn decide(
         obstacles.extend(chosen.missing);
         if obstacles.is_empty() {
             let blind = way.blind.iter().filter(|blind| facts.has(blind.given));
+            // There is no room for all families in one program for old kernels.
+            let may_be_cured = allowed.compat && !facts.old;
             let (cured, blind): (Vec<_>, Vec<_>) =
-                blind.partition(|blind| allowed.compat && !blind.cure.is_empty());
+                blind.partition(|blind| may_be_cured && !blind.cure.is_empty());
             let cure = cured.into_iter().flat_map(|blind| blind.cure);
             return Planned {
                 observation,
@@ -215,7 +224,7 @@ fn decide(
                     .iter()
                     .chain(cure)
                     .filter(|program| allowed.allows(program))
-                    .copied()
+                    .map(|program| program.for_kernel(facts.old))
                     .collect(),
                 reason: reasons.join("; "),
                 blind: blind.into_iter().map(|blind| blind.text).chain(chosen.blind).collect(),
@@ -294,9 +303,18 @@ fn choose(way: &Way, facts: &Facts) -> Chosen {
 }
 
 /// Why something can't be used, if so.
-fn obstacle(need: Capability, facts: &Facts, allowed: Allowed) -> Option<String> {
+fn obstacle(mut need: Capability, facts: &Facts, allowed: Allowed) -> Option<String> {
     if let Some(key) = allowed.forbids(need) {
         return Some(format!("{}: off by {key}", need.name()));
+    }
+    if facts.old {
+        need = match need {
+            Capability::TpBtf | Capability::CgroupSkb => Capability::RawTp,
+            // Each CPU has a buffer of its own.
+            Capability::RingBuffer => return None,
+            Capability::Btf | Capability::SyscallTracepoint | Capability::Modules => need,
+            _ => return Some(format!("{}: not among the programs for kernels before 5.8", need.name())),
+        };
     }
     (!facts.has(need)).then(|| format!("{}: {}", need.name(), facts.reason(need)))
 }

@@ -74,6 +74,8 @@ pub(crate) struct Program {
 pub(crate) enum Hook {
     /// A typed raw tracepoint.
     TpBtf(&'static str),
+    /// The same without types, for old kernels.
+    RawTp(&'static str),
     /// A tracepoint of the group `syscalls`.
     Syscall(&'static str),
     /// An iterator.
@@ -133,10 +135,23 @@ impl Function {
     }
 }
 
+impl Hook {
+    /// Where the object for old kernels has the same program.
+    pub(crate) fn of_old_kernel(self) -> Self {
+        match self {
+            Self::TpBtf(name) => Self::RawTp(name),
+            Self::Cgroup("cgroup_skb/egress") => Self::RawTp("net_dev_queue"),
+            Self::Cgroup("cgroup_skb/ingress") => Self::RawTp("netif_receive_skb"),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
+            Self::RawTp(name) => write!(f, "raw_tp/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
             Self::Iter(name) => write!(f, "iter/{name}"),
             Self::Elements(map) => write!(f, "iter/bpf_map_elem:{map}"),

@@ -18,11 +18,11 @@ use v1::Alternative;
 use v1::FileCondition;
 
 use super::super::Options;
-use super::super::RingSource;
 use super::super::instance::open;
+use super::super::source;
 use super::tests::watcher_with;
 use super::*;
-use crate::ring::Source as _;
+use crate::ring::Source;
 
 const ROUNDS: u64 = 60;
 /// With room for what the rest of the machine does meanwhile.
@@ -111,7 +111,7 @@ fn told(record: &Record<'_>) -> Option<Done> {
 }
 
 /// Takes all that was sent before the call. One pass ends at a record that another CPU is still writing.
-fn drain(source: &mut RingSource) {
+fn drain(source: &mut dyn Source) {
     for _ in 0..4 {
         source.poll(Duration::ZERO).unwrap();
         std::thread::sleep(Duration::from_millis(4));
@@ -164,7 +164,7 @@ fn just_what_a_filter_lets_through_comes_through() {
         fs::read_to_string("/proc/self/loginuid").map_or(u32::MAX, |text| text.trim().parse().unwrap());
     let records = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&records);
-    let mut source = RingSource::new(watcher.maps(), move |bytes| {
+    let mut source = source(watcher.maps(), move |bytes| {
         let record = Record::parse(bytes).unwrap();
         if record.context().pid == std::process::id() {
             sink.lock().unwrap().extend(told(&record));
@@ -182,11 +182,11 @@ fn just_what_a_filter_lets_through_comes_through() {
             filters: filters.clone(),
         };
         assert_eq!(watcher.configure(&request).unfiltered, []);
-        drain(&mut source);
+        drain(source.as_mut());
         records.lock().unwrap().clear();
         let before: u64 = watcher.filtered().iter().map(|count| count.count).sum();
         let done = do_things(root, &mut choice);
-        drain(&mut source);
+        drain(source.as_mut());
         let is_wanted = |(kind, paths, flags): &Done| {
             let filter = filters.iter().find(|filter| filter.kind == kind.number()).unwrap();
             let facts = proto::filter::Facts {
@@ -221,7 +221,7 @@ fn nothing_is_missed_while_filters_change() {
     fs::write(&wanted, "").unwrap();
     let count = Arc::new(Mutex::new(0_u64));
     let (sink, path) = (Arc::clone(&count), wanted.to_str().unwrap().to_owned());
-    let mut source = RingSource::new(watcher.maps(), move |bytes| {
+    let mut source = source(watcher.maps(), move |bytes| {
         let record = Record::parse(bytes).unwrap();
         if told(&record).is_some_and(|(_, paths, _)| paths == [path.clone()]) {
             *sink.lock().unwrap() += 1;
@@ -239,7 +239,7 @@ fn nothing_is_missed_while_filters_change() {
     };
     configure(vec!["wanted".to_owned()]);
     watcher.attach();
-    drain(&mut source);
+    drain(source.as_mut());
     *count.lock().unwrap() = 0;
     let done = AtomicBool::new(false);
     let opened = std::thread::scope(|scope| {
@@ -255,12 +255,12 @@ fn nothing_is_missed_while_filters_change() {
         for round in 0..30 {
             let others = (0..round % 7).map(|number| format!("other-{round}-{number}"));
             configure(others.chain(["wanted".to_owned()]).collect());
-            drain(&mut source);
+            drain(source.as_mut());
         }
         done.store(true, Ordering::Relaxed);
         opener.join().unwrap()
     });
-    drain(&mut source);
+    drain(source.as_mut());
     let skipped: u64 = source.skipped().iter().map(|(_, count)| count).sum();
     watcher.detach();
     let seen = *count.lock().unwrap();

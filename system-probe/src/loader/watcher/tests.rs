@@ -1,13 +1,12 @@
 //! Loading on demand, in the real kernel.
 
-use bpf::OpenCwsSkel;
 use libbpf_rs::ProgramType;
-use libbpf_rs::skel::OpenSkel as _;
 use proto::v1::Degraded;
 
 use super::super::Options;
 use super::super::instance::MapSource;
 use super::super::instance::Open;
+use super::super::instance::Opened;
 use super::super::instance::open;
 use super::*;
 use crate::facts::Capability;
@@ -16,12 +15,9 @@ use crate::plan::Allowed;
 const OPTIONS: Options = Options::of_a_test(1 << 16);
 
 /// The object with a program of a type that needs a target, and has none: as on a kernel that refuses it.
-fn open_with_a_bad_program(
-    wanted: &BTreeSet<&str>,
-    maps: MapSource<'_>,
-) -> anyhow::Result<OpenCwsSkel<'static>> {
+fn open_with_a_bad_program(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Result<Opened> {
     let mut opened = open(wanted, maps)?;
-    for mut program in opened.open_object_mut().progs_mut() {
+    for mut program in opened.object_mut().progs_mut() {
         if program.name() == "enter_capset" {
             program.set_prog_type(ProgramType::Tracing);
         }
@@ -30,7 +26,7 @@ fn open_with_a_bad_program(
 }
 
 /// The object as long as no maps are shared.
-fn open_only_once(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
+fn open_only_once(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Result<Opened> {
     match maps {
         MapSource::New(_) => open(wanted, maps),
         MapSource::Shared(_) => anyhow::bail!("no memory"),

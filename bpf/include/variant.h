@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sources are compiled twice: for kernels with a ring buffer and typed tracepoints (5.8), and, with
+ * CWS_OLD_KERNEL, for those before, down to 4.18. What differs is said here and in compat.h, emit.h and
+ * settings.h; the bodies of the hooks are the same.
+ *
+ * The verifier of old kernels takes 4,096 instructions per program, everything it calls included, no jump
+ * backwards, and goes through 131,072 of them, calls turn by turn. It knows no global data, no helper that is
+ * younger, and forgets the bounds of a number that was stored. So there loops are written out, with lower
+ * bounds, and what is inlined elsewhere is a function.
+ */
+#ifndef VARIANT_H
+#define VARIANT_H
+
+#ifdef CWS_OLD_KERNEL
+
+/* Of a bound: for young kernels, for old ones. */
+#define BOUND(young, old) (old)
+/* In front of a loop. */
+#define WRITTEN_OUT _Pragma("clang loop unroll(full)")
+/* Ends it. The two conditions of a turn must stay apart, or the compiler no longer knows the number of turns.
+ */
+#define STOP_IF(condition)                                                                                   \
+    asm volatile("");                                                                                        \
+    if (condition)                                                                                           \
+    break
+/* Functions that are called. They are not global: a kernel that verifies global functions by themselves would
+ * show less than an old one looks at. */
+#undef __noinline
+#define __noinline static __attribute__((noinline, unused))
+/* Part of each program that uses it, but a function for old kernels. */
+#define PART __noinline
+/* A function, but for old kernels part of one. */
+#define BODY static __always_inline
+/* A function within its object, but for old kernels part of one. */
+#define SEPARATE static __always_inline
+/* A program at a tracepoint of the kernel. */
+#define AT_TRACEPOINT(name) SEC("raw_tp/" name)
+
+/* What sends more than one record needs the context of the program. */
+#define CONTEXT_PARAMETER     void *ctx,
+#define CONTEXT_ARGUMENT(ctx) ctx,
+
+/* One kind of address for both (before 5.5). On x86 and arm64 no address can be of both. */
+#define bpf_probe_read_kernel     bpf_probe_read
+#define bpf_probe_read_user       bpf_probe_read
+#define bpf_probe_read_kernel_str bpf_probe_read_str
+#define bpf_probe_read_user_str   bpf_probe_read_str
+
+#else
+
+#define BOUND(young, old) (young)
+#define WRITTEN_OUT
+#define STOP_IF(condition)                                                                                   \
+    if (condition)                                                                                           \
+    break
+#define PART     static __always_inline
+#define BODY     __noinline
+#define SEPARATE static __noinline
+#define CONTEXT_PARAMETER
+#define CONTEXT_ARGUMENT(ctx)
+#define AT_TRACEPOINT(name) SEC("tp_btf/" name)
+
+#endif
+
+#endif /* VARIANT_H */
