@@ -60,7 +60,7 @@ files() {
 # new_files BEFORE: those that are not in that list, and that no package tool keeps for itself.
 new_files() {
     files | comm -13 "$1" - |
-        grep -vE '^/(etc/(passwd|group|shadow|gshadow)-|run/|var/lib/systemd/|var/cache/|var/log/(dpkg|btmp|wtmp|lastlog|faillog))'
+        grep -vE '^/(root/[.]rpmdb|etc/(passwd|group|shadow|gshadow)-|run/|var/lib/systemd/|var/cache/|var/log/(dpkg|btmp|wtmp|lastlog|faillog))'
 }
 
 # Nobody answers questions for names: what counts is that they are seen.
