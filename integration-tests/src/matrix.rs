@@ -101,6 +101,32 @@ fn cell(seen: &Value, failed: bool, tested: bool) -> &'static str {
     }
 }
 
+/// What a run has shown, on top of what is known: a run of some of the tests does not unsay what others have shown.
+#[must_use]
+pub fn added(before: &Value, now: &Value) -> Value {
+    let mut all = before.clone();
+    for (name, kernel) in now.as_object().into_iter().flatten() {
+        let known = std::mem::replace(&mut all[name], kernel.clone());
+        for (plan, cells) in kernel["plans"].as_object().into_iter().flatten() {
+            for (observation, cell) in cells.as_object().into_iter().flatten() {
+                let known = known["plans"][plan][observation].as_str().unwrap_or_default();
+                let shown = match cell.as_str() {
+                    Some("untested") => known == "works",
+                    Some("partial, untested") => known == "partial",
+                    _ => false,
+                };
+                if shown {
+                    all[name]["plans"][plan][observation] = json!(known);
+                }
+            }
+        }
+        if kernel["verified"].as_object().is_none_or(serde_json::Map::is_empty) {
+            all[name]["verified"] = known["verified"].clone();
+        }
+    }
+    all
+}
+
 /// What is worse than before, one a line. What one of them does not know is not compared.
 #[must_use]
 pub fn worse(before: &Value, now: &Value) -> Vec<String> {
@@ -196,6 +222,17 @@ mod tests {
             ]
         );
         assert_eq!(worse(&json!({}), &before), [""; 0], "there was nothing to compare to");
+    }
+
+    #[test]
+    fn a_run_of_some_tests_does_not_unsay_what_others_have_shown() {
+        let before = results("works", 30_000);
+        let mut now = results("untested", 1);
+        now["5.10"]["verified"] = json!({});
+        assert_eq!(added(&before, &now), before);
+        assert_eq!(added(&before, &results("fails", 1)), results("fails", 1));
+        assert_eq!(added(&results("partial", 1), &results("untested", 1)), results("untested", 1));
+        assert_eq!(added(&json!({}), &before), before);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 /*
- * Does one operation on DIRECTORY/a/N or DIRECTORY/b/N many times, by a path that a second thread changes
- * meanwhile: by swapping the link "link" that leads to one of the directories ("link"), or by rewriting the
- * string in memory ("text"). Says of each try which of the two it really was, as the file system tells it
- * afterwards.
+ * Does one operation on DIRECTORY/objects/a/N or DIRECTORY/objects/b/N many times, by a path that a second
+ * thread changes meanwhile: by swapping the link DIRECTORY/swap/link that leads to one of the directories
+ * ("link"), or by rewriting the string in memory ("text"). Says of each try which of the two it really was,
+ * as the file system tells it afterwards.
  *
  *   race-names mkdir|rmdir|unlink|rename|link|symlink|chmod|chown|utimes|truncate link|text DIRECTORY TRIES
  */
@@ -21,11 +21,11 @@ static void *disturb(void *unused)
     char next[4200], link[4200];
 
     (void)unused;
-    snprintf(next, sizeof(next), "%s/next", directory);
-    snprintf(link, sizeof(link), "%s/link", directory);
+    snprintf(next, sizeof(next), "%s/swap/next", directory);
+    snprintf(link, sizeof(link), "%s/swap/link", directory);
     for (int turn = 0; !stop; turn++) {
         if (by_link) {
-            CHECK(symlink(turn & 1 ? "a" : "b", next));
+            CHECK(symlink(turn & 1 ? "../objects/a" : "../objects/b", next));
             CHECK(rename(next, link));
         } else {
             *(volatile char *)letter = turn & 1 ? 'a' : 'b';
@@ -40,7 +40,7 @@ static const char *in(char which, int number)
     static char names[2][4200];
     char *name = names[which == 'a'];
 
-    snprintf(name, sizeof(names[0]), "%s/%c/%d", directory, which, number);
+    snprintf(name, sizeof(names[0]), "%s/objects/%c/%d", directory, which, number);
     return name;
 }
 
@@ -70,7 +70,7 @@ static char once(const char *event, int number)
     int makes = is(event, "mkdir") || is(event, "symlink") || is(event, "link");
     char other[4200];
 
-    snprintf(other, sizeof(other), "%s/other-%d", directory, number);
+    snprintf(other, sizeof(other), "%s/objects/other-%d", directory, number);
     for (char which = 'a'; which <= 'b' && !makes; which++) {
         if (is(event, "rmdir"))
             CHECK(mkdir(in(which, number), 0700));
@@ -127,13 +127,15 @@ int main(int argc, char **argv)
 
     by_link = strcmp(argv[2], "link") == 0;
     snprintf(directory, sizeof(directory), "%s", argv[3]);
-    for (char which = 'a'; which <= 'b'; which++) {
-        snprintf(sub, sizeof(sub), "%s/%c", directory, which);
+    for (int i = 0; i < 4; i++) {
+        static const char *const names[] = {"swap", "objects", "objects/a", "objects/b"};
+
+        snprintf(sub, sizeof(sub), "%s/%s", directory, names[i]);
         CHECK(mkdir(sub, 0700));
     }
-    snprintf(sub, sizeof(sub), "%s/link", directory);
-    CHECK(symlink("a", sub));
-    letter = path + snprintf(path, sizeof(path), "%s/", directory);
+    snprintf(sub, sizeof(sub), "%s/swap/link", directory);
+    CHECK(symlink("../objects/a", sub));
+    letter = path + snprintf(path, sizeof(path), "%s/%s/", directory, by_link ? "swap" : "objects");
     snprintf(letter, sizeof(path) - (size_t)(letter - path), "%s/", by_link ? "link" : "a");
     char *number = path + strlen(path);
     if (pthread_create(&other, NULL, disturb, NULL) != 0)

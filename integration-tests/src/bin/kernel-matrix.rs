@@ -27,11 +27,7 @@ fn main() -> Result<ExitCode> {
             Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         "write" => {
-            let mut all = before;
-            // Kernels that were not booted this time keep what they had.
-            for (name, kernel) in now.as_object().into_iter().flatten() {
-                all[name] = kernel.clone();
-            }
+            let all = matrix::added(&before, &now);
             fs::write(&file, format!("{all:#}\n"))?;
             fs::write(root.join("../docs/kernels.md"), matrix::table(&all))?;
             Ok(ExitCode::SUCCESS)
