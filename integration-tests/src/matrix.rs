@@ -165,7 +165,7 @@ pub fn table(results: &Value) -> String {
          watched by the first that works.\n\n\
          - **works**: all of it is seen.\n- **partial**: it is seen, but not in every way that it can come about; \
          `system-probe check` says what is not.\n- **untested**: its programs \
-         are attached; no test of it was run.\n- **no**: this kernel does not let us.\n- **fails**: it should work, and \
+         are attached, or it is newer than the last look at this kernel; no test of it was run.\n- **no**: this kernel does not let us.\n- **fails**: it should work, and \
          a test says otherwise.\n\n",
     );
     let kernels: Vec<_> = results.as_object().into_iter().flatten().collect();
@@ -191,7 +191,8 @@ pub fn table(results: &Value) -> String {
         .map(|(name, _)| name)
         .collect();
     for observation in observations {
-        let cells = columns.iter().map(|(.., cells)| cells[observation].as_str().unwrap_or("no").to_owned());
+        let cells =
+            columns.iter().map(|(.., cells)| cells[observation].as_str().unwrap_or("untested").to_owned());
         row(&mut text, observation, cells.collect());
     }
     text
