@@ -61,13 +61,6 @@ pub fn intakes(settings: &AgentSettings) -> anyhow::Result<Vec<(String, Intake)>
         tracing::info!("api_key is not set: signals are not sent to an intake");
         return Ok(Vec::new());
     }
-    for target in &targets {
-        anyhow::ensure!(
-            !target.api_key.reveal().starts_with("ENC["),
-            "the key for {} is the name of a secret, which this agent does not look up: set the key itself",
-            target.name
-        );
-    }
     let root = settings.intake.run_path.join(DIRECTORY);
     remove_strangers(&root, &targets);
     let roots = if targets.iter().any(|target| target.is_tls) { client::roots() } else { RootCerts::WebPki };
