@@ -12,7 +12,7 @@
 #define NAME_SIZE_MAX 255
 
 /* Components and mounts on the way up; of control groups. */
-#define PATH_CLIMB_MAX   BOUND(PATH_COMPONENTS_MAX, 64)
+#define PATH_CLIMB_MAX   BOUND(PATH_COMPONENTS_MAX, 40)
 #define CGROUP_CLIMB_MAX BOUND(CGROUP_LEVELS_MAX, 10)
 
 /* The task as a plain address. Where the verifier knows a pointer's type (tp_btf, iter) it does not take it

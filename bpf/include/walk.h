@@ -13,14 +13,14 @@
 /* A path plus the texts of links in front of its rest. */
 #define WALK_TEXT_SIZE (2 * PATH_SIZE_MAX)
 /* Components, "..", "." and links together. */
-#define WALK_STEPS_MAX BOUND(256, 12)
+#define WALK_STEPS_MAX BOUND(256, 6)
 /* Cached children of one directory that are looked at, newest first. What a call has just created or looked
  * up for the first time is among the first. */
-#define WALK_CHILDREN_MAX BOUND(512, 20)
+#define WALK_CHILDREN_MAX BOUND(512, 16)
 /* Mounts upon one mount that are looked at, newest first. */
-#define WALK_MOUNTS_MAX BOUND(1024, 20)
+#define WALK_MOUNTS_MAX BOUND(1024, 8)
 /* Mounts on the same directory, one upon the other. */
-#define WALK_MOUNT_STACK_MAX BOUND(8, 2)
+#define WALK_MOUNT_STACK_MAX BOUND(8, 1)
 /* The kernel's own limit is 40 (MAXSYMLINKS). */
 #define WALK_LINKS_MAX 40
 
@@ -28,6 +28,9 @@
 #define WALK_FOLLOW 1
 /* ... or it is not looked up at all, because it is not there (any more). */
 #define WALK_PARENT 2
+
+/* ... or nothing is looked up: for old kernels, where a program has room for one walk. */
+#define WALK_NOT BOUND(0, 4)
 
 /* The object was found. */
 #define WALK_FOUND 1
@@ -622,6 +625,10 @@ BODY int walk__path_of(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
     walk->root_mount = (__u64)vfsmount__mount(root.mnt);
     walk->dentry = (__u64)base.dentry;
     walk->mount = (__u64)vfsmount__mount(base.mnt);
+    if (how & WALK_NOT) {
+        walk->status = length ? WALK_PARTIAL : WALK_FOUND;
+        return walk->status;
+    }
     WRITTEN_OUT
     for (int i = 0; i < WALK_STEPS_MAX; i++) {
         walk->status = WALK_STEP(how);
@@ -644,6 +651,15 @@ __noinline int walk__path_told(void)
     return walk__path_of(OF(walk, offset), OF(walk, length), OF(walk, dirfd), OF(walk, how));
 }
 
+__noinline int walk__path_untrodden(void)
+{
+    struct walk *walk = walk__scratch();
+
+    if (!walk)
+        return WALK_FAILED;
+    return walk__path_of(OF(walk, offset), OF(walk, length), OF(walk, dirfd), WALK_NOT);
+}
+
 /* For the sake of the verifier, which would go through the walk for each value of each. */
 static __always_inline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
 {
@@ -655,6 +671,8 @@ static __always_inline int walk__path(__u64 offset, __u64 length, __u64 dirfd, _
     OF(walk, length) = length;
     OF(walk, dirfd) = dirfd;
     OF(walk, how) = how;
+    if (__builtin_constant_p(how) && how & WALK_NOT)
+        return walk__path_untrodden();
     return walk__path_told();
 }
 

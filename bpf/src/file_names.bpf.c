@@ -206,7 +206,7 @@ __noinline int rename__report(__u64 task_address)
 
     /* Under the old name there is nothing now, or with RENAME_EXCHANGE the other file. */
     file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        arguments.dirfd, arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
+                        arguments.dirfd, arguments.path, BOUND(call->ret < 0 ? 0 : WALK_PARENT, WALK_NOT));
     if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
@@ -340,7 +340,7 @@ __noinline int link__report(__u64 task_address)
     } else {
         file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                             arguments.dirfd, arguments.path,
-                            arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
+                            BOUND(arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0, WALK_NOT));
         if (!file_event__wants_found(call, 0))
             return 0;
         linked = walk__found_inode();
@@ -351,7 +351,8 @@ __noinline int link__report(__u64 task_address)
             !body->call.path.length)
             body->call.flags |= CALL_FLAG_BY_DESCRIPTOR;
         before = file_before__find(call->form);
-        if (before && before->info.inode == body->file.inode && before->info.device == body->file.device)
+        if (before && before->info.device == body->file.device &&
+            (before->info.inode == body->file.inode || BOUND(0, body->file.flags & FILE_FLAG_NO_INODE)))
             file_info__take_before(&body->file, &before->info);
         else
             builder.errors |= ERROR_OLD_VALUES;

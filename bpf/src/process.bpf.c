@@ -159,12 +159,12 @@ static __always_inline void exec_body__fill_files(struct exec_body *body, struct
     struct file *image = BPF_CORE_READ(task, mm, exe_file);
     struct file *script;
 
-    if (BPF_CORE_READ(bprm, interp) == BPF_CORE_READ(bprm, filename)) {
-        file_info__fill(&body->file, builder, image, task);
+    file_info__fill(&body->file, builder, image, task);
+    if (BPF_CORE_READ(bprm, interp) == BPF_CORE_READ(bprm, filename))
         return;
-    }
     body->flags |= EXEC_FLAG_INTERPRETED;
-    file_info__fill(&body->interpreter, builder, image, task);
+    body->interpreter = body->file;
+    __builtin_memset(&body->file, 0, sizeof(body->file));
     script = binprm__executable(bprm);
     if (!script)
         script = (struct file *)script__find((__u64)task);
