@@ -76,7 +76,7 @@ fn faults(instructions: &[bpf_insn]) -> Vec<String> {
 /// Where instructions lead to: what follows, the target of a jump, a function that is called.
 fn ways_on(instructions: &[bpf_insn], at: usize) -> Vec<usize> {
     let insn = &instructions[at];
-    let relative = |offset: i64| usize::try_from(at as i64 + 1 + offset).ok();
+    let relative = |offset: i64| at.checked_add_signed(isize::try_from(offset + 1).ok()?);
     let (next, jump) = (Some(at + 1), relative(i64::from(insn.off)));
     let ways = match insn.code {
         EXIT => [None, None],
