@@ -12,8 +12,8 @@
 #define NAME_SIZE_MAX 255
 
 /* Components and mounts on the way up; of control groups. */
-#define PATH_CLIMB_MAX   BOUND(PATH_COMPONENTS_MAX, 40)
-#define CGROUP_CLIMB_MAX BOUND(CGROUP_LEVELS_MAX, 10)
+#define PATH_CLIMB_MAX   BOUND(PATH_COMPONENTS_MAX, 24)
+#define CGROUP_CLIMB_MAX BOUND(CGROUP_LEVELS_MAX, 8)
 
 /* The task as a plain address. Where the verifier knows a pointer's type (tp_btf, iter) it does not take it
  * for a number; read back from the stack it has none. */
@@ -265,18 +265,51 @@ __noinline int path__resolve_in_filesystem(__u64 dentry_address)
     return path__close(scratch);
 }
 
+#ifdef CWS_OLD_KERNEL
+
+/* The next level of the climb, which stands at a node of kernfs. False at the top. */
+PART bool path__climb_cgroup(void)
+{
+    struct path_scratch *scratch = path__scratch();
+    struct kernfs_node *node, *parent;
+    const char *name;
+    long size;
+
+    if (!scratch)
+        return false;
+    node = (void *)scratch->dentry;
+    parent = kernfs__parent(node);
+    if (!parent)
+        return false;
+    /* kernfs names have no length: put the text in the slack first, then in its place. */
+    name = BPF_CORE_READ(node, name);
+    size = bpf_probe_read_kernel_str(&scratch->bytes[PATH_SIZE_MAX], NAME_SIZE_MAX + 1, name);
+    if (size <= 1 || !path__prepend(scratch, name, size - 1))
+        return false;
+    scratch->dentry = (__u64)parent;
+    return true;
+}
+
+#endif
+
 /* Writes the path of a cgroup, below its hierarchy's root, to the path scratch. Returns its length. */
 __noinline int path__resolve_cgroup(__u64 kernfs_node_address)
 {
-    struct kernfs_node *node = (void *)kernfs_node_address;
     struct path_scratch *scratch = path__scratch();
 
     if (!scratch || !kernfs_node_address)
         return 0;
     scratch->start = PATH_SIZE_MAX;
     scratch->flags = 0;
+#ifdef CWS_OLD_KERNEL
+    scratch->dentry = kernfs_node_address;
     WRITTEN_OUT
+    for (int i = 0; i < CGROUP_CLIMB_MAX; i++)
+        if (!path__climb_cgroup())
+            break;
+#else
     for (int i = 0; i < CGROUP_CLIMB_MAX; i++) {
+        struct kernfs_node *node = (void *)kernfs_node_address;
         struct kernfs_node *parent = kernfs__parent(node);
         const char *name;
         long size;
@@ -288,8 +321,9 @@ __noinline int path__resolve_cgroup(__u64 kernfs_node_address)
         size = bpf_probe_read_kernel_str(&scratch->bytes[PATH_SIZE_MAX], NAME_SIZE_MAX + 1, name);
         if (size <= 1 || !path__prepend(scratch, name, size - 1))
             break;
-        node = parent;
+        kernfs_node_address = (__u64)parent;
     }
+#endif
     return path__close(scratch);
 }
 

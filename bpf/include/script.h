@@ -14,7 +14,7 @@
 
 /* Entries of task_works that are looked at: an exec releases the script, its interpreters (at most 5 levels),
  * ld.so, the old image and the close-on-exec descriptors. */
-#define DEFERRED_RELEASES_MAX BOUND(1024, 32)
+#define DEFERRED_RELEASES_MAX BOUND(1024, 16)
 
 struct script_search {
     /* Addresses: of the next entry, and of the oldest file so far. */

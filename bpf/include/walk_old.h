@@ -11,7 +11,7 @@
 #define NAME_WORDS_AHEAD 8
 #define NAME_WORDS       ((NAME_SIZE_MAX + 1) / 8)
 /* Words of a name that are compared; longer names are not found. */
-#define NAME_WORDS_COMPARED 16
+#define NAME_WORDS_COMPARED 8
 
 /* A member of the walk, of which the verifier knows nothing however often it is compared. */
 #define OF(walk, member) (*(volatile typeof((walk)->member) *)&(walk)->member)

@@ -48,7 +48,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 /* Sends a piece of at most CHUNK_SIZE_MAX bytes at `address` of the new image, which begins at `offset` of
  * the whole. Returns ERROR_* bits. */
-__noinline int exec__send_chunk(__u64 address, __u64 size, __u32 offset, __u32 what)
+__noinline int exec__send_chunk(CONTEXT_PARAMETER __u64 address, __u64 size, __u32 offset, __u32 what)
 {
     struct record *record = record__scratch();
     struct builder builder = {.record = record, .used = BODY_OFFSET + sizeof(struct exec_chunk_body)};
@@ -66,6 +66,7 @@ __noinline int exec__send_chunk(__u64 address, __u64 size, __u32 offset, __u32 w
     if (builder.errors)
         return builder.errors;
     record__send(record, builder.used);
+    SEND_NOW(ctx);
     return 0;
 }
 
@@ -84,11 +85,10 @@ __noinline int exec__send_chunks(CONTEXT_PARAMETER __u64 address, __u64 size, __
         if (offset >= size)
             return 0;
         left = size - offset;
-        errors =
-            exec__send_chunk(address + offset, left > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : left, offset, what);
+        errors = exec__send_chunk(CONTEXT_ARGUMENT(ctx) address + offset,
+                                  left > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : left, offset, what);
         if (errors)
             return errors;
-        SEND_NOW(ctx);
     }
     return 0;
 }

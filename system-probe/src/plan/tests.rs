@@ -435,3 +435,37 @@ fn the_functions_of_calls_are_those_of_their_tracepoints() {
         }
     }
 }
+
+/// Without a ring buffer or typed tracepoints the other object is loaded, and its programs are planned.
+#[test]
+fn old_kernels_get_programs_of_their_own() {
+    let mut facts = kernel_without(&[Capability::RingBuffer, Capability::TpBtf]);
+    facts.set(Capability::CompatSyscalls, Ok(String::new()));
+    facts.choose_object(false, Ok(None));
+    assert!(facts.old);
+    let plan = Plan::new(&facts, Allowed { compat: true, ..Allowed::everything_but_compat() });
+    let exec = planned(&plan, "process.exec");
+    assert_eq!(exec.programs, [Program { name: "on_exec", hook: Hook::RawTp("sched_process_exec") }]);
+    assert!(!plan.has_programs_at_functions(), "they are not among them");
+    let chmod = planned(&plan, "file.chmod");
+    assert!(chmod.programs.iter().all(|program| matches!(program.hook, Hook::Syscall(_))));
+    assert!(chmod.blind.iter().any(|text| text.contains("32-bit")), "nothing cures that here");
+    let dns = planned(&plan, "network.dns");
+    assert!(dns.programs.iter().any(|program| program.hook == Hook::RawTp("net_dev_queue")));
+    assert!(planned(&plan, "kernel.sysctl").way.is_none());
+    assert!(planned(&plan, "process.snapshot").programs.is_empty(), "from /proc");
+}
+
+/// Types come from the kernel, or from the file that is given; without either, it is said what to do.
+#[test]
+fn without_types_nothing_is_planned_and_the_reason_says_what_to_do() {
+    let mut facts = kernel_without(&[Capability::Btf]);
+    facts.choose_object(false, Ok(None));
+    let plan = Plan::new(&facts, Allowed::everything_but_compat());
+    let exec = planned(&plan, "process.exec");
+    assert!(exec.way.is_none() && exec.reason.contains("system_probe_config.btf_path"), "{}", exec.reason);
+    facts.choose_object(false, Ok(Some("/types.btf".into())));
+    let plan = Plan::new(&facts, Allowed::everything_but_compat());
+    assert!(planned(&plan, "process.exec").way.is_some());
+    assert_eq!(facts.types, Some(std::path::Path::new("/types.btf")));
+}
