@@ -76,12 +76,12 @@ fn faults(instructions: &[bpf_insn]) -> Vec<String> {
 /// Where instructions lead to: what follows, the target of a jump, a function that is called.
 fn ways_on(instructions: &[bpf_insn], at: usize) -> Vec<usize> {
     let insn = &instructions[at];
-    let relative = |offset: i64| at.checked_add_signed(isize::try_from(offset + 1).ok()?);
-    let (next, jump) = (Some(at + 1), relative(i64::from(insn.off)));
+    let relative = |offset: i32| (at + 1).checked_add_signed(isize::try_from(offset).ok()?);
+    let (next, jump) = (Some(at + 1), relative(i32::from(insn.off)));
     let ways = match insn.code {
         EXIT => [None, None],
         LOAD_64 => [Some(at + 2), None],
-        CALL if insn.src_reg() == 1 => [next, relative(i64::from(insn.imm))],
+        CALL if insn.src_reg() == 1 => [next, relative(insn.imm)],
         CALL => [next, None],
         0x05 => [jump, None],
         code if code & CLASS == JMP || code & CLASS == JMP32 => [next, jump],
