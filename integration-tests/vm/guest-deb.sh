@@ -81,7 +81,7 @@ for unit in $PROBE $AGENT; do
 done
 
 check "stopping takes little time" timeout 15 systemctl stop datadog-agent
-check "stopping stops both" sh -c "! systemctl -q is-active $PROBE && ! systemctl -q is-active $AGENT"
+check "stopping stops both" until_true 30 sh -c "! systemctl -q is-active $PROBE && ! systemctl -q is-active $AGENT"
 check "starting starts both" systemctl start datadog-agent
 check "both run once more" both_run
 journalctl --no-pager -u $PROBE -u $AGENT -p warning -o cat | sort | uniq -c | sort -rn | head -20 | sed 's/^/# log: /'
