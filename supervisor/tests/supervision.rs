@@ -51,8 +51,11 @@ async fn both_are_stopped_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("log");
     let slow = "trap 'sleep 0.2; log stopped; exit 0' TERM; log started; while :; do sleep 0.01; done";
-    let services = vec![script("probe", &log, slow), script("agent", &log, STEADY)];
-    // Both have started by the time that the second one has.
+    // A stop that comes before a script has set its trap would just end it.
+    let after =
+        format!("until grep -q 'probe started' '{}'; do sleep 0.01; done; log started", log.display());
+    let second = STEADY.replace("log started", &after);
+    let services = vec![script("probe", &log, slow), script("agent", &log, &second)];
     let (log, elapsed) = supervise(services, &log, &[("agent started", Order::Stop)]).await;
     assert!(log.ends_with("probe stopped\nagent stopped\n"), "{log}");
     assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");

@@ -50,8 +50,9 @@ pub(crate) fn raise_limits() {
     }
 }
 
-/// Gives up what running does not need; with `kills`, signals to processes of other users are part of that. Must be called before other threads start: capabilities are per thread, and
-/// new threads inherit them. A step that fails is logged; the probe runs as it did.
+/// Gives up what running does not need; with `kills`, signals to processes of other users are part of that. Must be called
+/// before other threads start: capabilities are per thread, and new threads inherit them. A step that fails is logged;
+/// the probe runs as it did.
 pub(crate) fn lower(kills: bool) {
     if let Err(error) = rustix::thread::set_no_new_privs(true) {
         tracing::debug!(%error, "cannot give up gaining privileges");
