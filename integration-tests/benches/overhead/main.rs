@@ -4,6 +4,9 @@
 //! `make build && cargo bench -p integration-tests --bench overhead`. Many short rounds, in each all variants in turn
 //! between two measurements without any: what counts is the median of the ratios of the rounds, because a busy machine
 //! slows the neighbours in time alike. `CWS_ROUNDS` sets the number of rounds.
+//!
+//! Audit comes last, compared to what was measured before it: once it has been on, every system call of every process is
+//! slower until the machine is started anew, so a second run on the same machine shows other figures for all.
 
 mod audit;
 
@@ -38,17 +41,12 @@ const WATCHED: [&str; 5] =
 /// Nanoseconds, by measure.
 type Times = [f64; MEASURES];
 
-/// Something that watches.
+/// The pair with some rules.
 struct Variant {
     name: &'static str,
-    watcher: Watcher,
+    setup: Setup,
     /// With, relative to without, by round.
     ratios: Vec<Times>,
-}
-
-enum Watcher {
-    Pair(Box<Setup>),
-    Audit(Audit),
 }
 
 fn main() -> Result<()> {
@@ -68,42 +66,35 @@ fn main() -> Result<()> {
     let mut without = vec![measure(&load, directory.path())?];
     let mut memory = [0, 0];
     for round in 0..rounds {
-        for variant in &mut variants {
-            let with = match &variant.watcher {
-                Watcher::Pair(setup) => {
-                    let mut pair = Pair::start(setup)?;
-                    let with = measure(&load, directory.path())?;
-                    let (probe, agent) = pair.pids();
-                    memory = [resident_kib(probe)?.max(memory[0]), resident_kib(agent)?.max(memory[1])];
-                    pair.stop()?;
-                    with
-                }
-                Watcher::Audit(audit) => {
-                    audit.watch(&WATCHED)?;
-                    let with = measure(&load, directory.path());
-                    audit.stop()?;
-                    with?
-                }
-            };
+        for Variant { setup, ratios, .. } in &mut variants {
+            let mut pair = Pair::start(setup)?;
+            let with = measure(&load, directory.path())?;
+            let (probe, agent) = pair.pids();
+            memory = [resident_kib(probe)?.max(memory[0]), resident_kib(agent)?.max(memory[1])];
+            pair.stop()?;
             let before = without[without.len() - 1];
             let after = measure(&load, directory.path())?;
             without.push(after);
-            let ratio = |n: usize| with[n] / f64::midpoint(before[n], after[n]);
-            variant.ratios.push(std::array::from_fn(ratio));
+            ratios.push(std::array::from_fn(|n| with[n] / f64::midpoint(before[n], after[n])));
         }
         eprintln!("round {} of {rounds}", round + 1);
     }
+    let alone: Times = std::array::from_fn(|n| median(without.iter().map(|times| times[n]).collect()));
+    let mut columns: Vec<_> = variants.into_iter().map(|variant| (variant.name, variant.ratios)).collect();
+    match Audit::find() {
+        Ok(audit) => columns.push(("audit", measure_audit(&audit, rounds, &load, directory.path(), &alone)?)),
+        Err(reason) => eprintln!("skipped: the audit subsystem: {reason}"),
+    }
 
-    println!("| | without | {} |", variants.iter().map(|one| one.name).collect::<Vec<_>>().join(" | "));
-    println!("|---|---|{}", "---|".repeat(variants.len()));
+    println!("| | without | {} |", columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" | "));
+    println!("|---|---|{}", "---|".repeat(columns.len()));
     let names = LOADS.iter().map(|(name, ..)| *name).chain(["compilation"]);
     for (n, name) in names.enumerate() {
-        let alone = median(without.iter().map(|times| times[n]).collect());
-        let ratios = variants.iter().map(|variant| {
-            let ratio = median(variant.ratios.iter().map(|ratios| ratios[n]).collect());
+        let ratios = columns.iter().map(|(_, ratios)| {
+            let ratio = median(ratios.iter().map(|ratios| ratios[n]).collect());
             format!("{:+.1} %", (ratio - 1.0) * 100.0)
         });
-        println!("| {name} | {alone:.0} ns | {} |", ratios.collect::<Vec<_>>().join(" | "));
+        println!("| {name} | {:.0} ns | {} |", alone[n], ratios.collect::<Vec<_>>().join(" | "));
     }
     println!("\nresident memory: system-probe {} KiB, security-agent {} KiB", memory[0], memory[1]);
     Ok(())
@@ -123,19 +114,26 @@ fn variants() -> Vec<Variant> {
     } else {
         eprintln!("skipped: no {}", large.display());
     }
-    let pairs = variants.into_iter().map(|(name, setup)| Variant {
-        name,
-        watcher: Watcher::Pair(Box::new(setup)),
-        ratios: Vec::new(),
-    });
-    let mut all: Vec<_> = pairs.collect();
-    match Audit::find() {
-        Ok(audit) => {
-            all.push(Variant { name: "audit", watcher: Watcher::Audit(audit), ratios: Vec::new() });
-        }
-        Err(reason) => eprintln!("skipped: the audit subsystem: {reason}"),
+    variants.into_iter().map(|(name, setup)| Variant { name, setup, ratios: Vec::new() }).collect()
+}
+
+/// The same with audit in the place of the pair, relative to what there was `alone`.
+fn measure_audit(
+    audit: &Audit,
+    rounds: usize,
+    load: &Trigger,
+    directory: &Path,
+    alone: &Times,
+) -> Result<Vec<Times>> {
+    let mut ratios = Vec::new();
+    for _ in 0..rounds {
+        audit.watch(&WATCHED)?;
+        let with = measure(load, directory);
+        audit.stop()?;
+        let with = with?;
+        ratios.push(std::array::from_fn(|n| with[n] / alone[n]));
     }
-    all
+    Ok(ratios)
 }
 
 fn measure(load: &Trigger, directory: &Path) -> Result<Times> {
