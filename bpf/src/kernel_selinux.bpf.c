@@ -4,10 +4,10 @@
 /* security/selinux/selinuxfs.c takes less than a page; a number that counts stands at its beginning. */
 #define SELINUX_TEXT_SIZE 16
 
-/* Reads a number as the kernel does: spaces, a sign, digits. False if there is none. */
+/* Reads a number as the kernel's sscanf does: spaces, a minus sign, digits. False if there is none. */
 static __always_inline bool selinux__parse(const char *text, __s32 *value)
 {
-    bool is_negative = false, has_digits = false, has_sign = false;
+    bool is_negative = false, has_digits = false;
     __s32 number = 0;
 
     for (int i = 0; i < SELINUX_TEXT_SIZE; i++) {
@@ -16,11 +16,10 @@ static __always_inline bool selinux__parse(const char *text, __s32 *value)
         if (c >= '0' && c <= '9') {
             has_digits = true;
             number = number * 10 + (c - '0');
-        } else if (has_digits || has_sign) {
+        } else if (has_digits || is_negative) {
             break;
-        } else if (c == '-' || c == '+') {
-            has_sign = true;
-            is_negative = c == '-';
+        } else if (c == '-') {
+            is_negative = true;
         } else if (c != ' ' && (c < '\t' || c > '\r')) {
             break;
         }

@@ -82,7 +82,7 @@ fn what_is_written_to_its_files_is_told() -> Result<()> {
         ]);
         assert_eq!(differences, "");
     };
-    for (text, status) in [("1", "enforcing"), (" +0\\n", "permissive")] {
+    for (text, status) in [("1", "enforcing"), (" 0\\n", "permissive")] {
         let (pid, done) = write(text, "enforce")?;
         ensure!(done, "{text} is refused");
         check(&only(&mut pair, pid)?, "enforce", json!({"enforce": {"status": status}}));
