@@ -100,7 +100,8 @@ fn the_default_policy_detects_behaviours() -> Result<()> {
     let every = [every, aside.clone()].concat();
     // What makes the container does these in its control group.
     let mut aside_in_containers = aside.clone();
-    aside_in_containers.extend(["mount_in_container", "unshare_in_container"].map(str::to_owned));
+    let of_the_tool = ["mount_in_container", "unshare_in_container", "deploy_priv_container"];
+    aside_in_containers.extend(of_the_tool.map(str::to_owned));
     for behaviour in &behaviours {
         if !behaviour.missing().is_empty() {
             // The other test fails for it.
