@@ -3,10 +3,13 @@
 
 mod attributes;
 mod compat;
+mod kinds;
+mod mount_trees;
 mod mounts;
 mod name_races;
 mod names;
 mod open;
+mod overlay;
 mod paths;
 mod policy;
 mod races;
