@@ -41,6 +41,16 @@ impl Trigger {
         Ok(Self { path })
     }
 
+    /// The same program under another name.
+    ///
+    /// # Errors
+    /// If it cannot be copied.
+    pub fn named(&self, name: &str, directory: &Path) -> Result<Self> {
+        let path = directory.join(name);
+        std::fs::copy(&self.path, &path).with_context(|| format!("copy to {}", path.display()))?;
+        Ok(Self { path })
+    }
+
     /// The executable.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -82,3 +82,50 @@ fn a_request_in_two_segments_and_its_answer() -> Result<()> {
     assert_eq!(pair.signals.of_rule("credentials").count(), 1);
     Ok(())
 }
+
+/// What each provider demands of a request, and a request of the first version of AWS's service, which demands nothing.
+#[test]
+fn requests_to_the_services_of_each_provider() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    const SERVICE: &str = "127.53.0.20";
+    let setup = Setup::new()
+        .probe_line(&format!("runtime_security_config.imds_ipv4: {SERVICE}"))
+        .rule("metadata", "imds.type == \"request\" && process.file.name == \"call\"")
+        .rule(
+            "first",
+            "imds.cloud_provider == \"aws\" && imds.aws.is_imds_v2 == false && imds.type == \"request\"",
+        );
+    let mut pair = Pair::start(&setup)?;
+    let trigger = pair.trigger("call")?;
+    let listener = TcpListener::bind((SERVICE, 80)).context("listen on port 80")?;
+    let to = listener.local_addr()?;
+    for (provider, url, header) in [
+        ("aws", "/latest/meta-data/iam/security-credentials/", ""),
+        ("gcp", "/computeMetadata/v1/instance/", "Metadata-Flavor: Google\r\n"),
+        ("azure", "/metadata/instance?api-version=2021-02-01", "Metadata: true\r\n"),
+        ("ibm", "/instance_identity/v1/token", "Metadata-Flavor: ibm\r\n"),
+        ("oracle", "/opc/v2/instance/", "Authorization: Bearer Oracle\r\n"),
+    ] {
+        let request = format!("GET {url} HTTP/1.1\r\nHost: {SERVICE}\r\nUser-Agent: agent/1\r\n{header}\r\n");
+        let calls = Calls::new()
+            .then(libc::SYS_socket, [n(AF_INET), n(SOCK_STREAM), n(0)])
+            .then(libc::SYS_connect, [r(0), sockaddr(to), n(16)])
+            .then(libc::SYS_write, [r(0), x(request.as_bytes()), n(i64::try_from(request.len())?)]);
+        let made = calls.make(&trigger)?.succeeded()?;
+        pair.settle()?;
+        let found: Vec<_> =
+            pair.signals.of_rule("metadata").filter(|it| it.at("process.pid") == made.pid()).collect();
+        assert_eq!(found.len(), 1, "{provider}: {found:#?}\n{}", pair.logs());
+        let mut imds = json!({
+            "type": "request", "cloud_provider": provider, "url": url, "host": SERVICE, "user_agent": "agent/1",
+        });
+        if provider == "aws" {
+            imds["aws"] = json!({"is_imds_v2": false});
+        }
+        assert_eq!(found[0].differences(&[("imds", imds)]), "", "{provider}");
+    }
+    assert_eq!(pair.signals.of_rule("first").count(), 1);
+    Ok(())
+}

@@ -5,11 +5,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use integration_tests::harness::Setup;
+use integration_tests::harness::call::{Calls, n, r, s, x};
+use integration_tests::harness::{Setup, Signal};
 use serde_json::json;
 
+use crate::address::sockaddr;
 use crate::dns;
 use crate::server::Server;
+use crate::wire::{query, question};
 
 /// A namespace that is connected to this one. Gone when dropped, with its interfaces.
 struct Namespace {
@@ -47,7 +50,7 @@ impl Drop for Namespace {
 
 #[test]
 fn a_question_of_another_network_namespace_is_its_askers() -> Result<()> {
-    let Some((mut pair, _)) = dns::start(Setup::new())? else { return Ok(()) };
+    let Some((mut pair, trigger)) = dns::start(Setup::new())? else { return Ok(()) };
     let namespace = Namespace::new()?;
     let server = Server::start("10.199.53.1:53")?;
     let resolver = pair.path("resolv.conf");
@@ -78,5 +81,31 @@ fn a_question_of_another_network_namespace_is_its_askers() -> Result<()> {
         ]);
         assert_eq!(differences, "");
     }
+    // More than a packet of such an interface holds: it is cut into fragments, and is told as one.
+    let mut message = query(5, &[question("in-fragments.over-veth.test", 1, 1)]);
+    message.resize(4000, 0);
+    let to = server.address;
+    let calls = Calls::new()
+        .then(
+            libc::SYS_openat,
+            [n(libc::AT_FDCWD), s(format!("/run/netns/{}", namespace.name)), n(libc::O_RDONLY)],
+        )
+        .then(libc::SYS_setns, [r(0), n(libc::CLONE_NEWNET)])
+        .then(libc::SYS_socket, [n(libc::AF_INET), n(libc::SOCK_DGRAM), n(0)])
+        .then(libc::SYS_sendto, [r(2), x(&message), n(4000), n(0), sockaddr(to), n(16)]);
+    let made = calls.make(&trigger)?.succeeded()?;
+    pair.settle()?;
+    let asked = |signal: &&Signal| {
+        signal.at("process.pid") == made.pid() && signal.at("dns.is_query") == &json!(true)
+    };
+    let found: Vec<_> = pair.signals.of_rule("asked").filter(asked).collect();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let differences = found[0].differences(&[
+        ("dns.question.name", json!("in-fragments.over-veth.test")),
+        ("dns.question.size", json!(4000)),
+        ("network.size", json!(4028)),
+        ("network.device.ifname", json!("cwst1")),
+    ]);
+    assert_eq!(differences, "");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A name service of our own, on addresses that nobody else uses.
 //!
-//! `alias…` is an alias of `real.test`, `missing…` does not exist; everything else is 192.0.2.77 and 2001:db8::77.
+//! `alias…` is an alias of `real.test`, `missing…` does not exist, `long…` does not fit into a datagram; everything else is
+//! 192.0.2.77 and 2001:db8::77, and has a text, a mail server and a service.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -52,7 +53,7 @@ fn answer_datagrams(socket: &UdpSocket, stop: &AtomicBool) {
     let mut buffer = [0; 4096];
     while !stop.load(Ordering::Relaxed) {
         if let Ok((length, from)) = socket.recv_from(&mut buffer)
-            && let Some(answer) = answer(&buffer[..length])
+            && let Some(answer) = answer(&buffer[..length], true)
         {
             let _sent = socket.send_to(&answer, from);
         }
@@ -73,7 +74,7 @@ fn answer_streams(listener: &TcpListener, stop: &AtomicBool) {
             if stream.read_exact(&mut message).is_err() {
                 break;
             }
-            let Some(answer) = answer(&message) else { break };
+            let Some(answer) = answer(&message, false) else { break };
             // Byte by byte, so that each is a segment of its own.
             let _immediately = stream.set_nodelay(true);
             for byte in crate::wire::framed(&answer) {
@@ -86,13 +87,15 @@ fn answer_streams(listener: &TcpListener, stop: &AtomicBool) {
 }
 
 /// The answer to a message's first question; it repeats that one alone.
-fn answer(message: &[u8]) -> Option<Vec<u8>> {
+fn answer(message: &[u8], is_datagram: bool) -> Option<Vec<u8>> {
     let end = 12 + message.get(12..)?.iter().position(|byte| *byte == 0)? + 5;
     let question = message.get(12..end)?;
     let question_type = u16::from_be_bytes([question[question.len() - 4], question[question.len() - 3]]);
     let asked = question.get(1..)?.to_ascii_lowercase();
+    // TC: what there is to say is asked for by TCP.
+    let truncated = if is_datagram && asked.starts_with(b"long") { 0x02 } else { 0 };
     let (code, mut records) = (if asked.starts_with(b"missing") { 3 } else { 0 }, Vec::new());
-    if code == 0 {
+    if code == 0 && truncated == 0 {
         let mut owner = vec![0xc0, 12];
         if asked.starts_with(b"alias") {
             records.push(record(&owner, 5, &name("real.test")));
@@ -105,11 +108,20 @@ fn answer(message: &[u8]) -> Option<Vec<u8>> {
                 28,
                 &[0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x77],
             )),
+            15 => records.push(record(&owner, 15, &[&[0, 10][..], &name("mail.test")].concat())),
+            16 => records.push(record(&owner, 16, b"\x0bhello=world")),
+            33 => {
+                records.push(record(
+                    &owner,
+                    33,
+                    &[&[0, 1, 0, 2, 0x20, 0xfb][..], &name("real.test")].concat(),
+                ));
+            }
             _ => {}
         }
     }
     let count = u8::try_from(records.len()).ok()?;
-    let header = [message[0], message[1], 0x81, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0];
+    let header = [message[0], message[1], 0x81 | truncated, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0];
     Some([&header[..], question, &records.concat()].concat())
 }
 
