@@ -1,4 +1,4 @@
-//! The audit subsystem of the kernel with equivalent watches, for comparison.
+//! The audit subsystem of the kernel: with equivalent watches for comparison, and out of the way of what is measured.
 
 use std::process::{Command, Stdio};
 
@@ -6,21 +6,44 @@ use anyhow::{Context, Result, ensure};
 
 /// Mark of the rules that are made here, so that no others are removed.
 const KEY: &str = "cws-overhead";
+/// New processes are not audited. Once audit has been on, all others are slower at every system call, even after it was
+/// switched off.
+const NO_PROCESS: &str = "never,task";
 
-/// `auditctl`, on a kernel that answers it, with nobody else's rules in force.
+/// `auditctl`, on a kernel that answers it, with nobody else's rules in force. Processes that are started while this lives
+/// are not audited; when it is dropped all is as it was before.
 #[derive(Debug)]
-pub(crate) struct Audit(());
+pub(crate) struct Audit {
+    had_rule: bool,
+}
 
 impl Audit {
     /// Why there is none, if so.
     pub(crate) fn find() -> Result<Self> {
         let rules = auditctl(&["-l"]).context("auditctl -l")?;
-        ensure!(rules.contains("No rules"), "others have rules in force");
-        Ok(Self(()))
+        let had_rule = rules.lines().any(|rule| rule == format!("-a {NO_PROCESS}"));
+        let others =
+            rules.lines().filter(|rule| *rule != format!("-a {NO_PROCESS}") && *rule != "No rules").count();
+        ensure!(others == 0, "others have rules in force");
+        let enabled = auditctl(&["-s"]).context("auditctl -s")?;
+        ensure!(enabled.lines().any(|line| line == "enabled 0"), "others have it enabled");
+        let found = Self { had_rule };
+        if !had_rule {
+            auditctl(&["-a", NO_PROCESS])?;
+        }
+        Ok(found)
     }
 
-    /// Watches files for reading and writing.
-    pub(crate) fn watch(&self, paths: &[&str]) -> Result<()> {
+    /// Runs something while these files are watched for reading and writing.
+    pub(crate) fn watching<T>(&self, paths: &[&str], run: impl FnOnce() -> Result<T>) -> Result<T> {
+        let started = Self::start(paths);
+        let outcome = started.and_then(|()| run());
+        Self::stop()?;
+        outcome
+    }
+
+    fn start(paths: &[&str]) -> Result<()> {
+        auditctl(&["-d", NO_PROCESS])?;
         auditctl(&["-e", "1"])?;
         for path in paths {
             auditctl(&["-w", path, "-p", "rwa", "-k", KEY])?;
@@ -28,10 +51,20 @@ impl Audit {
         Ok(())
     }
 
-    /// Removes the watches.
-    pub(crate) fn stop(&self) -> Result<()> {
+    fn stop() -> Result<()> {
         auditctl(&["-D", "-k", KEY])?;
-        auditctl(&["-e", "0"]).map(drop)
+        auditctl(&["-e", "0"])?;
+        auditctl(&["-a", NO_PROCESS]).map(drop)
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        if !self.had_rule
+            && let Err(error) = auditctl(&["-d", NO_PROCESS])
+        {
+            eprintln!("the rule {NO_PROCESS} of audit is still there: {error:#}");
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 //! between two measurements without any: what counts is the median of the ratios of the rounds, because a busy machine
 //! slows the neighbours in time alike. `CWS_ROUNDS` sets the number of rounds.
 //!
-//! Audit comes last, compared to what was measured before it: once it has been on, every system call of every process is
-//! slower until the machine is started anew, so a second run on the same machine shows other figures for all.
+//! Once audit has been on, every system call is slower for processes that are not exempt, until the machine is started anew:
+//! so those that are started here are, but for the time in which audit itself is measured.
 
 mod audit;
 
@@ -59,11 +59,14 @@ fn main() -> Result<()> {
             "kernel.bpf_stats_enabled is on: the kernel times each run of a program, which costs more than most of them"
         );
     }
+    let audit =
+        Audit::find().inspect_err(|reason| eprintln!("skipped: the audit subsystem: {reason:#}")).ok();
     let directory = tempfile::tempdir()?;
     let load = Trigger::compile("load", directory.path())?;
     let rounds = std::env::var("CWS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
     let mut variants = variants();
     let mut without = vec![measure(&load, directory.path())?];
+    let mut audited = Vec::new();
     let mut memory = [0, 0];
     for round in 0..rounds {
         for Variant { setup, ratios, .. } in &mut variants {
@@ -72,18 +75,18 @@ fn main() -> Result<()> {
             let (probe, agent) = pair.pids();
             memory = [resident_kib(probe)?.max(memory[0]), resident_kib(agent)?.max(memory[1])];
             pair.stop()?;
-            let before = without[without.len() - 1];
-            let after = measure(&load, directory.path())?;
-            without.push(after);
-            ratios.push(std::array::from_fn(|n| with[n] / f64::midpoint(before[n], after[n])));
+            ratios.push(relative(&with, &mut without, measure(&load, directory.path())?));
+        }
+        if let Some(audit) = &audit {
+            let with = audit.watching(&WATCHED, || measure(&load, directory.path()))?;
+            audited.push(relative(&with, &mut without, measure(&load, directory.path())?));
         }
         eprintln!("round {} of {rounds}", round + 1);
     }
     let alone: Times = std::array::from_fn(|n| median(without.iter().map(|times| times[n]).collect()));
     let mut columns: Vec<_> = variants.into_iter().map(|variant| (variant.name, variant.ratios)).collect();
-    match Audit::find() {
-        Ok(audit) => columns.push(("audit", measure_audit(&audit, rounds, &load, directory.path(), &alone)?)),
-        Err(reason) => eprintln!("skipped: the audit subsystem: {reason}"),
+    if audit.is_some() {
+        columns.push(("audit", audited));
     }
 
     println!("| | without | {} |", columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" | "));
@@ -117,23 +120,11 @@ fn variants() -> Vec<Variant> {
     variants.into_iter().map(|(name, setup)| Variant { name, setup, ratios: Vec::new() }).collect()
 }
 
-/// The same with audit in the place of the pair, relative to what there was `alone`.
-fn measure_audit(
-    audit: &Audit,
-    rounds: usize,
-    load: &Trigger,
-    directory: &Path,
-    alone: &Times,
-) -> Result<Vec<Times>> {
-    let mut ratios = Vec::new();
-    for _ in 0..rounds {
-        audit.watch(&WATCHED)?;
-        let with = measure(load, directory);
-        audit.stop()?;
-        let with = with?;
-        ratios.push(std::array::from_fn(|n| with[n] / alone[n]));
-    }
-    Ok(ratios)
+/// What was measured `with` something, relative to what there was without it before and `after`.
+fn relative(with: &Times, without: &mut Vec<Times>, after: Times) -> Times {
+    let before = without.last().copied().unwrap_or(after);
+    without.push(after);
+    std::array::from_fn(|n| with[n] / f64::midpoint(before[n], after[n]))
 }
 
 fn measure(load: &Trigger, directory: &Path) -> Result<Times> {
