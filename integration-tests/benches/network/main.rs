@@ -2,7 +2,8 @@
 //! connections, with the pair and without, for rules that need more and more.
 //!
 //! `make build && cargo bench -p integration-tests --bench network`. As in the benchmark of the overhead, many short rounds, and
-//! what counts is the median of the ratios of the rounds. `CWS_ROUNDS` sets their number.
+//! what counts is the median of the ratios of the rounds. `CWS_ROUNDS` sets their number. Of each there is the time of the CPU that this
+//! process takes, and the time that passes; on a machine that is busy otherwise only the first says anything.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -18,7 +19,14 @@ const BLOCK: usize = 128 << 10;
 const ROUND_TRIPS: u32 = 20_000;
 const CONNECTIONS: u32 = 2_000;
 
-const NAMES: [&str; 3] = ["bulk TCP", "UDP round trips", "TCP connections"];
+const NAMES: [&str; 6] = [
+    "bulk TCP, CPU",
+    "UDP round trips, CPU",
+    "TCP connections, CPU",
+    "bulk TCP",
+    "UDP round trips",
+    "TCP connections",
+];
 
 /// Seconds, by measure.
 type Times = [f64; NAMES.len()];
@@ -69,7 +77,20 @@ fn main() -> Result<()> {
 }
 
 fn measure() -> Result<Times> {
-    Ok([bulk()?, round_trips()?, connections()?])
+    let mut times = [0.0; NAMES.len()];
+    let measures: [fn() -> Result<f64>; NAMES.len() / 2] = [bulk, round_trips, connections];
+    for (n, measure) in measures.into_iter().enumerate() {
+        let before = cpu_seconds()?;
+        times[measures.len() + n] = measure()?;
+        times[n] = cpu_seconds()? - before;
+    }
+    Ok(times)
+}
+
+/// Time of the CPU that this process, of all its threads, has taken.
+fn cpu_seconds() -> Result<f64> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Ok(Duration::new(time.tv_sec.try_into()?, time.tv_nsec.try_into()?).as_secs_f64())
 }
 
 fn bulk() -> Result<f64> {
