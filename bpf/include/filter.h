@@ -68,6 +68,7 @@ struct filter {
     __u64 any_path[FILTER_SIDES];
     __u64 any_flags;
     __u64 any_auid;
+    __u64 any_port;
     /* Allowed outside and inside of the upper layer of an overlay file system. */
     __u64 lower_layer;
     __u64 upper_layer;
@@ -75,6 +76,7 @@ struct filter {
     __u64 absent_lengths[FILTER_SIDES][4];
     struct filter_mask flags[FILTER_MASKS_MAX];
     struct filter_range auids[FILTER_RANGES_MAX];
+    struct filter_range ports[FILTER_RANGES_MAX];
 };
 
 /* By generation and kind. */
@@ -283,6 +285,17 @@ PART __u64 filter__by_auid(const struct filter *filter, struct task_struct *task
     for (int i = 0; i < FILTER_RANGES_MAX && filter->auids[i].alternatives; i++)
         if (filter->auids[i].from <= auid && auid <= filter->auids[i].to)
             allowed |= filter->auids[i].alternatives;
+    return allowed;
+}
+
+PART __u64 filter__by_port(const struct filter *filter, __u32 port)
+{
+    __u64 allowed = filter->any_port;
+
+    WRITTEN_OUT
+    for (int i = 0; i < FILTER_RANGES_MAX && filter->ports[i].alternatives; i++)
+        if (filter->ports[i].from <= port && port <= filter->ports[i].to)
+            allowed |= filter->ports[i].alternatives;
     return allowed;
 }
 

@@ -47,10 +47,24 @@ static __always_inline bool connect__is_reported(__s64 ret)
     }
 }
 
-/* Sends the record of a socket. */
-static __always_inline void socket__send(struct builder *builder, struct task_struct *task, __u16 kind,
-                                         const struct call *call)
+/* Whether a rule may be about the address, as it is told. What could not be read may be anything. */
+static __always_inline bool socket__is_wanted(const struct builder *builder, struct call *call)
 {
+    const struct socket_body *body = &builder->record->socket;
+    struct filter *filter = judgement__filter(&call->judgement);
+
+    if (!filter || builder->errors & ERROR_GIVEN_VALUE)
+        return true;
+    return judgement__narrow(&call->judgement,
+                             filter__by_value(filter, body->family) & filter__by_port(filter, body->port));
+}
+
+/* Sends the record of a socket, if it is wanted. */
+static __always_inline void socket__send(struct builder *builder, struct task_struct *task, __u16 kind,
+                                         struct call *call)
+{
+    if (!socket__is_wanted(builder, call))
+        return;
     builder->record->socket.retval = call->ret;
     file_event__send(builder, task, kind, call);
 }

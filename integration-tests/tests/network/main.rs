@@ -13,5 +13,6 @@ mod packets;
 mod policy;
 mod resolver;
 mod server;
+mod socket_filters;
 mod sockets;
 mod wire;

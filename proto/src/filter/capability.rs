@@ -15,6 +15,8 @@ pub struct Capability {
     pub upper_layer: bool,
     /// The headers of a packet, and nothing else.
     pub packet: bool,
+    /// The port of an address.
+    pub port: bool,
 }
 
 /// A number of an event that filters look at, by the last part of the name of its field.
@@ -26,11 +28,19 @@ pub enum Number {
     Value(&'static str),
 }
 
-const ONE_FILE: Capability =
-    Capability { file: true, destination: false, number: None, upper_layer: false, packet: false };
+const ONE_FILE: Capability = Capability {
+    file: true,
+    destination: false,
+    number: None,
+    upper_layer: false,
+    packet: false,
+    port: false,
+};
 const NO_FILE: Capability = Capability { file: false, ..ONE_FILE };
 const TWO_FILES: Capability = Capability { destination: true, ..ONE_FILE };
 const OPEN: Capability = Capability { number: Some(Number::Flags("flags")), upper_layer: true, ..ONE_FILE };
+/// Where the family of an address is a number below 31, as it is for all that have ports.
+const ADDRESS: Capability = Capability { number: Some(Number::Value("addr.family")), port: true, ..NO_FILE };
 const MMAP: Capability = Capability { number: Some(Number::Flags("protection")), ..ONE_FILE };
 
 const fn flags(field: &'static str) -> Option<Capability> {
@@ -63,6 +73,7 @@ pub const fn capability(kind: Kind) -> Option<Capability> {
         Kind::Signal => value("type"),
         Kind::Prctl => value("option"),
         Kind::Sysctl => value("action"),
+        Kind::Bind | Kind::Connect | Kind::Accept => Some(ADDRESS),
         Kind::Packet => Some(Capability { packet: true, ..NO_FILE }),
         // Mounts are few, symlink has a file on its second side alone.
         _ => None,

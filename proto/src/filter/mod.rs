@@ -28,6 +28,8 @@ pub struct Facts<'a> {
     pub auid: u32,
     /// Whether the file lies in the upper layer of an overlay file system, for open.
     pub in_upper_layer: bool,
+    /// Port of the address of a socket; 0 if it has none.
+    pub port: u16,
 }
 
 /// What is known of a file.
@@ -54,6 +56,8 @@ fn allows(alternative: &Alternative, facts: &Facts<'_>) -> bool {
         && (alternative.auids.is_empty()
             || alternative.auids.iter().any(|range| (range.from..=range.to).contains(&facts.auid)))
         && alternative.in_upper_layer.is_none_or(|wanted| wanted == facts.in_upper_layer)
+        && (alternative.ports.is_empty()
+            || alternative.ports.iter().any(|range| (range.from..=range.to).contains(&facts.port.into())))
 }
 
 fn file_allows(condition: &FileCondition, facts: FileFacts<'_>) -> bool {
@@ -123,6 +127,26 @@ mod tests {
         });
         for (flags, through) in [(0, true), (0o2_000_000, true), (1, false), (2, false), (0o101, true)] {
             assert_eq!(lets_through(&filter, &Facts { flags, ..Facts::default() }), through, "{flags:o}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_told_apart_by_family_and_port() {
+        let filter = filter(Alternative {
+            flags: Some(OpenFlags { any_of: 1 << 2 | 1 << 10, read_only: false }),
+            ports: vec![IdRange { from: 80, to: 80 }, IdRange { from: 8000, to: 8080 }],
+            ..Alternative::default()
+        });
+        for (family, port, through) in [
+            (2, 80, true),
+            (10, 8080, true),
+            (1, 80, false),
+            (2, 81, false),
+            (2, 0, false),
+            (10, 7999, false),
+        ] {
+            let facts = Facts { flags: 1 << family, port, ..Facts::default() };
+            assert_eq!(lets_through(&filter, &facts), through, "{family} {port}");
         }
     }
 

@@ -151,8 +151,8 @@ pub struct Alternative {
     /// Where a rename or link leads to.
     #[prost(message, optional, tag = "2")]
     pub destination: ::core::option::Option<FileCondition>,
-    /// open: the flags have one of these. Mappings: the protection has. bpf, signal, prctl: the flag of the value
-    /// (1 << command, number, option) is one of these.
+    /// open: the flags have one of these. Mappings: the protection has. bpf, signal, prctl, sockets: the flag of the
+    /// value (1 << command, number, option, family of the address) is one of these.
     #[prost(message, optional, tag = "3")]
     pub flags: ::core::option::Option<OpenFlags>,
     /// The login user id lies in one of these; empty: any.
@@ -164,6 +164,9 @@ pub struct Alternative {
     /// packet: what its headers say.
     #[prost(message, optional, tag = "6")]
     pub packet: ::core::option::Option<PacketCondition>,
+    /// bind, connect, accept: the port lies in one of these; empty: any.
+    #[prost(message, repeated, tag = "7")]
+    pub ports: ::prost::alloc::vec::Vec<IdRange>,
 }
 /// What is 0 or empty says nothing. Of a packet whose transport header does not follow that of IP at once (options,
 /// further headers of IPv6, fragments), only version and networks are looked at.

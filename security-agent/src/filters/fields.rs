@@ -16,6 +16,13 @@ const VALUES: std::ops::Range<i64> = 0..31;
 /// Values of user ids.
 const IDS: (i64, i64) = (0, 0xffff_ffff);
 
+/// Families of addresses that have names: `AF_INET`, `AF_INET6`.
+const NAMED_FAMILIES: u32 = 1 << 2 | 1 << 10;
+/// Those that have paths: `AF_UNIX`.
+const PATH_FAMILIES: u32 = 1 << 1;
+/// Values of ports.
+const PORTS: (i64, i64) = (0, 0xffff);
+
 /// What a field is to the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
@@ -26,6 +33,9 @@ enum Meaning {
     Value,
     Auid,
     UpperLayer,
+    Port,
+    /// A text that only addresses of these families have; what it is, is not looked at.
+    Of(u32),
 }
 
 /// The fields of one type of events.
@@ -52,6 +62,11 @@ impl Fields {
         if capability.upper_layer {
             meanings.push((format!("{name}.file.in_upper_layer"), Meaning::UpperLayer));
         }
+        if capability.port {
+            meanings.push((format!("{name}.addr.port"), Meaning::Port));
+            meanings.push((format!("{name}.addr.hostname"), Meaning::Of(NAMED_FAMILIES)));
+            meanings.push((format!("{name}.addr.path"), Meaning::Of(PATH_FAMILIES)));
+        }
         let schema = model::Fields::default();
         let known =
             meanings.into_iter().filter_map(|(name, meaning)| Some((schema.field(&name)?.id, meaning)));
@@ -64,7 +79,7 @@ impl Fields {
             field: *field,
             kinds: meaning.kinds(),
             weight: 0,
-            bounds: IDS,
+            bounds: if *meaning == Meaning::Port { PORTS } else { IDS },
             accepts: meaning.accepts(),
         };
         self.0.iter().map(filterable).collect()
@@ -89,7 +104,8 @@ impl Meaning {
             Self::Path(_) => Kinds { glob: true, ..none },
             Self::Name(_) | Self::UpperLayer | Self::Value => none,
             Self::Flags => Kinds { bitmask: true, ..none },
-            Self::Auid => Kinds { range: true, ..none },
+            Self::Auid | Self::Port => Kinds { range: true, ..none },
+            Self::Of(_) => Kinds { pattern: true, glob: true, ..none },
         }
     }
 
@@ -116,6 +132,17 @@ impl Meaning {
                 _ => false,
             },
             Self::UpperLayer => &|approver| matches!(approver, Approver::Bool(_)),
+            Self::Port => &|approver| match approver {
+                Approver::Int(port) => PORTS.0 <= *port && *port <= PORTS.1,
+                Approver::Range(..) => true,
+                _ => false,
+            },
+            // What has no such text at all is no match.
+            Self::Of(_) => &|approver| match approver {
+                Approver::Text(name) => !name.is_empty(),
+                Approver::Pattern(pattern) => pattern.iter().any(|byte| *byte != b'*'),
+                _ => false,
+            },
         }
     }
 
@@ -168,17 +195,11 @@ impl Meaning {
                 let any_of = values.iter().map(bit).fold(0, |all, bit| all | bit);
                 vec![Needs { flags: Some(Flags { any_of, read_only: false }), ..Needs::default() }]
             }
-            Self::Auid => {
-                let id = |id: i64| u32::try_from(id.clamp(IDS.0, IDS.1)).unwrap_or(u32::MAX);
-                let ranges: BTreeSet<_> = values
-                    .iter()
-                    .filter_map(|value| match value {
-                        Approver::Int(value) => Some((id(*value), id(*value))),
-                        Approver::Range(from, to) => Some((id(*from), id(*to))),
-                        _ => None,
-                    })
-                    .collect();
-                vec![Needs { auids: Some(ranges), ..Needs::default() }]
+            Self::Auid => vec![Needs { auids: Some(ranges(values, IDS)), ..Needs::default() }],
+            Self::Port => vec![Needs { ports: Some(ranges(values, PORTS)), ..Needs::default() }],
+            Self::Of(families) => {
+                let flags = Flags { any_of: families, read_only: false };
+                vec![Needs { flags: Some(flags), ..Needs::default() }]
             }
             Self::UpperLayer => {
                 let wanted = |value| values.contains(&Approver::Bool(value));
@@ -189,6 +210,17 @@ impl Meaning {
             }
         }
     }
+}
+
+/// Ranges of what lies within `bounds`.
+fn ranges(values: &[Approver], bounds: (i64, i64)) -> BTreeSet<(u32, u32)> {
+    let clamped = |value: i64| u32::try_from(value.clamp(bounds.0, bounds.1)).unwrap_or(u32::MAX);
+    let range = |value: &Approver| match value {
+        Approver::Int(value) => Some((clamped(*value), clamped(*value))),
+        Approver::Range(from, to) => Some((clamped(*from), clamped(*to))),
+        _ => None,
+    };
+    values.iter().filter_map(range).collect()
 }
 
 fn is_name(name: &[u8]) -> bool {

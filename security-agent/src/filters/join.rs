@@ -8,11 +8,12 @@ use super::needs::{FileNeeds, Flags, Needs};
 pub(super) fn join(all: Vec<Needs>, limit: usize) -> Vec<Needs> {
     let mut joined = exactly(all);
     // What is given up first costs least: few rules look at the later ones, and most events are told apart by the first.
-    let coarser: [fn(&mut Needs); 5] = [
+    let coarser: [fn(&mut Needs); 6] = [
         |needs| needs.auids = None,
         |needs| needs.in_upper_layer = None,
         |needs| needs.file.paths = None,
         |needs| needs.destination.paths = None,
+        |needs| needs.ports = None,
         |needs| needs.flags = None,
     ];
     if joined.len() > limit {
@@ -53,6 +54,7 @@ fn alike(all: Vec<Needs>) -> Vec<Needs> {
             known.flags == new.flags
                 && known.auids == new.auids
                 && known.in_upper_layer == new.in_upper_layer
+                && known.ports == new.ports
                 && known.shape() == new.shape()
         };
         match joined.iter_mut().find(|known| same(known)) {
@@ -78,6 +80,7 @@ fn union(left: &Needs, right: &Needs, differences: usize) -> Option<Needs> {
         }),
         auids: sets(left.auids.as_ref(), right.auids.as_ref()),
         in_upper_layer: left.in_upper_layer.filter(|_| left.in_upper_layer == right.in_upper_layer),
+        ports: sets(left.ports.as_ref(), right.ports.as_ref()),
     };
     let different = [
         left.file.names != right.file.names,
@@ -87,6 +90,7 @@ fn union(left: &Needs, right: &Needs, differences: usize) -> Option<Needs> {
         left.flags != right.flags,
         left.auids != right.auids,
         left.in_upper_layer != right.in_upper_layer,
+        left.ports != right.ports,
     ];
     let different = different.into_iter().filter(|different| *different).count();
     (different <= differences || widened == *left || widened == *right).then_some(widened)

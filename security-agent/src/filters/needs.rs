@@ -53,6 +53,8 @@ pub(super) struct Needs {
     /// From and to, inclusive.
     pub(super) auids: Option<BTreeSet<(u32, u32)>>,
     pub(super) in_upper_layer: Option<bool>,
+    /// From and to, inclusive.
+    pub(super) ports: Option<BTreeSet<(u32, u32)>>,
 }
 
 impl FileNeeds {
@@ -143,6 +145,7 @@ impl Needs {
             && self.flags.is_none()
             && self.auids.is_none()
             && self.in_upper_layer.is_none()
+            && self.ports.is_none()
     }
 
     /// Which files' names and paths it looks at.
@@ -163,17 +166,21 @@ impl Needs {
             flags: self.flags.or(other.flags),
             auids: self.auids.clone().or_else(|| other.auids.clone()),
             in_upper_layer: self.in_upper_layer.or(other.in_upper_layer),
+            ports: self.ports.clone().or_else(|| other.ports.clone()),
         })
     }
 
     /// For the probe.
     pub(super) fn into_wire(self) -> Alternative {
-        let ranges = self.auids.into_iter().flatten().map(|(from, to)| IdRange { from, to });
+        let ranges = |ranges: Option<BTreeSet<(u32, u32)>>| {
+            ranges.into_iter().flatten().map(|(from, to)| IdRange { from, to }).collect()
+        };
         Alternative {
             file: self.file.into_wire(),
             destination: self.destination.into_wire(),
             flags: self.flags.map(|flags| OpenFlags { any_of: flags.any_of, read_only: flags.read_only }),
-            auids: ranges.collect(),
+            auids: ranges(self.auids),
+            ports: ranges(self.ports),
             in_upper_layer: self.in_upper_layer,
             packet: None,
         }

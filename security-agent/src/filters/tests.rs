@@ -49,6 +49,7 @@ fn shown(alternative: &proto::v1::Alternative) -> String {
         parts.push(format!("flags {:o}{}", flags.any_of, if flags.read_only { " or none" } else { "" }));
     }
     parts.extend(alternative.auids.iter().map(|range| format!("auid {}-{}", range.from, range.to)));
+    parts.extend(alternative.ports.iter().map(|range| format!("port {}-{}", range.from, range.to)));
     parts.extend(alternative.in_upper_layer.map(|inside| format!("upper {inside}")));
     parts.join("; ")
 }
@@ -141,6 +142,34 @@ fn commands_and_numbers_are_flags_of_their_own() {
     let prctl = |expression: &str| only(expression, EventKind::Prctl, Kind::Prctl);
     assert_eq!(prctl("prctl.option == PR_SET_NAME"), "flags 100000");
     assert_eq!(prctl("prctl.option == PR_SET_VMA"), "whole");
+}
+
+#[test]
+fn addresses_are_judged_by_family_and_port() {
+    let connect = |expression: &str| only(expression, EventKind::Connect, Kind::Connect);
+    assert_eq!(connect("connect.addr.port == 6667 && connect.addr.is_public"), "port 6667-6667");
+    assert_eq!(connect("connect.addr.family == AF_UNIX && connect.addr.path != \"\""), "flags 2");
+    assert_eq!(
+        connect("connect.addr.family in [AF_INET, AF_INET6] && connect.addr.port in [80, 443]"),
+        "flags 2004; port 80-80; port 443-443"
+    );
+    assert_eq!(
+        connect("connect.addr.port >= 60100 && connect.addr.port <= 60150 && process.uid == 0"),
+        "port 60100-60150"
+    );
+    // Only addresses of the internet have names.
+    assert_eq!(connect("connect.addr.hostname =~ \"*.test\""), "flags 2004");
+    assert_eq!(connect("connect.addr.hostname in [\"a.test\", ~\"*.b.test\"]"), "flags 2004");
+    assert_eq!(connect("connect.addr.hostname == \"\""), "whole");
+    assert_eq!(connect("connect.addr.hostname =~ \"*\""), "whole");
+    assert_eq!(connect("connect.retval == 0 && connect.addr.path in [~\"*/docker.sock\"]"), "flags 2");
+    assert_eq!(connect("connect.addr.hostname not in [\"a.test\"]"), "whole");
+    assert_eq!(connect("connect.addr.is_public == true"), "whole");
+    assert_eq!(connect("connect.addr.family == AF_VSOCK"), "whole", "too great a number");
+    let accept = |expression: &str| only(expression, EventKind::Accept, Kind::Accept);
+    assert_eq!(accept("accept.addr.port < 1024"), "port 0-1023");
+    let bind = |expression: &str| only(expression, EventKind::Bind, Kind::Bind);
+    assert_eq!(bind("bind.addr.port > 0"), "port 1-65535");
 }
 
 #[test]
@@ -280,6 +309,7 @@ impl Seen {
             flags: self.flags,
             auid: self.auid,
             in_upper_layer: self.upper,
+            port: 0,
         }
     }
 }

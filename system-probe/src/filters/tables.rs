@@ -50,11 +50,13 @@ pub(super) struct Value {
     any_path: [u64; 2],
     any_flags: u64,
     any_auid: u64,
+    any_port: u64,
     lower_layer: u64,
     upper_layer: u64,
     absent_lengths: [[u64; 4]; 2],
     flags: [Mask; limits::MASKS],
     auids: [Range; limits::RANGES],
+    ports: [Range; limits::RANGES],
 }
 
 /// `struct filter_name`; `table` is the side alone.
@@ -152,6 +154,7 @@ impl Tables {
                 || (given.flags.is_some() && judged.number.is_none())
                 || (given.file.is_some() && !judged.file)
                 || (given.in_upper_layer.is_some() && !judged.upper_layer)
+                || (!given.ports.is_empty() && !judged.port)
         });
         if beyond {
             return Err("a condition on what events of this kind do not have".to_owned());
@@ -184,6 +187,7 @@ struct Builder {
     paths: BTreeMap<(u8, Vec<u8>), u64>,
     masks: BTreeMap<u32, u64>,
     ranges: BTreeMap<(u32, u32), u64>,
+    ports: BTreeMap<(u32, u32), u64>,
     /// Lengths of names, by side.
     lengths: [BTreeSet<usize>; 2],
 }
@@ -206,6 +210,12 @@ impl Builder {
         }
         for range in &alternative.auids {
             *self.ranges.entry((range.from, range.to)).or_default() |= bit;
+        }
+        if alternative.ports.is_empty() {
+            self.value.any_port |= bit;
+        }
+        for range in &alternative.ports {
+            *self.ports.entry((range.from, range.to)).or_default() |= bit;
         }
         if alternative.in_upper_layer != Some(true) {
             self.value.lower_layer |= bit;
@@ -264,13 +274,8 @@ impl Builder {
                 None => self.value.any_flags |= alternatives,
             }
         }
-        let mut slots = self.value.auids.iter_mut();
-        for ((from, to), alternatives) in self.ranges {
-            match slots.next() {
-                Some(slot) => *slot = Range { from, to, alternatives },
-                None => self.value.any_auid |= alternatives,
-            }
-        }
+        self.value.any_auid |= fill(&mut self.value.auids, self.ranges);
+        self.value.any_port |= fill(&mut self.value.ports, self.ports);
         // The longest beginning is found: it stands for the shorter ones too.
         let widest = |side: u8, path: &[u8]| -> u64 {
             let shorter = (0..=path.len()).filter_map(|end| self.paths.get(&(side, path[..end].to_vec())));
@@ -284,6 +289,19 @@ impl Builder {
         });
         (self.value, self.names, paths.collect())
     }
+}
+
+/// Puts ranges into the table; gives the alternatives of those that do not fit.
+fn fill(table: &mut [Range], ranges: BTreeMap<(u32, u32), u64>) -> u64 {
+    let mut slots = table.iter_mut();
+    let mut beyond = 0;
+    for ((from, to), alternatives) in ranges {
+        match slots.next() {
+            Some(slot) => *slot = Range { from, to, alternatives },
+            None => beyond |= alternatives,
+        }
+    }
+    beyond
 }
 
 /// As much of `bytes` as fits, then NULs.
@@ -349,6 +367,28 @@ mod tests {
         let too_many = tables(&[filter(many)]);
         assert_eq!(too_many.values[&Kind::Open].keep, KEEP_ALL);
         assert_eq!(too_many.unfiltered.len(), 1);
+    }
+
+    #[test]
+    fn ports_are_ranges_like_ids() {
+        let port = |port| v1::Alternative {
+            ports: vec![v1::IdRange { from: port, to: port }],
+            ..v1::Alternative::default()
+        };
+        let beyond = u32::try_from(limits::RANGES).unwrap() + 1;
+        let filter =
+            v1::Filter { kind: Kind::Connect.number(), alternatives: (1..=beyond).map(port).collect() };
+        let tables = Tables::new([Kind::Connect], &[Kind::Connect].into(), &[filter]);
+        let value = tables.values[&Kind::Connect];
+        assert_eq!(value.ports[1], Range { from: 2, to: 2, alternatives: 2 });
+        assert_eq!((value.any_port, value.any_auid), (1 << limits::RANGES, value.all));
+        // Opens have no ports.
+        let refused = Tables::new(
+            [Kind::Open],
+            &[Kind::Open].into(),
+            &[v1::Filter { kind: Kind::Open.number(), alternatives: vec![port(1)] }],
+        );
+        assert_eq!(refused.unfiltered.len(), 1);
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl Choice {
             },
             in_upper_layer: None,
             packet: None,
+            ports: Vec::new(),
         };
         let alternatives = (0..self.below(5)).map(|_| alternative(self)).collect();
         v1::Filter { kind: kind.number(), alternatives }
@@ -195,6 +196,7 @@ fn just_what_a_filter_lets_through_comes_through() {
                 flags: *flags,
                 auid,
                 in_upper_layer: false,
+                port: 0,
             };
             lets_through(filter, &facts)
         };
