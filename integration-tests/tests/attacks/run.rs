@@ -17,6 +17,27 @@ const KEEP: &str = "CWS_ATTACKS_KEEP";
 /// Longest time for one, in seconds: emulated guests are slow.
 const LONGEST: &str = "180";
 
+/// The command with its own time limits as many times as long.
+fn with_more_time(command: &str, factor: u64) -> String {
+    let mut is_limit = false;
+    let word = |word: &str| {
+        let seconds = word.trim_end().parse::<u64>().ok().filter(|_| is_limit);
+        is_limit = word.ends_with("timeout ");
+        seconds.map_or_else(|| word.to_owned(), |seconds| format!("{} ", seconds * factor))
+    };
+    command.split_inclusive(' ').map(word).collect()
+}
+
+#[test]
+fn limits_are_stretched_and_nothing_else() {
+    let command = "sleep 2; timeout 2 cat 3; sh -c \"timeout 10 x\"; timeout -k 5 8 y";
+    assert_eq!(
+        with_more_time(command, 4),
+        "sleep 2; timeout 8 cat 3; sh -c \"timeout 40 x\"; timeout -k 5 8 y"
+    );
+    assert_eq!(with_more_time(command, 1), command);
+}
+
 /// A running pair, and how the behaviours went so far.
 pub(crate) struct Run {
     pair: Pair,
@@ -43,7 +64,7 @@ impl Run {
     }
 
     /// As [`Run::perform`], with what `judge` says is wrong. A command with a time limit of its own may be cut off before it
-    /// has done anything where the machine is slow: then it is run again.
+    /// has done anything where the machine is slow: then it is run again, with more time.
     pub(crate) fn perform_in_time(
         &mut self,
         behaviour: &Behaviour,
@@ -52,8 +73,8 @@ impl Run {
     ) -> Result<(Vec<Signal>, Vec<String>)> {
         let tries = if command.contains("timeout ") { 4 } else { 1 };
         let mut outcome = (Vec::new(), Vec::new());
-        for _ in 0..tries {
-            let seen = self.perform(behaviour, command)?;
+        for attempt in 0..tries {
+            let seen = self.perform(behaviour, &with_more_time(command, 1 << (2 * attempt).min(4)))?;
             let wrong = judge(&seen);
             outcome = (seen, wrong);
             if outcome.1.is_empty() {
