@@ -33,6 +33,8 @@ fn build(source: &Path, source_dir: &Path, skeleton: &Path, options: &[&str]) ->
     SkeletonBuilder::new()
         .source(source)
         .obj(&object)
+        // An array of its bytes would take the compiler a minute.
+        .reference_obj(true)
         .clang_args(
             ["-I".as_ref(), include.as_os_str(), "-Wall".as_ref(), "-Werror".as_ref()]
                 .into_iter()

@@ -263,8 +263,10 @@ static __always_inline __u64 record__close(struct record *record, __u64 used)
 
     if (used <= RECORD_SIZE_MAX - 8) {
         barrier_var(used);
-        if (used <= RECORD_SIZE_MAX - 8)
+        if (used <= RECORD_SIZE_MAX - 8) {
+            POSSIBLE_OFFSET(used);
             __builtin_memset(record->bytes + used, 0, 8);
+        }
     }
     record->header.size = size;
     return size;
@@ -298,10 +300,10 @@ static __always_inline void outbox__send(void *ctx)
     if (!waiting || !record)
         return;
     size = *waiting;
+    if (!size)
+        return;
     *waiting = 0;
-    barrier_var(size);
-    if (size > 0 && size <= RECORD_SIZE_MAX)
-        bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, record, size);
+    bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, record, CUT(size, RECORD_SIZE_MAX));
 }
 
 /* Memory for a record of `size` bytes, which needs no tail. */

@@ -300,7 +300,7 @@ PART __u64 filter__by_port(const struct filter *filter, __u32 port)
 }
 
 /* What the name of `length` bytes at `name` (of kernel memory) allows. */
-PART __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement, const __u32 side,
+PART __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement, __u64 side,
                            const void *name, __u64 length)
 {
     struct filter_name key = {
@@ -308,14 +308,11 @@ PART __u64 filter__by_name(const struct filter *filter, const struct judgement *
     __u64 size = length > FILTER_NAME_START ? FILTER_NAME_START : length;
     __u64 *wanted;
 
-    if (filter->absent_lengths[side][(length / 64) & 3] & (1ULL << (length % 64)))
-        return filter->any_name[side];
-    barrier_var(size);
-    if (size > FILTER_NAME_START)
-        return filter->all;
-    bpf_probe_read_kernel(key.start, size, name);
+    if (filter->absent_lengths[CUT(side, FILTER_SIDES - 1)][(length / 64) & 3] & (1ULL << (length % 64)))
+        return filter->any_name[CUT(side, FILTER_SIDES - 1)];
+    bpf_probe_read_kernel(key.start, CUT(size, FILTER_NAME_START), name);
     wanted = bpf_map_lookup_elem(&filter_names, &key);
-    return filter->any_name[side] | (wanted ? *wanted : 0);
+    return filter->any_name[CUT(side, FILTER_SIDES - 1)] | (wanted ? *wanted : 0);
 }
 
 /* What the name allows under which a path ends. */
@@ -343,10 +340,7 @@ __noinline __u64 filter__by_path(__u64 offset, __u64 length, __u32 kind, __u32 t
 
     if (!record || offset > RECORD_SIZE_MAX - FILTER_PATH_START)
         return 0;
-    barrier_var(size);
-    if (size > FILTER_PATH_START)
-        return 0;
-    bpf_probe_read_kernel(key.start, size, record->bytes + offset);
+    bpf_probe_read_kernel(key.start, CUT(size, FILTER_PATH_START), record->bytes + offset);
     key.prefix_bits = (2 + (size < FILTER_PATH_START ? size + 1 : size)) * 8;
     wanted = bpf_map_lookup_elem(&filter_paths, &key);
     return wanted ? *wanted : 0;

@@ -186,6 +186,7 @@ static __always_inline void socket_body__append_path(struct socket_body *body, s
                                                      struct sock *sock)
 {
     struct unix_address *address;
+    const void *path;
     __u64 used = builder->used;
     __u64 size;
 
@@ -203,12 +204,9 @@ static __always_inline void socket_body__append_path(struct socket_body *body, s
     barrier_var(used);
     if (used > RECORD_SIZE_MAX - UNIX_PATH_SIZE_MAX - 8)
         return;
-    barrier_var(size);
-    if (size > UNIX_PATH_SIZE_MAX)
-        return;
-    if (bpf_probe_read_kernel(builder->record->bytes + used, size,
-                              (void *)address + bpf_core_field_offset(struct unix_address, name) +
-                                  sizeof(__u16)))
+    POSSIBLE_OFFSET(used);
+    path = (void *)address + bpf_core_field_offset(struct unix_address, name) + sizeof(__u16);
+    if (bpf_probe_read_kernel(builder->record->bytes + used, CUT(size, UNIX_PATH_SIZE_MAX), path))
         return;
     body->path.offset = used;
     body->path.length = size;

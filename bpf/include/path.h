@@ -76,11 +76,8 @@ static __always_inline bool path__prepend(struct path_scratch *scratch, const vo
     if (length > NAME_SIZE_MAX || length + 1 > start)
         return false;
     start = (start - length - 1) & (PATH_SIZE_MAX - 1);
-    barrier_var(length);
-    if (length > NAME_SIZE_MAX)
-        return false;
     scratch->bytes[start] = '/';
-    bpf_probe_read_kernel(&scratch->bytes[start + 1], length, name);
+    bpf_probe_read_kernel(&scratch->bytes[start + 1], CUT(length, NAME_SIZE_MAX), name);
     scratch->start = start;
     return true;
 }

@@ -29,13 +29,11 @@ static __always_inline struct span tail__append_path(struct builder *builder, in
         builder->errors |= ERROR_NO_SPACE;
         return span;
     }
-    barrier_var(size);
-    if (size > PATH_SIZE_MAX)
-        return span;
     barrier_var(used);
     if (used > RECORD_SIZE_MAX - PATH_SIZE_MAX - 8)
         return span;
-    bpf_probe_read_kernel(builder->record->bytes + used, size,
+    POSSIBLE_OFFSET(used);
+    bpf_probe_read_kernel(builder->record->bytes + used, CUT(size, PATH_SIZE_MAX),
                           scratch->bytes + ((PATH_SIZE_MAX - size) & (PATH_SIZE_MAX - 1)));
     span.offset = used;
     span.length = size;
@@ -58,6 +56,7 @@ static __always_inline struct span tail__append_string(struct builder *builder, 
     barrier_var(used);
     if (used > RECORD_SIZE_MAX - limit - 8)
         return span;
+    POSSIBLE_OFFSET(used);
     size = bpf_probe_read_kernel_str(builder->record->bytes + used, limit, string);
     if (size <= 0)
         goto unreadable;
@@ -90,6 +89,7 @@ static __always_inline struct span tail__append_user_string(struct builder *buil
     barrier_var(used);
     if (used > RECORD_SIZE_MAX - limit - 8)
         return span;
+    POSSIBLE_OFFSET(used);
     size = bpf_probe_read_user_str(builder->record->bytes + used, limit, (void *)address);
     if (size < 0)
         goto unreadable;
@@ -108,7 +108,7 @@ unreadable:
     return span;
 }
 
-/* Appends `size` bytes of the current process's memory. */
+/* Appends `size` bytes of the current process's memory, at most `limit`. */
 static __always_inline struct span tail__append_user(struct builder *builder, __u64 address, __u64 size,
                                                      const __u32 limit, __u32 error)
 {
@@ -124,10 +124,10 @@ static __always_inline struct span tail__append_user(struct builder *builder, __
     barrier_var(used);
     if (used > RECORD_SIZE_MAX - limit - 8)
         return span;
-    barrier_var(size);
+    POSSIBLE_OFFSET(used);
     if (size > limit)
-        return span;
-    if (bpf_probe_read_user(builder->record->bytes + used, size, (void *)address)) {
+        size = limit;
+    if (bpf_probe_read_user(builder->record->bytes + used, CUT(size, limit), (void *)address)) {
         builder->errors |= error;
         return span;
     }

@@ -12,6 +12,23 @@
 #ifndef VARIANT_H
 #define VARIANT_H
 
+/* A number, cut to a bound in one place that the compiler leaves together, for the use that wants it: a
+ * comparison may end up on a copy, and old verifiers forget the bounds of a number that was put on the stack.
+ *
+ * They follow ways that cannot be gone, too, on which a number that was found to be large before is found to
+ * be small. Of such a number they know nothing. So it is masked: that gives it bounds again.
+ */
+#define CUT(number, bound)                                                                                   \
+    ({                                                                                                       \
+        __u64 cut = (number);                                                                                \
+        asm volatile("if %0 <= %1 goto +1\n\t%0 = %1\n\t%0 &= %2"                                            \
+                     : "+r"(cut)                                                                             \
+                     : "i"(bound), "i"((1UL << (64 - __builtin_clzl(bound))) - 1));                          \
+        cut;                                                                                                 \
+    })
+#define POSSIBLE_OFFSET(offset) asm volatile("%0 &= %1" : "+r"(offset) : "i"(RECORD_SIZE_MAX - 1))
+_Static_assert((RECORD_SIZE_MAX & (RECORD_SIZE_MAX - 1)) == 0, "offsets in records are masked");
+
 #ifdef CWS_OLD_KERNEL
 
 /* Of a bound: for young kernels, for old ones. */

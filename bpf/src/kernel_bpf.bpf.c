@@ -57,34 +57,36 @@ static __always_inline struct bpf_scratch *bpf__scratch(void)
     return bpf_map_lookup_elem(&bpf_scratch, &zero);
 }
 
-/* Adds the helper functions that `count` instructions at `address` call. */
+/* Adds the helper functions that the first of `count` instructions at `address` call. As few ways as possible: old
+ * verifiers go through each for each call. */
 __noinline int bpf__scan_some(__u64 address, __u64 count)
 {
     struct bpf_scratch *scratch = bpf__scratch();
 
     if (!scratch)
         return 0;
-    if (count > BPF_INSTRUCTIONS_PER_READ)
-        count = BPF_INSTRUCTIONS_PER_READ;
-    barrier_var(count);
-    if (count > BPF_INSTRUCTIONS_PER_READ)
-        return 0;
-    if (bpf_probe_read_user(scratch->instructions, count * sizeof(__u64), (void *)address))
+    __builtin_memset(scratch->instructions, 0, sizeof(scratch->instructions));
+    if (bpf_probe_read_user(scratch->instructions, CUT(count * sizeof(__u64), sizeof(scratch->instructions)),
+                            (void *)address))
         return 1;
+    /* Without a branch in a turn: old verifiers follow no more than 1,024 that they still have to look at. */
     WRITTEN_OUT
     for (int i = 0; i < BPF_INSTRUCTIONS_PER_READ; i++) {
-        STOP_IF(i >= count);
         __u64 instruction = scratch->instructions[i];
-        __u32 helper = instruction >> 32;
+        __u64 helper = instruction >> 32;
+        /* Not 0 of other instructions, of calls of functions of its own (source register 1) or of the
+         * kernel's modules (2), and of helpers that nobody knows. */
+        __u64 other = ((instruction & 0xf0ff) ^ BPF_HELPER_CALL) | helper >> 8;
 
-        /* Not of functions of its own (source register 1) or of the kernel's modules (2). */
-        if ((instruction & 0xff) != BPF_HELPER_CALL || instruction >> 12 & 0xf)
-            continue;
-        if (helper < BPF_HELPER_WORDS * 64)
-            scratch->helpers[(helper >> 6) & (BPF_HELPER_WORDS - 1)] |= 1ULL << (helper & 63);
+        barrier_var(other);
+        other = (other | -other) >> 63;
+        barrier_var(other);
+        scratch->helpers[(helper >> 6) & (BPF_HELPER_WORDS - 1)] |= (other ^ 1) << (helper & 63);
     }
     return 0;
 }
+
+_Static_assert(BPF_HELPER_WORDS * 64 == 1 << 8, "helpers are told from others by eight bits");
 
 __noinline int bpf__scan_more(__u64 address, __u64 count)
 {

@@ -33,10 +33,9 @@ static __always_inline void setsockopt_body__append_filter(struct setsockopt_bod
     barrier_var(used);
     if (used > RECORD_SIZE_MAX - SOCKET_FILTER_SIZE_MAX - 8)
         return;
-    barrier_var(size);
-    if (size > SOCKET_FILTER_SIZE_MAX)
-        return;
-    if (bpf_probe_read_kernel(builder->record->bytes + used, size, instructions)) {
+    POSSIBLE_OFFSET(used);
+    if (bpf_probe_read_kernel(builder->record->bytes + used, CUT(size, SOCKET_FILTER_SIZE_MAX),
+                              instructions)) {
         builder->errors |= ERROR_GIVEN_VALUE;
         return;
     }

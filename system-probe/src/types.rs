@@ -1,15 +1,28 @@
 //! Files that describe the types of kernels that do not do so themselves (BTF).
 
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
+use std::os::fd::IntoRawFd as _;
 use std::path::Path;
 use std::path::PathBuf;
 
 /// What to do on a kernel whose types are not known.
 pub(crate) const ADVICE: &str = "set system_probe_config.btf_path to a file made of the kernel's debug information \
      (pahole --btf_encode_detached FILE vmlinux), or to a directory with ID/VERSION_ID/ARCHITECTURE/RELEASE.btf or \
-     RELEASE.btf, as BTFHub has them (unpacked)";
+     RELEASE.btf, as BTFHub has them (.btf.tar.xz, too)";
 
 /// The first bytes of such a file, of this machine's order.
 const MAGIC: [u8; 2] = 0xeb9f_u16.to_ne_bytes();
+
+/// The end of the name of a packed file.
+const PACKED: &str = ".tar.xz";
+
+/// Memory that unpacking may take, in KiB; the highest preset of xz takes 65 MiB.
+const XZ_MEMORY_KIB: u32 = 128 << 10;
+
+/// Bytes that a packed file may have; those of distributions have up to 6 MB.
+const UNPACKED_MAX: u64 = 64 << 20;
 
 /// The kernel that is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,12 +52,15 @@ impl Release {
     }
 
     /// Where an archive has the file of this kernel.
-    fn places(&self) -> [PathBuf; 3] {
-        let file = format!("{}.btf", self.kernel);
+    fn places(&self) -> Vec<PathBuf> {
         // BTFHub says x86_64 and arm64.
         let machine = if self.machine == "aarch64" { "arm64" } else { &self.machine };
         let distribution = Path::new(&self.distribution).join(&self.version);
-        [distribution.join(machine).join(&file), distribution.join(&self.machine).join(&file), file.into()]
+        let mut directories =
+            vec![distribution.join(machine), distribution.join(&self.machine), PathBuf::new()];
+        directories.dedup();
+        let files = ["", PACKED].map(|end| format!("{}.btf{end}", self.kernel));
+        directories.iter().flat_map(|directory| files.iter().map(|file| directory.join(file))).collect()
     }
 }
 
@@ -67,22 +83,47 @@ pub(crate) fn find(path: Option<&Path>, release: &Release) -> Result<Option<Path
     match release.places().into_iter().map(|place| path.join(place)).find(|file| file.is_file()) {
         Some(file) => checked(file).map(Some),
         None => {
-            let looked = release.places().map(|place| path.join(place).display().to_string());
+            let looked: Vec<_> =
+                release.places().iter().map(|place| path.join(place).display().to_string()).collect();
             Err(format!("no file for this kernel: {}", looked.join(", ")))
         }
     }
 }
 
+/// `file`, or what is packed in it, if that describes types.
 fn checked(file: PathBuf) -> Result<PathBuf, String> {
-    use std::io::Read as _;
-
+    let unpacked =
+        file.to_str().is_some_and(|name| name.ends_with(PACKED)).then(|| unpack(&file)).transpose();
+    let readable =
+        unpacked.map_err(|error| format!("{}: {error}", file.display()))?.unwrap_or_else(|| file.clone());
     let mut start = [0; 2];
-    let read = std::fs::File::open(&file).and_then(|mut opened| opened.read_exact(&mut start));
+    let read = File::open(&readable).and_then(|mut opened| opened.read_exact(&mut start));
     match read {
-        Ok(()) if start == MAGIC || start == *b"\x7fE" => Ok(file),
+        Ok(()) if start == MAGIC || start == *b"\x7fE" => Ok(readable),
         Ok(()) => Err(format!("{}: no BTF", file.display())),
         Err(error) => Err(format!("{}: {error}", file.display())),
     }
+}
+
+/// Unpacks the `.btf` of an archive into memory. The path that is returned is this process's alone, and lasts as long as
+/// it does.
+fn unpack(archive: &Path) -> io::Result<PathBuf> {
+    let reader =
+        lzma_rust2::XzReader::new_mem_limit(io::BufReader::new(File::open(archive)?), true, XZ_MEMORY_KIB);
+    let mut archive = tar::Archive::new(reader);
+    for entry in archive.entries()? {
+        let entry = entry?;
+        if entry.path()?.extension().is_none_or(|extension| extension != "btf") {
+            continue;
+        }
+        if entry.size() > UNPACKED_MAX {
+            return Err(io::Error::other(format!("{} bytes of types", entry.size())));
+        }
+        let mut memory = File::from(rustix::fs::memfd_create("types", rustix::fs::MemfdFlags::CLOEXEC)?);
+        io::copy(&mut entry.take(UNPACKED_MAX), &mut memory)?;
+        return Ok(format!("/proc/self/fd/{}", memory.into_raw_fd()).into());
+    }
+    Err(io::Error::other("no .btf in it"))
 }
 
 #[cfg(test)]
@@ -123,6 +164,55 @@ mod tests {
         std::fs::create_dir_all(nested.parent().unwrap()).unwrap();
         std::fs::write(&nested, MAGIC).unwrap();
         assert_eq!(find(Some(dir.path()), &release()), Ok(Some(nested)));
+    }
+
+    /// `name` with `content`, packed as BTFHub does.
+    fn packed(name: &str, content: &[u8]) -> Vec<u8> {
+        use std::io::Write as _;
+
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        let mut tar = tar::Builder::new(Vec::new());
+        tar.append_data(&mut header, name, content).unwrap();
+        let options = lzma_rust2::XzOptions::with_preset(1);
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        xz.write_all(&tar.into_inner().unwrap()).unwrap();
+        xz.finish().unwrap()
+    }
+
+    #[test]
+    fn a_packed_file_is_unpacked_into_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("centos/8/x86_64/4.18.0-80.el8.x86_64.btf.tar.xz");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let types = [&MAGIC[..], b"the rest"].concat();
+        std::fs::write(&file, packed("./4.18.0-80.el8.x86_64.btf", &types)).unwrap();
+        let found = find(Some(dir.path()), &release()).unwrap().unwrap();
+        assert!(found.starts_with("/proc/self/fd"), "{found:?}");
+        assert_eq!(std::fs::read(&found).unwrap(), types);
+        assert_eq!(
+            find(Some(&file), &release()).map(|found| std::fs::read(found.unwrap()).unwrap()),
+            Ok(types)
+        );
+    }
+
+    #[test]
+    fn a_packed_file_of_something_else_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("4.18.0-80.el8.x86_64.btf.tar.xz");
+        let whole = packed("types.btf", &MAGIC);
+        for (content, expected) in [
+            (packed("readme", &MAGIC), "no .btf in it"),
+            (packed("types.btf", b"text"), "no BTF"),
+            (whole[..whole.len() / 2].to_vec(), "tar.xz: "),
+            (b"text".to_vec(), "tar.xz: "),
+            (Vec::new(), "tar.xz: "),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            let error = find(Some(dir.path()), &release()).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]
