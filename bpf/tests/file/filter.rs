@@ -20,18 +20,18 @@ const OPEN_READ_ONLY: u32 = 1 << 31;
 
 /// `struct filter` as words, of alternatives that look at nothing yet.
 #[derive(Clone, Copy)]
-pub(crate) struct Filter([u64; 50]);
+pub(crate) struct Filter([u64; 67]);
 
 impl Filter {
     const ALL: usize = 1;
     const ANY_NAME: usize = 2;
     const ANY_FLAGS: usize = 6;
-    const ABSENT_LENGTHS: usize = 10;
-    const FLAGS: usize = 18;
+    const ABSENT_LENGTHS: usize = 11;
+    const FLAGS: usize = 19;
 
     /// Of so many alternatives.
     pub(crate) fn of(alternatives: u32) -> Self {
-        let mut words = [0; 50];
+        let mut words = [0; 67];
         words[0] = KEEP_MATCHING;
         words[Self::ALL..Self::ABSENT_LENGTHS].fill((1 << alternatives) - 1);
         Self(words)
