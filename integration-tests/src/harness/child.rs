@@ -8,8 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a process may take to end when asked to.
+/// How long a process may take to end when asked to. The kernel takes its time to let go of many programs.
 const STOP: Duration = Duration::from_secs(10);
+
+/// A time where nothing is fast: `CWS_PATIENCE` times as long.
+pub(crate) fn patient(time: Duration) -> Duration {
+    let times = std::env::var("CWS_PATIENCE").ok().and_then(|times| times.parse().ok());
+    time * times.unwrap_or(1)
+}
 
 /// A running process whose output goes to a file.
 #[derive(Debug)]
@@ -61,14 +67,15 @@ impl Running {
     /// If it does not end in time; it is then killed.
     pub(crate) fn stop(&mut self) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
-        let deadline = Instant::now() + STOP;
+        let stop = patient(STOP);
+        let deadline = Instant::now() + stop;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
             if Instant::now() > deadline {
                 self.kill()?;
-                bail!("{} did not end within {STOP:?} of SIGTERM; its log:\n{}", self.name, self.log());
+                bail!("{} did not end within {stop:?} of SIGTERM; its log:\n{}", self.name, self.log());
             }
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -9,7 +9,7 @@ use rustix::process::Signal as Unix;
 use serde_json::Value;
 
 use super::binaries::built;
-use super::child::Running;
+use super::child::{Running, patient};
 use super::setup::{Files, MARK_RULE, Setup};
 use super::signals::{Signal, Signals};
 use super::trigger::{Trigger, ordinary_program};
@@ -17,11 +17,6 @@ use super::trigger::{Trigger, ordinary_program};
 /// How long nothing at all may come through: loading programs, the first snapshot, a reconnection; a busy machine needs
 /// patience.
 const READY: Duration = Duration::from_secs(60);
-/// The same where nothing is fast: `CWS_PATIENCE` times as long.
-fn ready() -> Duration {
-    let times = std::env::var("CWS_PATIENCE").ok().and_then(|times| times.parse().ok());
-    READY * times.unwrap_or(1)
-}
 
 /// How long the agent may take to work off what has happened, as long as signals come.
 const BACKLOG: Duration = Duration::from_secs(600);
@@ -81,7 +76,7 @@ impl Pair {
             if self.signals.all().len() > came {
                 (last_came, came) = (Instant::now(), self.signals.all().len());
             }
-            if last_came.elapsed() > ready() || started.elapsed() > BACKLOG {
+            if last_came.elapsed() > patient(READY) || started.elapsed() > BACKLOG {
                 bail!("no event came through within {:?}\n{}", started.elapsed(), self.logs());
             }
         }
