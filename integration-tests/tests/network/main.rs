@@ -9,6 +9,7 @@ mod flows;
 mod imds;
 mod namespaces;
 mod packets;
+mod rings;
 mod server;
 mod sockets;
 mod wire;
