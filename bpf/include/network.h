@@ -78,7 +78,8 @@ struct sock {
     struct sk_filter *sk_filter;
 };
 
-enum socket_state { SS_CONNECTING = 3 };
+/* uapi/linux/net.h */
+enum socket_state { SS_FREE, SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED, SS_DISCONNECTING };
 
 struct socket {
     enum socket_state state;

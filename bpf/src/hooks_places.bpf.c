@@ -129,18 +129,19 @@ static __always_inline int exit_umount_of(__s64 ret)
 {
     __u64 thread = bpf_get_current_pid_tgid();
     struct unmounting *unmounting = bpf_map_lookup_elem(&unmountings, &thread);
+    struct dentry *mountpoint;
     struct caller caller;
     struct call *call;
     __u32 form;
 
     if (!unmounting)
         return 0;
+    mountpoint = (void *)unmounting->dentry;
     if (call__is_reported(ret) && caller__find(&caller)) {
         form = CALLER_FORM(&caller, umount, FORM_NONE);
         if (form != FORM_NONE && call__load(form, ret, caller.record_flags)) {
             call = call__scratch();
-            if (call &&
-                (__u64)BPF_CORE_READ((struct dentry *)unmounting->dentry, d_parent) == unmounting->parent)
+            if (call && (__u64)BPF_CORE_READ(mountpoint, d_parent) == unmounting->parent)
                 call->objects[0] = object__found(unmounting->dentry, unmounting->mount);
             reported__set(form, caller.record_flags);
             umount__report(bpf_get_current_task());

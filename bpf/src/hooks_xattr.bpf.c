@@ -73,11 +73,12 @@ static __always_inline int xattr__see_file(__u64 dentry, __u32 kind)
     struct xattr_operation *operation = xattr_operation__find(kind);
     struct call *call = call__scratch();
     struct walk *walk = walk__scratch();
+    struct mount *mount;
 
     if (!operation || operation->dentry || !call || !walk || filter__keeps(kind) == FILTER_KEEP_NONE)
         return 0;
-    if (BPF_CORE_READ((struct dentry *)dentry, d_sb) !=
-        BPF_CORE_READ((struct mount *)operation->mount, mnt.mnt_sb))
+    mount = (void *)operation->mount;
+    if (BPF_CORE_READ((struct dentry *)dentry, d_sb) != BPF_CORE_READ(mount, mnt.mnt_sb))
         return 0;
     operation->dentry = dentry;
     call->objects[0] = object__found(dentry, operation->mount);
