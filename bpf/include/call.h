@@ -31,6 +31,10 @@ struct call {
     struct object objects[2];
     /* Address of the struct file that was opened or is acted on, where a hook saw it; else 0. */
     __u64 file;
+    /* The same of a call that has two. */
+    __u64 second_file;
+    /* Addresses of the kernel's own copies of strings that the caller gave, where a hook saw them; else 0. */
+    __u64 texts[2];
 };
 
 struct {
@@ -124,6 +128,17 @@ static __always_inline struct span call__append_string(const struct call *call, 
     return tail__append_string(builder, (const char *)address, limit, error);
 }
 
+/* The same of a string of which the kernel has made a copy: text `n`. Nobody can rewrite that. */
+static __always_inline struct span call__append_text(const struct call *call, struct builder *builder, int n,
+                                                     __u64 address, const __u32 limit, __u32 error)
+{
+#ifndef CWS_OLD_KERNEL
+    if (call->texts[n])
+        return tail__append_string(builder, (const char *)call->texts[n], limit, error);
+#endif
+    return tail__append_user_string(builder, address, limit, error);
+}
+
 /* Puts the current call in the call scratch. A function of its own for the sake of the programs that have
  * many. */
 __noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)
@@ -144,6 +159,9 @@ __noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)
     call->objects[0].status = 0;
     call->objects[1].status = 0;
     call->file = 0;
+    call->second_file = 0;
+    call->texts[0] = 0;
+    call->texts[1] = 0;
     return true;
 }
 

@@ -94,6 +94,17 @@ static __always_inline bool file_event__take_object(const struct call *call, con
     return true;
 }
 
+/* Takes what a hook saw, or the file behind a descriptor if none did. */
+static __always_inline void file_event__take_object_or_descriptor(const struct call *call, const __u32 side,
+                                                                  struct task_struct *task, __s32 descriptor)
+{
+#ifndef CWS_OLD_KERNEL
+    if (file_event__take_object(call, side))
+        return;
+#endif
+    file_event__take_descriptor(task, descriptor);
+}
+
 /* Appends the path at `address`, as the caller gave it, and looks it up if no hook saw the object. Sets
  * `given` to its text, and `truncated_flag` in `flags` if it was cut. */
 static __always_inline int file_event__look_up(const struct call *call, const __u32 side,

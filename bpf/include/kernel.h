@@ -121,6 +121,7 @@ enum bpf_attach_type {
 /* uapi/linux/mount.h */
 #define MS_BIND                 4096
 #define MS_MOVE                 8192
+#define MS_REMOUNT              32
 #define UMOUNT_NOFOLLOW         8
 #define OPEN_TREE_CLONE         1
 #define MOVE_MOUNT_F_SYMLINKS   0x00000001

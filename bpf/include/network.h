@@ -78,7 +78,11 @@ struct sock {
     struct sk_filter *sk_filter;
 };
 
+/* uapi/linux/net.h */
+enum socket_state { SS_FREE, SS_UNCONNECTED, SS_CONNECTING, SS_CONNECTED, SS_DISCONNECTING };
+
 struct socket {
+    enum socket_state state;
     struct file *file;
     struct sock *sk;
 };
@@ -141,9 +145,8 @@ static __always_inline __u16 sock__type(struct sock *sock)
 }
 
 /* The kernel's side of a socket's descriptor; NULL if it is none. */
-static __always_inline struct sock *task__socket(struct task_struct *task, __s64 descriptor)
+static __always_inline struct sock *file__socket(struct file *file)
 {
-    struct file *file = task__file(task, descriptor);
     struct inode *inode = BPF_CORE_READ(file, f_inode);
     struct socket *socket;
 
@@ -152,6 +155,11 @@ static __always_inline struct sock *task__socket(struct task_struct *task, __s64
         return NULL;
     socket = BPF_CORE_READ(file, private_data);
     return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline struct sock *task__socket(struct task_struct *task, __s64 descriptor)
+{
+    return file__socket(task__file(task, descriptor));
 }
 
 static __always_inline __u16 network__host_order(__be16 value)

@@ -48,6 +48,34 @@ struct {
     __type(value, struct old_name);
 } old_names SEC(".maps");
 
+/* The form of the call that a hook has told of, until its end: by thread. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, __u64);
+    __type(value, __u32);
+} calls_reported SEC(".maps");
+
+/* Of a request of a ring there is no end that anybody waits for. */
+static __always_inline void reported__set(__u32 form, __u32 record_flags)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+
+    if (!(record_flags & RECORD_FLAG_ASYNC))
+        bpf_map_update_elem(&calls_reported, &thread, &form, BPF_ANY);
+}
+
+static __always_inline bool reported__take(__u32 form)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    __u32 *reported = bpf_map_lookup_elem(&calls_reported, &thread);
+    bool is_taken = reported && *reported == form;
+
+    if (reported)
+        bpf_map_delete_elem(&calls_reported, &thread);
+    return is_taken;
+}
+
 /* A pointer as a number. Where the verifier knows its type it does not take it for one; read back from the
  * stack it has none. */
 static __always_inline __u64 address_of(const void *pointer)

@@ -137,4 +137,33 @@ static __always_inline struct span tail__append_user(struct builder *builder, __
     return span;
 }
 
+/* Appends `size` bytes of the kernel's memory. */
+static __always_inline struct span tail__append_kernel(struct builder *builder, __u64 address, __u64 size,
+                                                       const __u32 limit, __u32 error)
+{
+    struct span span = {};
+    __u64 used = builder->used;
+
+    if (size == 0)
+        return span;
+    if (used > RECORD_SIZE_MAX - limit - 8) {
+        builder->errors |= ERROR_NO_SPACE;
+        return span;
+    }
+    barrier_var(used);
+    if (used > RECORD_SIZE_MAX - limit - 8)
+        return span;
+    barrier_var(size);
+    if (size > limit)
+        return span;
+    if (bpf_probe_read_kernel(builder->record->bytes + used, size, (void *)address)) {
+        builder->errors |= error;
+        return span;
+    }
+    span.offset = used;
+    span.length = size;
+    builder->used = used + size;
+    return span;
+}
+
 #endif /* TAIL_H */

@@ -65,6 +65,9 @@
 #include "compat.bpf.c"
 #include "hooks_names.bpf.c"
 #include "hooks_files.bpf.c"
+#include "hooks_xattr.bpf.c"
+#include "hooks_places.bpf.c"
+#include "hooks_sockets.bpf.c"
 #include "hooks_calls.bpf.c"
 #endif
 

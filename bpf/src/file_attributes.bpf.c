@@ -88,7 +88,7 @@ static __always_inline void attributes__find(struct file_call *common, struct bu
     common->dirfd =
         name.flags & CALL_FLAG_NO_DIRFD && !(name.flags & CALL_FLAG_BY_DESCRIPTOR) ? AT_FDCWD : name.dirfd;
     if (name.flags & CALL_FLAG_BY_DESCRIPTOR)
-        file_event__take_descriptor(task, name.dirfd);
+        file_event__take_object_or_descriptor(call, 0, task, name.dirfd);
     else
         file_event__look_up(call, 0, builder, &common->path, &common->flags, CALL_FLAG_PATH_TRUNCATED,
                             name.dirfd, name.path, name.how);
@@ -386,7 +386,7 @@ __noinline int xattr__report(__u64 task_address)
     }
     if (!attributes__fill(&body->call, &body->file, &builder, call, task))
         return 0;
-    body->name = tail__append_user_string(&builder, name, XATTR_NAME_SIZE, ERROR_GIVEN_VALUE);
+    body->name = call__append_text(call, &builder, 0, name, XATTR_NAME_SIZE, ERROR_GIVEN_VALUE);
     file_event__send(&builder, task, attributes__kind(call->form), call);
     return 0;
 }

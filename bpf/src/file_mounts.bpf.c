@@ -60,12 +60,23 @@ static __always_inline void mount_body__fill_source(struct mount_body *body, str
 
 #endif
 
+/* A hook sees the directory; what has been mounted there now lies upon it. */
+static __always_inline void mount__go_upon(const struct call *call)
+{
+#ifndef CWS_OLD_KERNEL
+    if (call->objects[1].status && call->ret >= 0)
+        walk__enter_mounts();
+#endif
+}
+
 /* mount(source, target, type, flags, data) */
 static __always_inline void mount__find_mount(struct mount_body *body, struct builder *builder,
                                               const struct call *call, struct task_struct *task)
 {
     __u64 source = call->args[0], type = call->args[2];
 #ifndef CWS_OLD_KERNEL
+    struct walk *walk = walk__scratch();
+    __u64 source_dentry = 0;
     __u32 ignored = 0;
 #endif
 
@@ -74,7 +85,7 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     body->call.dirfd = AT_FDCWD;
     body->call.flags = CALL_FLAG_NO_DIRFD;
     if (type)
-        body->type_given = tail__append_user_string(builder, type, MOUNT_TYPE_SIZE, ERROR_GIVEN_VALUE);
+        body->type_given = call__append_text(call, builder, 1, type, MOUNT_TYPE_SIZE, ERROR_GIVEN_VALUE);
 #ifdef CWS_OLD_KERNEL
     /* There is no room for a second walk. */
     if (source) {
@@ -87,14 +98,24 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
         /* After a move nothing is left there but the mount point: the path is that of before all the same. */
         file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, AT_FDCWD, source,
                             WALK_FOLLOW);
+        if (walk && walk->status == WALK_FOUND)
+            source_dentry = walk->dentry;
         mount_body__fill_source(body, builder, task);
     } else if (source) {
-        body->source_given = tail__append_user_string(builder, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
+        body->source_given = call__append_text(call, builder, 0, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
     }
 #endif
-    file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+    file_event__look_up(call, 1, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         AT_FDCWD, call->args[1], WALK_FOLLOW);
+    mount__go_upon(call);
     mount_body__fill_mount(body, builder);
+#ifndef CWS_OLD_KERNEL
+    /* The text led elsewhere than the kernel went: what the mount shows is certain. */
+    if (call->objects[1].status && call->ret >= 0 && walk &&
+        (body->flags & (MS_BIND | MS_MOVE | MS_REMOUNT)) == MS_BIND &&
+        source_dentry != (__u64)BPF_CORE_READ(walk__mount(walk), mnt.mnt_root))
+        body->source = body->root;
+#endif
     if (!(body->flags & (MS_BIND | MS_MOVE)))
         mount_body__fill_device_name(body, builder);
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);

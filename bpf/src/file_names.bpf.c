@@ -414,13 +414,13 @@ __noinline int chdir__report(__u64 task_address)
     if (call->form == FORM_FCHDIR) {
         body->call.flags |= CALL_FLAG_BY_DESCRIPTOR;
         body->call.dirfd = call->args[0];
-        file_event__take_descriptor(task, call->args[0]);
+        file_event__take_object_or_descriptor(call, 0, task, call->args[0]);
     } else {
         file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                             AT_FDCWD, call->args[0], WALK_FOLLOW);
     }
-    /* Where it stands now is the truth. */
-    if (call->ret >= 0)
+    /* Where it stands now is the truth, unless a hook has seen where it goes. */
+    if (call->ret >= 0 && !call->objects[0].status)
         file_event__take_path(BPF_CORE_READ(task, fs, pwd));
     if (!file_event__wants_found(call, 0))
         return 0;

@@ -31,7 +31,8 @@ static __always_inline __u32 pipe__last_buffer_flags(struct pipe_inode_info *pip
 /* The two ends: splice(fd_in, off_in, fd_out, off_out, len, flags). */
 struct splice_ends {
     struct pipe_inode_info *pipe;
-    __s32 file;
+    struct file *file;
+    __s32 descriptor;
     bool into_pipe;
     /* The other end is a pipe as well. */
     bool only_pipes;
@@ -39,12 +40,14 @@ struct splice_ends {
 
 static __always_inline struct splice_ends splice__ends(const struct call *call, struct task_struct *task)
 {
-    struct pipe_inode_info *in = file__pipe(task__file(task, (__s32)call->args[0]));
-    struct pipe_inode_info *out = file__pipe(task__file(task, (__s32)call->args[2]));
+    struct file *from = call->file ? (void *)call->file : task__file(task, (__s32)call->args[0]);
+    struct file *to = call->second_file ? (void *)call->second_file : task__file(task, (__s32)call->args[2]);
+    struct pipe_inode_info *in = file__pipe(from);
+    struct pipe_inode_info *out = file__pipe(to);
 
     if (out)
-        return (struct splice_ends){out, call->args[0], true, in != NULL};
-    return (struct splice_ends){in, call->args[2], false, false};
+        return (struct splice_ends){out, from, call->args[0], true, in != NULL};
+    return (struct splice_ends){in, to, call->args[2], false, false};
 }
 
 __noinline int splice__remember(__u64 task_address)
@@ -76,7 +79,7 @@ __noinline int splice__report(__u64 task_address)
     ends = splice__ends(call, task);
     body = &record->splice;
     body->call.flags = CALL_FLAG_BY_DESCRIPTOR | CALL_FLAG_NO_DIRFD;
-    body->call.dirfd = ends.file;
+    body->call.dirfd = ends.descriptor;
     body->flags = call->args[5];
     body->into_pipe = ends.into_pipe;
     before = file_before__find(call->form);
@@ -85,7 +88,7 @@ __noinline int splice__report(__u64 task_address)
     if (ends.pipe)
         body->pipe_exit_flag = pipe__last_buffer_flags(ends.pipe);
     if (!ends.only_pipes) {
-        file_event__take_descriptor(task, ends.file);
+        file_event__take_file(ends.file);
         if (!file_event__wants_found(call, 0))
             return 0;
         file_info__fill_found(&body->file, &builder, task, ERROR_FILE);

@@ -22,6 +22,17 @@
         return 0;                                                                                            \
     }
 
+/* The same for calls that a hook inside the kernel may have told of already: what is left are those that were
+ * refused before. */
+#define LEAVE_REST(family, kind)                                                                             \
+    static __always_inline int family##__leave(__u32 form, __u64 ret, __u32 record_flags)                    \
+    {                                                                                                        \
+        if (reported__take(form))                                                                            \
+            return 0;                                                                                        \
+        WITH_SCRATCH(kind, family##__exit(form, ret, record_flags));                                         \
+        return 0;                                                                                            \
+    }
+
 /* Without it an event is told all the same, and says that earlier values are unknown: nothing to count. */
 #define ARRIVE(family)                                                                                       \
     static __always_inline int family##__arrive(__u32 form, __u32 record_flags)                              \
@@ -78,12 +89,12 @@
 
 /* ---- files ------------------------------------------------------------------------------------------ */
 
-LEAVE(chdir, KIND_CHDIR)
+LEAVE_REST(chdir, KIND_CHDIR)
 EXIT_ALIKE(chdir, chdir, CHDIR)
 EXIT_ALIKE(chdir, fchdir, FCHDIR)
 
 ARRIVE(xattr)
-LEAVE(xattr, KIND_SETXATTR)
+LEAVE_REST(xattr, KIND_SETXATTR)
 BOTH_ALIKE(xattr, setxattr, SETXATTR)
 BOTH_ALIKE(xattr, lsetxattr, LSETXATTR)
 BOTH_ALIKE(xattr, fsetxattr, FSETXATTR)
@@ -93,7 +104,7 @@ BOTH_ALIKE(xattr, lremovexattr, LREMOVEXATTR)
 BOTH_ALIKE(xattr, fremovexattr, FREMOVEXATTR)
 BOTH_ALIKE(xattr, removexattrat, REMOVEXATTRAT)
 
-LEAVE(mount, KIND_MOUNT)
+LEAVE_REST(mount, KIND_MOUNT)
 EXIT_ALIKE(mount, mount, MOUNT)
 EXIT_ALIKE(mount, fsmount, FSMOUNT)
 EXIT_ALIKE(mount, open_tree, OPEN_TREE)
@@ -102,7 +113,7 @@ EXIT_ALIKE(mount, move_mount, MOVE_MOUNT)
 EXIT_ALIKE(mount, pivot_root, PIVOT_ROOT)
 
 ARRIVE(umount)
-LEAVE(umount, KIND_UMOUNT)
+LEAVE_REST(umount, KIND_UMOUNT)
 BOTH_ALIKE(umount, umount, UMOUNT)
 EXIT_IA32(umount, oldumount, OLDUMOUNT)
 ENTER_IA32(umount, oldumount, OLDUMOUNT)

@@ -57,8 +57,8 @@ static __always_inline struct bpf_scratch *bpf__scratch(void)
     return bpf_map_lookup_elem(&bpf_scratch, &zero);
 }
 
-/* Adds the helper functions that the first of `count` instructions at `address` call. As few ways as possible: old
- * verifiers go through each for each call. */
+/* Adds the helper functions that the first of `count` instructions at `address` call. As few ways as
+ * possible: old verifiers go through each for each call. */
 __noinline int bpf__scan_some(__u64 address, __u64 count)
 {
     struct bpf_scratch *scratch = bpf__scratch();

@@ -19,9 +19,11 @@ DEFINE_FORM_OF(accept, ACCEPT_CALLS)
 /* The peer of the connection that a thread has begun, until the exit of the call. */
 struct connecting {
     __u8 address[16];
+    /* 0 until it has begun. */
     __u16 family;
     __u16 port;
-    __u32 _pad;
+    /* A request of a ring waits for it. */
+    __u32 of_ring;
 };
 
 struct {
@@ -45,6 +47,17 @@ static __always_inline bool connect__is_reported(__s64 ret)
     default:
         return call__is_reported(ret);
     }
+}
+
+/* The socket of the call: that which a hook saw, or the one behind the descriptor. */
+static __always_inline struct sock *call__socket(const struct call *call, struct task_struct *task,
+                                                 __s64 descriptor)
+{
+#ifndef CWS_OLD_KERNEL
+    if (call->file)
+        return file__socket((void *)call->file);
+#endif
+    return task__socket(task, descriptor);
 }
 
 /* Whether a rule may be about the address, as it is told. What could not be read may be anything. */
@@ -75,15 +88,24 @@ static __always_inline void socket_body__take_socket(struct socket_body *body, s
     body->protocol = sock__protocol(sock);
 }
 
+/* Reads of the address that was given: a request of a ring has it in the kernel's memory. */
+static __always_inline long given__read(void *to, const __u32 size, __u64 address, const struct call *call)
+{
+#ifndef CWS_OLD_KERNEL
+    if (call->record_flags & RECORD_FLAG_ASYNC)
+        return bpf_probe_read_kernel(to, size, (void *)address);
+#endif
+    return bpf_probe_read_user(to, size, (void *)address);
+}
+
 /* The address of `size` bytes that the caller gave. */
 static __always_inline void socket_body__take_given(struct socket_body *body, struct builder *builder,
-                                                    __u64 address, __u64 size)
+                                                    const struct call *call, __u64 address, __u64 size)
 {
     struct any_address given = {};
 
     body->flags |= SOCKET_FLAG_GIVEN;
-    if (size < sizeof(given.family) ||
-        bpf_probe_read_user(&given.family, sizeof(given.family), (void *)address)) {
+    if (size < sizeof(given.family) || given__read(&given.family, sizeof(given.family), address, call)) {
         builder->errors |= ERROR_GIVEN_VALUE;
         return;
     }
@@ -93,14 +115,20 @@ static __always_inline void socket_body__take_given(struct socket_body *body, st
 
         if (length > UNIX_PATH_SIZE_MAX)
             length = UNIX_PATH_SIZE_MAX;
+#ifndef CWS_OLD_KERNEL
+        if (call->record_flags & RECORD_FLAG_ASYNC) {
+            body->path = tail__append_kernel(builder, address + sizeof(given.family), length,
+                                             UNIX_PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
+            return;
+        }
+#endif
         body->path = tail__append_user(builder, address + sizeof(given.family), length, UNIX_PATH_SIZE_MAX,
                                        ERROR_GIVEN_VALUE);
         return;
     }
     if (given.family != AF_INET && given.family != AF_INET6)
         return;
-    if (bpf_probe_read_user(&given, sizeof(given), (void *)address) &&
-        bpf_probe_read_user(&given, 8, (void *)address)) {
+    if (given__read(&given, sizeof(given), address, call) && given__read(&given, 8, address, call)) {
         builder->errors |= ERROR_GIVEN_VALUE;
         return;
     }
@@ -125,12 +153,12 @@ __noinline int socket__report_bind(__u64 task_address)
         return 0;
     body = &record->socket;
     body->descriptor = call->args[0];
-    sock = task__socket(task, body->descriptor);
+    sock = call__socket(call, task, body->descriptor);
     if (!sock)
         return 0;
     socket_body__take_socket(body, sock);
     if (call->ret < 0) {
-        socket_body__take_given(body, &builder, call->args[1], (__u32)call->args[2]);
+        socket_body__take_given(body, &builder, call, call->args[1], (__u32)call->args[2]);
     } else {
         socket_body__take_own(body, sock);
         if (body->family == AF_UNIX) {
@@ -150,13 +178,17 @@ static __always_inline bool socket_body__take_begun(struct socket_body *body)
     __u64 thread = bpf_get_current_pid_tgid();
     struct connecting *begun = bpf_map_lookup_elem(&connections_begun, &thread);
 
+    bool has_begun = begun && begun->family;
+
     if (!begun)
         return false;
-    body->family = begun->family;
-    body->port = begun->port;
-    __builtin_memcpy(body->address, begun->address, sizeof(body->address));
+    if (has_begun) {
+        body->family = begun->family;
+        body->port = begun->port;
+        __builtin_memcpy(body->address, begun->address, sizeof(body->address));
+    }
     bpf_map_delete_elem(&connections_begun, &thread);
-    return true;
+    return has_begun;
 }
 
 __noinline int socket__report_connect(__u64 task_address)
@@ -175,7 +207,7 @@ __noinline int socket__report_connect(__u64 task_address)
     body = &record->socket;
     body->descriptor = call->args[0];
     begun = socket_body__take_begun(body);
-    sock = task__socket(task, body->descriptor);
+    sock = call__socket(call, task, body->descriptor);
     if (!sock && !begun)
         return 0;
     if (sock)
@@ -185,7 +217,7 @@ __noinline int socket__report_connect(__u64 task_address)
         return 0;
     }
     if (call->ret < 0 && call->ret != -EINPROGRESS) {
-        socket_body__take_given(body, &builder, call->args[1], (__u32)call->args[2]);
+        socket_body__take_given(body, &builder, call, call->args[1], (__u32)call->args[2]);
         socket__send(&builder, task, KIND_CONNECT, call);
         return 0;
     }
@@ -200,7 +232,7 @@ __noinline int socket__report_connect(__u64 task_address)
         /* Of a datagram socket: connect with AF_UNSPEC takes the peer away. */
         struct socket_body given = {};
 
-        socket_body__take_given(&given, &builder, call->args[1], (__u32)call->args[2]);
+        socket_body__take_given(&given, &builder, call, call->args[1], (__u32)call->args[2]);
         if (given.family == AF_UNSPEC)
             body->family = AF_UNSPEC;
     }
@@ -222,8 +254,8 @@ __noinline int socket__report_accept(__u64 task_address)
         return 0;
     body = &record->socket;
     /* A call that was refused has no socket of its own: its listener is told. */
-    body->descriptor = call->ret < 0 ? (__s32)call->args[0] : (__s32)call->ret;
-    sock = task__socket(task, body->descriptor);
+    body->descriptor = call->ret < 0 || call->file ? (__s32)call->args[0] : (__s32)call->ret;
+    sock = call__socket(call, task, body->descriptor);
     if (!sock)
         return 0;
     socket_body__take_socket(body, sock);
@@ -305,6 +337,13 @@ __noinline int connect__begin_without_call(__u64 task_address)
     return 0;
 }
 
+static __always_inline bool connecting__of_ring(__u64 thread)
+{
+    struct connecting *begun = bpf_map_lookup_elem(&connections_begun, &thread);
+
+    return begun && begun->of_ring;
+}
+
 static __always_inline int tcp_state(struct sock *sock, int state)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
@@ -317,7 +356,8 @@ static __always_inline int tcp_state(struct sock *sock, int state)
         return 0;
     if (!call || BPF_CORE_READ(task, flags) & PF_KTHREAD)
         return 0;
-    if (!task__is_in_connect(task)) {
+    begun.of_ring = connecting__of_ring(thread);
+    if (!task__is_in_connect(task) && !begun.of_ring) {
         call->args[0] = (__u64)sock;
         return connect__begin_without_call((__u64)task);
     }

@@ -29,6 +29,18 @@ fn verified() -> Option<u64> {
     said.iter().filter_map(count).max()
 }
 
+/// The last that the verifier says of a program that it refuses; with CWS_PROGRAMS, which names programs, its whole log.
+fn last_words() -> String {
+    let said = std::mem::take(&mut *SAID.lock().unwrap());
+    let log = said.iter().rev().find(|message| message.contains("-- BEGIN PROG LOAD LOG --"));
+    let Some(log) = log.or(said.last()) else { return String::new() };
+    if std::env::var_os("CWS_PROGRAMS").is_some() {
+        return log.clone();
+    }
+    let words = log.lines().filter(|line| !line.starts_with("processed ") && !line.starts_with("-- END"));
+    words.last().unwrap_or_default().to_owned()
+}
+
 /// Programs at functions of the kernel: a kernel has some of these functions, in one of their forms. That those load which
 /// are planned for the running one is what `system-probe check` shows.
 fn is_at_function(section: &str) -> bool {
@@ -53,7 +65,11 @@ fn every_program_loads_alone() {
     assert!(programs.iter().any(|(name, _)| name == "on_exec"), "{programs:?}");
     let has_modules = std::path::Path::new("/proc/modules").exists();
     let mut refused = Vec::new();
+    let chosen = std::env::var("CWS_PROGRAMS").ok();
     for (name, section) in programs {
+        if chosen.as_ref().is_some_and(|chosen| !chosen.split(' ').any(|wanted| name == *wanted)) {
+            continue;
+        }
         if !has_modules && ["on_module_load", "on_module_free"].iter().any(|of_modules| name == *of_modules) {
             println!("skipped: {} has no tracepoint on a kernel without modules", name.display());
             continue;
@@ -64,12 +80,12 @@ fn every_program_loads_alone() {
             let wanted = program.name() == name.as_os_str();
             program.set_autoload(wanted);
             // Statistics alone.
-            program.set_log_level(4);
+            program.set_log_level(if chosen.is_some() { 1 } else { 4 });
         }
         let _ = verified();
         match open.load() {
             Ok(_) => println!("verified: {} {}", name.display(), verified().unwrap_or(0)),
-            Err(_) if is_at_function(&section) => println!("refused: {}", name.display()),
+            Err(_) if is_at_function(&section) => println!("refused: {}: {}", name.display(), last_words()),
             Err(error) => refused.push(format!("{}: {error:#}", name.display())),
         }
     }

@@ -39,7 +39,7 @@ fn collect_guest(guest: &Path) -> Result<Value> {
     let mut plans = BTreeMap::new();
     for plan in read("plans")?.split_whitespace() {
         let check: Value = serde_json::from_str(&read(&format!("check-{plan}.log"))?)?;
-        let (mut failed, mut tested) = (BTreeSet::new(), BTreeSet::new());
+        let (mut failed, mut tested) = (BTreeSet::<String>::new(), BTreeSet::<String>::new());
         for target in lines().map(|(target, ..)| target).collect::<BTreeSet<_>>() {
             let log = match (target.strip_prefix("bpf-"), plan) {
                 (None, _) => format!("e2e-{plan}-{target}.log"),
@@ -51,11 +51,13 @@ fn collect_guest(guest: &Path) -> Result<Value> {
                 |test: &str, how: &str| log.lines().any(|line| line == format!("test {test} ... {how}"));
             for (_, test, shown) in lines().filter(|(of, ..)| *of == target) {
                 if ended(test, "ok") && !is_skipped(&log, test) {
-                    tested.extend(shown);
+                    tested.extend(shown.into_iter().map(str::to_owned));
                 } else if ended(test, "FAILED") {
-                    failed.extend(shown);
+                    failed.extend(shown.into_iter().map(str::to_owned));
                 }
             }
+            tested.extend(log.lines().filter_map(|line| line.strip_prefix("observed: ")).map(str::to_owned));
+            failed.extend(log.lines().filter_map(|line| line.strip_prefix("missing: ")).map(str::to_owned));
         }
         let observations = check["observations"].as_array().context("observations")?.iter();
         let cells = observations.filter_map(|seen| {
@@ -83,7 +85,7 @@ fn is_skipped(log: &str, test: &str) -> bool {
 
 /// The lines of the list of tests: file, test, observations.
 fn lines() -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static str>)> {
-    let lines = TESTS.lines().filter(|line| !line.starts_with('#'));
+    let lines = TESTS.lines().filter(|line| !line.starts_with('#')).map(|line| line.trim_start_matches('+'));
     lines.filter_map(|line| {
         let mut words = line.split_whitespace();
         Some((words.next()?, words.next()?, words.collect()))
@@ -93,6 +95,7 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static str
 fn cell(seen: &Value, failed: bool, tested: bool) -> &'static str {
     match seen["state"].as_str().unwrap_or_default() {
         "unavailable" | "" => "no",
+        _ if seen["reason"].as_str().is_some_and(|reason| reason.starts_with("nothing to watch")) => "absent",
         _ if failed => "fails",
         "partial" if tested => "partial",
         "partial" => "partial, untested",
@@ -165,7 +168,7 @@ pub fn table(results: &Value) -> String {
          watched by the first that works.\n\n\
          - **works**: all of it is seen.\n- **partial**: it is seen, but not in every way that it can come about; \
          `system-probe check` says what is not.\n- **untested**: its programs \
-         are attached, or it is newer than the last look at this kernel; no test of it was run.\n- **no**: this kernel does not let us.\n- **fails**: it should work, and \
+         are attached, or it is newer than the last look at this kernel; no test of it was run.\n- **no**: this kernel does not let us.\n- **absent**: this kernel does not have what is watched, or the machine does not use it.\n- **fails**: it should work, and \
          a test says otherwise.\n\n",
     );
     let kernels: Vec<_> = results.as_object().into_iter().flatten().collect();
@@ -250,6 +253,41 @@ mod tests {
         assert!(is_skipped(log, "a"));
         assert!(!is_skipped(log, "b"));
         assert!(!is_skipped(log, "c"));
+    }
+
+    #[test]
+    fn cells_come_from_the_check_and_from_what_tests_say() {
+        let guest = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(guest.path().join(name), text).unwrap();
+        let seen =
+            |name: &str, state: &str, reason: &str| json!({"name": name, "state": state, "reason": reason});
+        write("release", "6.1.0-1\n");
+        write("plans", "fentry\n");
+        let check = json!({"observations": [
+            seen("file.open", "active", ""),
+            seen("file.mkdir", "active", ""),
+            seen("file.rmdir", "partial", ""),
+            seen("file.link", "partial", ""),
+            seen("kernel.selinux", "active", "nothing to watch: selinux: this kernel runs without it"),
+            seen("kernel.bpf", "unavailable", ""),
+            seen("kernel.mmap", "active", ""),
+        ]});
+        write("check-fentry.log", &check.to_string());
+        write(
+            "e2e-fentry-observations.log",
+            "test each_shows_what_it_watches ... FAILED\nobserved: file.open\nmissing: file.mkdir\nobserved: file.rmdir\n",
+        );
+        write("bpf-programs.log", "verified: exit_open 123\nrefused: other\n");
+        let collected = collect_guest(guest.path()).unwrap();
+        assert_eq!(
+            collected["plans"]["fentry"],
+            json!({
+                "file.open": "works", "file.mkdir": "fails", "file.rmdir": "partial",
+                "file.link": "partial, untested", "kernel.selinux": "absent", "kernel.bpf": "no",
+                "kernel.mmap": "untested",
+            })
+        );
+        assert_eq!(collected["verified"], json!({"exit_open": 123}));
     }
 
     #[test]

@@ -4,12 +4,19 @@
  * ("link"), or by rewriting the string in memory ("text"). Says of each try which of the two it really was,
  * as the file system tells it afterwards.
  *
- *   race-names mkdir|rmdir|unlink|rename|link|symlink|chmod|chown|utimes|truncate link|text DIRECTORY TRIES
+ *   race-names EVENT link|text DIRECTORY TRIES
+ *
+ * EVENT: mkdir rmdir unlink rename link symlink chmod chown utimes truncate setxattr removexattr chdir mount
+ * umount
  */
 #include "trigger.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define ATTRIBUTE "trusted.raced"
 
 static char directory[4000], path[4200];
 static char *letter;
@@ -64,18 +71,71 @@ static int is(const char *event, const char *name)
     return strcmp(event, name) == 0;
 }
 
+/* What of a file one of these events changes. */
+static int is_changed(const char *event, char which, int number)
+{
+    struct stat status = status_of(which, number);
+
+    if (is(event, "mkdir") || is(event, "symlink") || is(event, "link"))
+        return status.st_ino != 0;
+    if (is(event, "chmod"))
+        return (status.st_mode & 0777) == 0640;
+    if (is(event, "chown"))
+        return status.st_uid == 1;
+    if (is(event, "utimes"))
+        return status.st_mtime == 1;
+    if (is(event, "truncate"))
+        return status.st_size == 7;
+    if (is(event, "setxattr"))
+        return lgetxattr(in(which, number), ATTRIBUTE, NULL, 0) >= 0;
+    if (is(event, "removexattr"))
+        return lgetxattr(in(which, number), ATTRIBUTE, NULL, 0) < 0;
+    if (is(event, "chdir")) {
+        struct stat here;
+
+        CHECK(stat(".", &here));
+        return here.st_dev == status.st_dev && here.st_ino == status.st_ino;
+    }
+    if (is(event, "mount") || is(event, "umount")) {
+        struct stat above;
+        char parent[4200];
+
+        snprintf(parent, sizeof(parent), "%s/objects", directory);
+        CHECK(stat(parent, &above));
+        return (status.st_dev != above.st_dev) == is(event, "mount");
+    }
+    return status.st_ino == 0;
+}
+
+static void tidy(char which, int number)
+{
+    struct stat status = status_of(which, number);
+
+    if (!status.st_ino)
+        return;
+    if (S_ISDIR(status.st_mode))
+        CHECK(rmdir(in(which, number)));
+    else
+        CHECK(unlink(in(which, number)));
+}
+
 /* 'a' or 'b'. */
 static char once(const char *event, int number)
 {
     int makes = is(event, "mkdir") || is(event, "symlink") || is(event, "link");
-    char other[4200];
+    int mounts = is(event, "mount") || is(event, "umount");
+    char other[4200], used;
 
     snprintf(other, sizeof(other), "%s/objects/other-%d", directory, number);
     for (char which = 'a'; which <= 'b' && !makes; which++) {
-        if (is(event, "rmdir"))
+        if (is(event, "rmdir") || is(event, "chdir") || mounts)
             CHECK(mkdir(in(which, number), 0700));
         else
             make_file(which, number);
+        if (is(event, "removexattr"))
+            CHECK(lsetxattr(in(which, number), ATTRIBUTE, "x", 1, 0));
+        if (is(event, "umount"))
+            CHECK(mount("raced", in(which, number), "tmpfs", 0, NULL));
     }
     if (is(event, "link"))
         close((int)CHECK(open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
@@ -98,24 +158,29 @@ static char once(const char *event, int number)
         CHECK(chown(path, 1, 1));
     else if (is(event, "utimes"))
         CHECK(utimensat(AT_FDCWD, path, (struct timespec[]){{1, 0}, {1, 0}}, 0));
+    else if (is(event, "setxattr"))
+        CHECK(setxattr(path, ATTRIBUTE, "x", 1, 0));
+    else if (is(event, "removexattr"))
+        CHECK(removexattr(path, ATTRIBUTE));
+    else if (is(event, "chdir"))
+        CHECK(chdir(path));
+    else if (is(event, "mount"))
+        CHECK(mount("raced", path, "tmpfs", 0, NULL));
+    else if (is(event, "umount"))
+        CHECK(umount2(path, 0));
     else
         CHECK(truncate(path, 7));
 
-    struct stat a = status_of('a', number), b = status_of('b', number);
-    int changed_a = makes                   ? a.st_ino != 0
-                    : is(event, "chmod")    ? (a.st_mode & 0777) == 0640
-                    : is(event, "chown")    ? a.st_uid == 1
-                    : is(event, "utimes")   ? a.st_mtime == 1
-                    : is(event, "truncate") ? a.st_size == 7
-                                            : a.st_ino == 0;
-
-    if (a.st_ino)
-        CHECK(is(event, "mkdir") || is(event, "rmdir") ? rmdir(in('a', number)) : unlink(in('a', number)));
-    if (b.st_ino)
-        CHECK(is(event, "mkdir") || is(event, "rmdir") ? rmdir(in('b', number)) : unlink(in('b', number)));
+    used = is_changed(event, 'a', number) ? 'a' : 'b';
+    if (is(event, "chdir"))
+        CHECK(chdir("/"));
+    if (mounts)
+        CHECK(umount2(in(is(event, "mount") == (used == 'a') ? 'a' : 'b', number), 0));
+    tidy('a', number);
+    tidy('b', number);
     if (is(event, "link") || is(event, "rename"))
         CHECK(unlink(other));
-    return changed_a ? 'a' : 'b';
+    return used;
 }
 
 int main(int argc, char **argv)

@@ -1,69 +1,11 @@
 /* Does to files in the directory ARG what io_uring has operations for, one request after the other; prints
  * the result of each by name. Where a kernel does not have an operation, that is its result (-EINVAL). */
-#include "trigger.h"
-
-#include <linux/io_uring.h>
-#include <sys/mman.h>
-
-struct ring {
-    int descriptor;
-    unsigned *submission_tail, *submission_mask, *submission_array;
-    unsigned *completion_head, *completion_tail, *completion_mask;
-    struct io_uring_sqe *requests;
-    struct io_uring_cqe *results;
-};
-
-static void *map(int descriptor, size_t size, off_t offset)
-{
-    return (void *)CHECK(
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor, offset));
-}
-
-static struct ring ring_open(void)
-{
-    struct io_uring_params parameters = {};
-    struct ring ring = {};
-    char *submission, *completion;
-
-    ring.descriptor = (int)CHECK(syscall(SYS_io_uring_setup, 4, &parameters));
-    submission = map(ring.descriptor, parameters.sq_off.array + parameters.sq_entries * sizeof(unsigned),
-                     IORING_OFF_SQ_RING);
-    completion =
-        map(ring.descriptor, parameters.cq_off.cqes + parameters.cq_entries * sizeof(struct io_uring_cqe),
-            IORING_OFF_CQ_RING);
-    ring.requests =
-        map(ring.descriptor, parameters.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
-    ring.submission_tail = (unsigned *)(submission + parameters.sq_off.tail);
-    ring.submission_mask = (unsigned *)(submission + parameters.sq_off.ring_mask);
-    ring.submission_array = (unsigned *)(submission + parameters.sq_off.array);
-    ring.completion_head = (unsigned *)(completion + parameters.cq_off.head);
-    ring.completion_tail = (unsigned *)(completion + parameters.cq_off.tail);
-    ring.completion_mask = (unsigned *)(completion + parameters.cq_off.ring_mask);
-    ring.results = (struct io_uring_cqe *)(completion + parameters.cq_off.cqes);
-    return ring;
-}
-
-static int ring_do(struct ring *ring, struct io_uring_sqe request)
-{
-    unsigned tail = *ring->submission_tail, index = tail & *ring->submission_mask, head;
-    int result;
-
-    ring->requests[index] = request;
-    ring->submission_array[index] = index;
-    __atomic_store_n(ring->submission_tail, tail + 1, __ATOMIC_RELEASE);
-    CHECK(syscall(SYS_io_uring_enter, ring->descriptor, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
-    head = *ring->completion_head;
-    while (__atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE) == head)
-        ;
-    result = ring->results[head & *ring->completion_mask].res;
-    __atomic_store_n(ring->completion_head, head + 1, __ATOMIC_RELEASE);
-    return result;
-}
+#include "ring.h"
 
 int main(int argc, char **argv)
 {
     struct ring ring;
-    int file;
+    int file, ends[2];
 
     REQUIRE(argc == 2, "ring DIRECTORY");
     CHECK(chdir(argv[1]));
@@ -84,6 +26,24 @@ int main(int argc, char **argv)
     printf(", \"fallocate\": %d",
            ring_do(&ring, (struct io_uring_sqe){
                               .opcode = IORING_OP_FALLOCATE, .fd = file, .off = 0, .addr = 4096, .len = 0}));
+    printf(", \"setxattr\": %d", ring_do(&ring, (struct io_uring_sqe){.opcode = IORING_OP_SETXATTR,
+                                                                      .addr = (unsigned long)"trusted.ring",
+                                                                      .addr2 = (unsigned long)"value",
+                                                                      .addr3 = (unsigned long)"ring-file",
+                                                                      .len = 5}));
+    printf(", \"fsetxattr\": %d",
+           ring_do(&ring, (struct io_uring_sqe){.opcode = IORING_OP_FSETXATTR,
+                                                .fd = file,
+                                                .addr = (unsigned long)"trusted.ring-f",
+                                                .addr2 = (unsigned long)"other",
+                                                .len = 5}));
+    CHECK(pipe(ends));
+    printf(", \"splice\": %d", ring_do(&ring, (struct io_uring_sqe){.opcode = IORING_OP_SPLICE,
+                                                                    .splice_fd_in = file,
+                                                                    .splice_off_in = 0,
+                                                                    .fd = ends[1],
+                                                                    .off = (unsigned long long)-1,
+                                                                    .len = 16}));
     printf(", \"mkdir\": %d", ring_do(&ring, (struct io_uring_sqe){.opcode = IORING_OP_MKDIRAT,
                                                                    .fd = AT_FDCWD,
                                                                    .addr = (unsigned long)"ring-made",

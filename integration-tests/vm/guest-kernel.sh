@@ -2,13 +2,17 @@
 # In a guest: what this kernel can do, and the tests of the programs and of both processes under each plan that it
 # allows. All results are files in DIR; `done` is the last of them.
 #
+# CWS_VM_DEPTH=all: all tests of the list under the first plan; each: those that show one of each.
+#
 #   guest-kernel.sh DIR PROFILE_DIR     (DIR/executables: lines NAME PATH of tests; DIR/settings: see test-kernels.sh)
 set -u
 dir=$1 profile=$2
 vm=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-CWS_VM_PLANS='fentry tracepoint' CWS_VM_UNITS='programs process file' CWS_VM_TESTS=.
+CWS_VM_PLANS='fentry tracepoint' CWS_VM_TESTS=. CWS_VM_DEPTH=each
 # shellcheck source=/dev/null
 . "$dir/settings"
+[[ $CWS_VM_DEPTH == all ]] && units='programs process file' || units=programs
+CWS_VM_UNITS=${CWS_VM_UNITS-$units}
 export CWS_TRIGGERS=$dir/../../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CWS_PATIENCE=10 CWS_RACE_TRIES=${CWS_RACE_TRIES:-200}
 
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
@@ -37,13 +41,18 @@ for plan in $CWS_VM_PLANS; do
     fi
 done
 echo "${plans[*]}" >"$dir/plans"
+# The tests of the list for a plan: TARGET TEST. All of them are run under the best plan, if there is time.
+listed() {
+    local which='^+'
+    [[ $CWS_VM_DEPTH != all || $1 != "${plans[0]}" ]] || which='^[^#]'
+    grep "$which" "$vm/tests.list" | sed 's/^+//' | awk '$1 !~ /^bpf-/ { print $1, $2 }' | grep -E " .*($CWS_VM_TESTS)"
+}
+
 # What is best first: a guest that is ended early has shown what most machines use.
 units_ran=
 for plan in "${plans[@]}"; do
-    for target in $(grep -v '^#\|^bpf-' "$vm/tests.list" | awk '{ print $1 }' | uniq); do
-        mapfile -t tests < <(grep -v '^#' "$vm/tests.list" | awk -v target="$target" '$1 == target { print $2 }' |
-            grep -E "$CWS_VM_TESTS" | sort -u)
-        ((${#tests[@]})) || continue
+    for target in $(listed "$plan" | awk '{ print $1 }' | awk '!seen[$0]++'); do
+        mapfile -t tests < <(listed "$plan" | awk -v target="$target" '$1 == target { print $2 }' | sort -u)
         CWS_PLAN=$plan run "e2e-$plan-$target" 900 "$(executable "$target")" --test-threads=1 --show-output --exact "${tests[@]}"
     done
     [[ -z $units_ran ]] || continue

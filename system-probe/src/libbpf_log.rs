@@ -9,8 +9,9 @@ use libbpf_rs::set_print;
 
 /// Messages that are kept. The verifier's log comes as one.
 const MESSAGES_MAX: usize = 64;
-/// Bytes kept of one message: its end, where the verifier says what is wrong.
+/// Bytes kept of one message: its beginning, which names the program, and its end, where the verifier says what is wrong.
 const MESSAGE_SIZE_MAX: usize = 2048;
+const MESSAGE_BEGINNING: usize = 256;
 
 /// The messages of the capture that runs.
 static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -34,10 +35,19 @@ fn messages() -> MutexGuard<'static, Vec<String>> {
 fn keep(_: PrintLevel, message: String) {
     let mut messages = messages();
     if messages.len() < MESSAGES_MAX {
-        let cut = message.len().saturating_sub(MESSAGE_SIZE_MAX);
-        let start = (cut..message.len()).find(|at| message.is_char_boundary(*at)).unwrap_or(0);
-        messages.push(message[start..].trim_end().to_owned());
+        messages.push(shortened(message.trim_end()));
     }
+}
+
+fn shortened(message: &str) -> String {
+    if message.len() <= MESSAGE_SIZE_MAX {
+        return message.to_owned();
+    }
+    let boundary = |at: usize| (at..message.len()).find(|at| message.is_char_boundary(*at)).unwrap_or(at);
+    let begin = boundary(MESSAGE_BEGINNING);
+    // A line of its own, and room for a character that is cut.
+    let end = boundary(message.len() - (MESSAGE_SIZE_MAX - MESSAGE_BEGINNING - 8));
+    format!("{}\n{}", message.get(..begin).unwrap_or_default(), message.get(end..).unwrap_or_default())
 }
 
 /// The program that could not be loaded, and what libbpf says of it.
@@ -98,9 +108,24 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_keeps_its_end() {
-        let long = format!("{}é end", "é".repeat(4000));
+    fn a_long_message_keeps_its_beginning_and_its_end() {
+        let long = format!("begin {}é end", "é".repeat(4000));
         let ((), kept) = capture(|| keep(PrintLevel::Warn, long));
         assert!(kept[0].len() <= MESSAGE_SIZE_MAX && kept[0].ends_with("é end"));
+        assert!(kept[0].starts_with("begin é"));
+    }
+
+    #[test]
+    fn a_long_log_of_the_verifier_still_names_its_program() {
+        let log = format!(
+            "libbpf: prog 'on_exec': -- BEGIN PROG LOAD LOG --\n{}R1 invalid\nprocessed 3 insns\n-- END PROG LOAD LOG --",
+            "0: (b7)\n".repeat(4000)
+        );
+        let ((), kept) = capture(|| {
+            keep(PrintLevel::Warn, "libbpf: prog 'on_exec': BPF program load failed: -EACCES".to_owned());
+            keep(PrintLevel::Warn, log);
+        });
+        let expected = "BPF program load failed: -EACCES: R1 invalid";
+        assert_eq!(refused_program(&kept), Some(("on_exec".to_owned(), expected.to_owned())));
     }
 }

@@ -10,7 +10,7 @@ use proto::wire::Kind;
 use proto::wire::layout::*;
 
 use crate::calls::{Argument, CHMOD, CHOWN, UTIMES, XATTR, c, call, exists, ready};
-use crate::check::{LOOKED_UP, Truth, assert_call, named, stat, text, without_overlay};
+use crate::check::{Truth, assert_call, named, stat, text, without_overlay};
 use crate::records::Seen;
 
 /// How a call names the file.
@@ -72,10 +72,8 @@ impl Place {
             By::Descriptor => (CALL_FLAG_BY_DESCRIPTOR | CALL_FLAG_NO_DIRFD, self.fd(), ""),
         };
         assert_call(seen, common, 0, flags, dirfd, given);
-        let by_calls = [Kind::Setxattr, Kind::Removexattr].contains(&seen.record().kind());
         let flags = match by {
             By::Descriptor => FILE_FLAG_VALID,
-            _ if by_calls => LOOKED_UP,
             _ => named(),
         };
         assert_eq!(without_overlay(info.flags), flags);

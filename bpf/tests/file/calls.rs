@@ -129,7 +129,7 @@ pub(crate) fn exists(call: &str) -> bool {
 
 /// Programs inside the kernel: family, program, the function that it is at, and the number of arguments in the form that
 /// it is made for.
-const HOOKS: [(&str, &str, &str, usize); 46] = [
+const HOOKS: &[(&str, &str, &str, usize)] = &[
     ("open", "exit_do_sys_openat2", "do_sys_openat2", 3),
     ("open", "exit_do_filp_open", "do_filp_open", 3),
     ("open", "exit_do_file_open", "do_file_open", 3),
@@ -176,6 +176,43 @@ const HOOKS: [(&str, &str, &str, usize); 46] = [
     ("chown", "exit_chown_common", "chown_common", 3),
     ("utimes", "enter_vfs_utimes", "vfs_utimes", 2),
     ("utimes", "exit_vfs_utimes", "vfs_utimes", 2),
+    ("chdir", "hook_set_fs_pwd", "set_fs_pwd", 2),
+    ("chdir", "native_exit_chdir", "__x64_sys_chdir", 1),
+    ("chdir", "native_exit_fchdir", "__x64_sys_fchdir", 1),
+    ("xattr", "hook_mnt_want_write", "mnt_want_write", 1),
+    ("xattr", "hook_mnt_want_write_file", "mnt_want_write_file", 1),
+    ("xattr", "enter_vfs_setxattr_before_5_12", "vfs_setxattr", 5),
+    ("xattr", "exit_vfs_setxattr_before_5_12", "vfs_setxattr", 5),
+    ("xattr", "enter_vfs_setxattr_since_5_12", "vfs_setxattr", 6),
+    ("xattr", "exit_vfs_setxattr_since_5_12", "vfs_setxattr", 6),
+    ("xattr", "enter_vfs_set_acl", "vfs_set_acl", 4),
+    ("xattr", "exit_vfs_set_acl", "vfs_set_acl", 4),
+    ("xattr", "enter_vfs_removexattr_before_5_12", "vfs_removexattr", 2),
+    ("xattr", "exit_vfs_removexattr_before_5_12", "vfs_removexattr", 2),
+    ("xattr", "enter_vfs_removexattr_since_5_12", "vfs_removexattr", 3),
+    ("xattr", "exit_vfs_removexattr_since_5_12", "vfs_removexattr", 3),
+    ("xattr", "enter_vfs_remove_acl", "vfs_remove_acl", 3),
+    ("xattr", "exit_vfs_remove_acl", "vfs_remove_acl", 3),
+    ("xattr", "native_exit_setxattr", "__x64_sys_setxattr", 1),
+    ("xattr", "native_exit_lsetxattr", "__x64_sys_lsetxattr", 1),
+    ("xattr", "native_exit_fsetxattr", "__x64_sys_fsetxattr", 1),
+    ("xattr", "native_exit_setxattrat", "__x64_sys_setxattrat", 1),
+    ("xattr", "native_exit_removexattrat", "__x64_sys_removexattrat", 1),
+    ("xattr", "native_exit_removexattr", "__x64_sys_removexattr", 1),
+    ("xattr", "native_exit_lremovexattr", "__x64_sys_lremovexattr", 1),
+    ("xattr", "native_exit_fremovexattr", "__x64_sys_fremovexattr", 1),
+    ("mount", "exit_path_mount", "path_mount", 5),
+    ("mount", "native_exit_mount", "__x64_sys_mount", 1),
+    ("mount", "native_exit_fsmount", "__x64_sys_fsmount", 1),
+    ("mount", "native_exit_open_tree", "__x64_sys_open_tree", 1),
+    ("mount", "native_exit_open_tree_attr", "__x64_sys_open_tree_attr", 1),
+    ("mount", "native_exit_move_mount", "__x64_sys_move_mount", 1),
+    ("mount", "native_exit_pivot_root", "__x64_sys_pivot_root", 1),
+    ("umount", "enter_path_umount", "path_umount", 2),
+    ("umount", "exit_path_umount", "path_umount", 2),
+    ("umount", "native_exit_umount", "__x64_sys_umount", 1),
+    ("splice", "enter_do_splice", "do_splice", 6),
+    ("splice", "exit_do_splice", "do_splice", 6),
 ];
 
 /// The functions of [`HOOKS`] that this kernel has, with their numbers of arguments.

@@ -17,17 +17,17 @@ const KEEP_NONE: u64 = 2;
 const ALL: usize = 1;
 const ANY_NAME: usize = 2;
 const ANY_FLAGS: usize = 6;
-const ABSENT_LENGTHS: usize = 10;
-const FLAGS: usize = 18;
+const ABSENT_LENGTHS: usize = 11;
+const FLAGS: usize = 19;
 
-fn set(skeleton: &CwsSkel<'_>, kind: Kind, words: [u64; 50]) {
+fn set(skeleton: &CwsSkel<'_>, kind: Kind, words: [u64; 67]) {
     let value = words.map(u64::to_ne_bytes).concat();
     skeleton.maps.filters.update(&kind.number().to_ne_bytes(), &value, MapFlags::ANY).unwrap();
 }
 
 /// One alternative, which wants one of these flags.
-fn wants(flags: u32) -> [u64; 50] {
-    let mut words = [0; 50];
+fn wants(flags: u32) -> [u64; 67] {
+    let mut words = [0; 67];
     words[0] = KEEP_MATCHING;
     words[ALL..ABSENT_LENGTHS].fill(1);
     words[ANY_FLAGS] = 0;
@@ -35,7 +35,7 @@ fn wants(flags: u32) -> [u64; 50] {
     words
 }
 
-fn watch(family: &Family, kind: Kind, words: [u64; 50], provoke: impl FnOnce()) -> Vec<Seen> {
+fn watch(family: &Family, kind: Kind, words: [u64; 67], provoke: impl FnOnce()) -> Vec<Seen> {
     let prepare = |skeleton: &CwsSkel<'_>| set(skeleton, kind, words);
     mine(while_watching(&family.watched(), prepare, provoke))
 }
@@ -44,13 +44,13 @@ fn watch(family: &Family, kind: Kind, words: [u64; 50], provoke: impl FnOnce()) 
 fn check(
     family: &Family,
     kind: Kind,
-    words: [u64; 50],
+    words: [u64; 67],
     provoke: impl Fn(),
     total: usize,
     kept: usize,
 ) -> Vec<Seen> {
     assert_eq!(family.watch(&provoke).len(), total, "{kind:?}");
-    let mut none = [0; 50];
+    let mut none = [0; 67];
     none[0] = KEEP_NONE;
     assert!(watch(family, kind, none, &provoke).is_empty(), "{kind:?}");
     let seen = watch(family, kind, words, &provoke);

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use integration_tests::harness::{Pair, Setup, can_run};
+use integration_tests::harness::{Pair, Setup, Signal, can_run};
 use serde_json::{Value, json};
 
 /// Operation of the trigger, event, and the member that the path of the raced name is in, in rules and in reports.
-const EVENTS: [(&str, &str, &str); 10] = [
+const EVENTS: [(&str, &str, &str); 15] = [
     ("mkdir", "mkdir", "file.path"),
     ("rmdir", "rmdir", "file.path"),
     ("unlink", "unlink", "file.path"),
@@ -20,7 +20,16 @@ const EVENTS: [(&str, &str, &str); 10] = [
     ("chown", "chown", "file.path"),
     ("utimes", "utimes", "file.path"),
     ("truncate", "open", "file.path"),
+    ("setxattr", "setxattr", "file.path"),
+    ("removexattr", "removexattr", "file.path"),
+    ("chdir", "chdir", "file.path"),
+    ("mount", "mount", "mountpoint.path"),
+    ("umount", "umount", "mountpoint.path"),
 ];
+
+/// Functions that are given objects, besides those of the file system layer.
+const OBJECTS: [&str; 6] =
+    ["chmod_common", "chown_common", "do_sys_openat2", "set_fs_pwd", "path_mount", "path_umount"];
 
 /// Tries of each operation and each way to disturb it, unless the environment says otherwise.
 const TRIES: usize = 1_000;
@@ -56,7 +65,10 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
     }
     let trigger = pair.trigger("race-names")?;
     for (operation, event, member) in EVENTS {
-        ensure!(programs(&status, event).contains("fexit/"), "{event}: {}", programs(&status, event));
+        let programs = programs(&status, event);
+        let is_at_object = programs.contains("fexit/vfs_")
+            || OBJECTS.iter().any(|function| programs.contains(&format!("/{function}")));
+        ensure!(is_at_object, "{event}: {programs}");
         for disturbance in ["link", "text"] {
             let place = directory.path().to_str().context("a path")?;
             let truth = trigger.run([operation, disturbance, place, &tries.to_string()])?;
@@ -67,11 +79,16 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
             assert_eq!(used.len(), tries);
             let by_it =
                 pair.signals.of_rule(event).filter(|signal| signal.at("process.pid") == &truth["pid"]);
-            let seen: Vec<&Value> = by_it.map(|signal| signal.at(member)).collect();
+            // The name of that member has a dot.
+            let path = |signal: &'_ Signal| match member {
+                "mountpoint.path" => signal.0[event][member].clone(),
+                _ => signal.at(member).clone(),
+            };
+            let seen: Vec<Value> = by_it.map(path).collect();
             // The trigger makes its two directories first, and tidies up after each try: removing is removing, too.
             let (before, each) = match operation {
                 "mkdir" => (2, 1),
-                "rmdir" | "unlink" => (0, 2),
+                "rmdir" | "unlink" | "umount" => (0, 2),
                 _ => (0, 1),
             };
             assert_eq!(seen.len(), before + tries * each, "{operation} by {disturbance}");
@@ -80,7 +97,7 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
                 let wanted = json!(objects.join(which).join(number.to_string()));
                 assert_eq!(
                     seen[before + number * each],
-                    &wanted,
+                    wanted,
                     "{operation} by {disturbance}: try {number}"
                 );
             }

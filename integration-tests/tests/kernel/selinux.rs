@@ -45,6 +45,14 @@ fn only(pair: &mut Pair, pid: u32) -> Result<Signal> {
     found.pop().context("one")
 }
 
+/// What the kernel says about a policy that it does not take.
+fn kernel_log() -> String {
+    let log = Command::new("dmesg").output().map(|output| output.stdout).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let said = log.lines().filter(|line| line.contains("SELinux")).collect::<Vec<_>>();
+    format!("the policy is not taken:\n{}", said.join("\n"))
+}
+
 /// Loads the policy of the tests; false without the compiler for it.
 fn load_policy(pair: &Pair) -> Result<bool> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kernel/selinux.policy");
@@ -59,7 +67,7 @@ fn load_policy(pair: &Pair) -> Result<bool> {
         return Ok(false);
     };
     ensure!(output.status.success(), "checkpolicy: {}", String::from_utf8_lossy(&output.stderr));
-    fs::write(Path::new(ROOT).join("load"), fs::read(&compiled)?).context("load the policy")?;
+    fs::write(Path::new(ROOT).join("load"), fs::read(&compiled)?).with_context(kernel_log)?;
     Ok(true)
 }
 

@@ -12,6 +12,7 @@ mod namespaces;
 mod packets;
 mod policy;
 mod resolver;
+mod rings;
 mod server;
 mod socket_filters;
 mod sockets;

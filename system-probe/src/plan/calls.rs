@@ -4,6 +4,7 @@
 //! The kernel has one for each width of callers. Those of calls that a kernel or an architecture does not have are passed
 //! over.
 
+use super::hooks;
 use super::hooks::at;
 use super::table::Hook;
 use super::table::IO_URING;
@@ -93,11 +94,33 @@ pub(super) const SETGID: Way = calls(programs!([]
 
 pub(super) const CAPSET: Way = calls(programs!([] both native capset; both ia32 capset;));
 
+/// At the object, with the calls that are refused before there is one.
+pub(super) const CHDIR_AT_OBJECT: Way =
+    calls(programs!([hooks::SET_FS_PWD,] exit native chdir fchdir; exit ia32 chdir fchdir;));
+
 pub(super) const CHDIR: Way = calls(programs!([] exit native chdir fchdir; exit ia32 chdir fchdir;));
+
+pub(super) const SETXATTR_AT_OBJECT: Way = calls(programs!([
+        hooks::WANT_WRITE[0], hooks::WANT_WRITE[1],
+        hooks::VFS_SETXATTR[0], hooks::VFS_SETXATTR[1], hooks::VFS_SETXATTR[2],
+        hooks::VFS_SETXATTR[3], hooks::VFS_SETXATTR[4], hooks::VFS_SETXATTR[5],
+    ]
+    exit native setxattr lsetxattr fsetxattr setxattrat;
+    exit ia32 setxattr lsetxattr fsetxattr setxattrat;
+));
 
 pub(super) const SETXATTR: Way = calls_besides_io_uring(programs!([]
     both native setxattr lsetxattr fsetxattr setxattrat;
     both ia32 setxattr lsetxattr fsetxattr setxattrat;
+));
+
+pub(super) const REMOVEXATTR_AT_OBJECT: Way = calls(programs!([
+        hooks::WANT_WRITE[0], hooks::WANT_WRITE[1],
+        hooks::VFS_REMOVEXATTR[0], hooks::VFS_REMOVEXATTR[1], hooks::VFS_REMOVEXATTR[2],
+        hooks::VFS_REMOVEXATTR[3], hooks::VFS_REMOVEXATTR[4], hooks::VFS_REMOVEXATTR[5],
+    ]
+    exit native removexattr lremovexattr fremovexattr removexattrat;
+    exit ia32 removexattr lremovexattr fremovexattr removexattrat;
 ));
 
 pub(super) const REMOVEXATTR: Way = calls(programs!([]
@@ -105,9 +128,19 @@ pub(super) const REMOVEXATTR: Way = calls(programs!([]
     both ia32 removexattr lremovexattr fremovexattr removexattrat;
 ));
 
+/// Of `mount`; for the other calls there is nothing better than their functions.
+pub(super) const MOUNT_AT_OBJECT: Way = calls(programs!([hooks::PATH_MOUNT,]
+    exit native mount fsmount open_tree open_tree_attr move_mount pivot_root;
+    exit ia32 mount fsmount open_tree open_tree_attr move_mount pivot_root;
+));
+
 pub(super) const MOUNT: Way = calls(programs!([]
     exit native mount fsmount open_tree open_tree_attr move_mount pivot_root;
     exit ia32 mount fsmount open_tree open_tree_attr move_mount pivot_root;
+));
+
+pub(super) const UMOUNT_AT_OBJECT: Way = calls(programs!([hooks::PATH_UMOUNT[0], hooks::PATH_UMOUNT[1],]
+    exit native umount; exit ia32 umount oldumount;
 ));
 
 pub(super) const UMOUNT: Way = calls(programs!([] both native umount; both ia32 umount oldumount;));
@@ -115,9 +148,9 @@ pub(super) const UMOUNT: Way = calls(programs!([] both native umount; both ia32 
 pub(super) const SPLICE: Way = calls_besides_io_uring(programs!([] both native splice; both ia32 splice;));
 
 pub(super) const BIND: Way =
-    calls_besides_io_uring(programs!([] exit native bind; exit ia32 bind; exit compat socketcall;));
+    calls(programs!([hooks::RING_BIND,] exit native bind; exit ia32 bind; exit compat socketcall;));
 
-/// With the tracepoint that tells of TCP connections by io_uring.
+/// With the tracepoint that tells of TCP connections however they are begun.
 pub(super) const CONNECT: Way = Way {
     needs: &[
         Capability::Btf,
@@ -126,15 +159,15 @@ pub(super) const CONNECT: Way = Way {
         Capability::TpBtf,
         Capability::RingBuffer,
     ],
-    programs: programs!([super::network::TCP_STATE,]
+    programs: programs!([super::network::TCP_STATE, hooks::RING_CONNECT[0], hooks::RING_CONNECT[1],]
         exit native connect; exit ia32 connect; exit compat socketcall;
     ),
-    blind: &[super::network::IO_URING_BUT_TCP],
+    blind: &[],
     label: "",
 };
 
-pub(super) const ACCEPT: Way = calls_besides_io_uring(
-    programs!([] exit native accept accept4; exit ia32 accept4; exit compat socketcall;),
+pub(super) const ACCEPT: Way = calls(
+    programs!([hooks::RING_ACCEPT,] exit native accept accept4; exit ia32 accept4; exit compat socketcall;),
 );
 
 pub(super) const SETSOCKOPT: Way =

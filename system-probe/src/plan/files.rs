@@ -121,6 +121,7 @@ pub(super) static FILES: &[Observation] = &[
         kinds: &[Kind::Chdir],
         attached: Attached::OnDemand,
         ways: &[
+            calls::CHDIR_AT_OBJECT,
             calls::CHDIR,
             syscalls(&[on("exit_chdir", "sys_exit_chdir"), on("exit_chdir", "sys_exit_fchdir")]),
         ],
@@ -184,6 +185,7 @@ pub(super) static FILES: &[Observation] = &[
         kinds: &[Kind::Setxattr],
         attached: Attached::OnDemand,
         ways: &[
+            calls::SETXATTR_AT_OBJECT,
             calls::SETXATTR,
             syscalls_besides_io_uring(&[
                 on("enter_xattr", "sys_enter_setxattr"),
@@ -202,6 +204,7 @@ pub(super) static FILES: &[Observation] = &[
         kinds: &[Kind::Removexattr],
         attached: Attached::OnDemand,
         ways: &[
+            calls::REMOVEXATTR_AT_OBJECT,
             calls::REMOVEXATTR,
             syscalls(&[
                 on("enter_xattr", "sys_enter_removexattr"),
@@ -220,6 +223,7 @@ pub(super) static FILES: &[Observation] = &[
         kinds: &[Kind::Mount],
         attached: Attached::OnDemand,
         ways: &[
+            calls::MOUNT_AT_OBJECT,
             calls::MOUNT,
             syscalls(&[
                 on("exit_mount", "sys_exit_mount"),
@@ -236,6 +240,7 @@ pub(super) static FILES: &[Observation] = &[
         kinds: &[Kind::Umount],
         attached: Attached::OnDemand,
         ways: &[
+            calls::UMOUNT_AT_OBJECT,
             calls::UMOUNT,
             syscalls(&[on("enter_umount", "sys_enter_umount"), on("exit_umount", "sys_exit_umount")]),
         ],
@@ -245,6 +250,7 @@ pub(super) static FILES: &[Observation] = &[
         kinds: &[Kind::Splice],
         attached: Attached::OnDemand,
         ways: &[
+            hooks::SPLICE,
             calls::SPLICE,
             syscalls_besides_io_uring(&[
                 on("enter_splice", "sys_enter_splice"),

@@ -34,18 +34,20 @@ pub(super) const fn at(
     Program { name: program, hook: Hook::Function(Function { name: function, side, form, purpose, without }) }
 }
 
+const RING_SOCKETS: &str = "not seen: operations of io_uring on sockets";
+
 /// At the entry of a function, without which the way does not work.
-const fn entry(program: &'static str, function: &'static str, form: &'static str) -> Program {
+pub(super) const fn entry(program: &'static str, function: &'static str, form: &'static str) -> Program {
     at(Side::Entry, program, function, form, function, Without::Fails)
 }
 
 /// At the return of one.
-const fn exit(program: &'static str, function: &'static str, form: &'static str) -> Program {
+pub(super) const fn exit(program: &'static str, function: &'static str, form: &'static str) -> Program {
     at(Side::Return, program, function, form, function, Without::Fails)
 }
 
 /// At the return of one that can be missed.
-const fn around(
+pub(super) const fn around(
     program: &'static str,
     function: &'static str,
     form: &'static str,
@@ -169,3 +171,61 @@ pub(super) const UTIMES: Way = functions(&[
     entry("enter_vfs_utimes", "vfs_utimes", "path,timespec64->"),
     exit("exit_vfs_utimes", "vfs_utimes", "path,timespec64->"),
 ]);
+
+/// Where a process goes.
+pub(super) const SET_FS_PWD: Program = entry("hook_set_fs_pwd", "set_fs_pwd", "fs_struct,path->");
+
+pub(super) const PATH_MOUNT: Program = exit("exit_path_mount", "path_mount", ",path,,,->");
+
+pub(super) const PATH_UMOUNT: [Program; 2] = [
+    entry("enter_path_umount", "path_umount", "path,->"),
+    exit("exit_path_umount", "path_umount", "path,->"),
+];
+
+/// The mount that a file is reached by, before it is changed.
+pub(super) const WANT_WRITE: [Program; 2] = [
+    entry("hook_mnt_want_write", "mnt_want_write", "vfsmount->"),
+    entry("hook_mnt_want_write_file", "mnt_want_write_file", "file->"),
+];
+
+pub(super) const VFS_SETXATTR: [Program; 6] = [
+    entry("enter_vfs_setxattr_before_5_12", "vfs_setxattr", "dentry,,,,->"),
+    exit("exit_vfs_setxattr_before_5_12", "vfs_setxattr", "dentry,,,,->"),
+    entry("enter_vfs_setxattr_since_5_12", "vfs_setxattr", "*,dentry,,,,->"),
+    exit("exit_vfs_setxattr_since_5_12", "vfs_setxattr", "*,dentry,,,,->"),
+    if_there(Side::Entry, "enter_vfs_set_acl", "vfs_set_acl", "*,dentry,,posix_acl->"),
+    if_there(Side::Return, "exit_vfs_set_acl", "vfs_set_acl", "*,dentry,,posix_acl->"),
+];
+
+pub(super) const VFS_REMOVEXATTR: [Program; 6] = [
+    entry("enter_vfs_removexattr_before_5_12", "vfs_removexattr", "dentry,->"),
+    exit("exit_vfs_removexattr_before_5_12", "vfs_removexattr", "dentry,->"),
+    entry("enter_vfs_removexattr_since_5_12", "vfs_removexattr", "*,dentry,->"),
+    exit("exit_vfs_removexattr_since_5_12", "vfs_removexattr", "*,dentry,->"),
+    if_there(Side::Entry, "enter_vfs_remove_acl", "vfs_remove_acl", "*,dentry,->"),
+    if_there(Side::Return, "exit_vfs_remove_acl", "vfs_remove_acl", "*,dentry,->"),
+];
+
+/// Calls and requests of rings alike.
+pub(super) const SPLICE: Way = functions(&[
+    entry("enter_do_splice", "do_splice", "file,,file,,,->"),
+    exit("exit_do_splice", "do_splice", "file,,file,,,->"),
+]);
+
+/// What rings do with sockets.
+pub(super) const RING_CONNECT: [Program; 2] = [
+    at(Side::Entry, "enter_connect_file", "__sys_connect_file", "file,*,,->", "ring", CONNECTIONS_BUT_TCP),
+    at(Side::Return, "exit_connect_file", "__sys_connect_file", "file,*,,->", "ring", CONNECTIONS_BUT_TCP),
+];
+pub(super) const RING_ACCEPT: Program =
+    around("exit_do_accept", "do_accept", "file,*,sockaddr,,->file", "ring", RING_SOCKETS);
+/// There is such a request only where there is the function (6.11).
+pub(super) const RING_BIND: Program =
+    if_there(Side::Return, "exit_bind_socket", "__sys_bind_socket", "socket,*,->");
+
+const CONNECTIONS_BUT_TCP: Without = Without::Misses(super::network::IO_URING_BUT_TCP.text);
+
+/// At a function that not every kernel has, which then has nothing to see there.
+const fn if_there(side: Side, program: &'static str, function: &'static str, form: &'static str) -> Program {
+    at(side, program, function, form, function, Without::Nothing)
+}

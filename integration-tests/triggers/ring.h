@@ -1,0 +1,65 @@
+/* A ring of io_uring, one request at a time. */
+#ifndef RING_H
+#define RING_H
+
+#include "trigger.h"
+
+#include <linux/io_uring.h>
+#include <sys/mman.h>
+
+struct ring {
+    int descriptor;
+    unsigned *submission_tail, *submission_mask, *submission_array;
+    unsigned *completion_head, *completion_tail, *completion_mask;
+    struct io_uring_sqe *requests;
+    struct io_uring_cqe *results;
+};
+
+static void *map(int descriptor, size_t size, off_t offset)
+{
+    return (void *)CHECK(
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor, offset));
+}
+
+static struct ring ring_open(void)
+{
+    struct io_uring_params parameters = {};
+    struct ring ring = {};
+    char *submission, *completion;
+
+    ring.descriptor = (int)CHECK(syscall(SYS_io_uring_setup, 4, &parameters));
+    submission = map(ring.descriptor, parameters.sq_off.array + parameters.sq_entries * sizeof(unsigned),
+                     IORING_OFF_SQ_RING);
+    completion =
+        map(ring.descriptor, parameters.cq_off.cqes + parameters.cq_entries * sizeof(struct io_uring_cqe),
+            IORING_OFF_CQ_RING);
+    ring.requests =
+        map(ring.descriptor, parameters.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
+    ring.submission_tail = (unsigned *)(submission + parameters.sq_off.tail);
+    ring.submission_mask = (unsigned *)(submission + parameters.sq_off.ring_mask);
+    ring.submission_array = (unsigned *)(submission + parameters.sq_off.array);
+    ring.completion_head = (unsigned *)(completion + parameters.cq_off.head);
+    ring.completion_tail = (unsigned *)(completion + parameters.cq_off.tail);
+    ring.completion_mask = (unsigned *)(completion + parameters.cq_off.ring_mask);
+    ring.results = (struct io_uring_cqe *)(completion + parameters.cq_off.cqes);
+    return ring;
+}
+
+static int ring_do(struct ring *ring, struct io_uring_sqe request)
+{
+    unsigned tail = *ring->submission_tail, index = tail & *ring->submission_mask, head;
+    int result;
+
+    ring->requests[index] = request;
+    ring->submission_array[index] = index;
+    __atomic_store_n(ring->submission_tail, tail + 1, __ATOMIC_RELEASE);
+    CHECK(syscall(SYS_io_uring_enter, ring->descriptor, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+    head = *ring->completion_head;
+    while (__atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE) == head)
+        ;
+    result = ring->results[head & *ring->completion_mask].res;
+    __atomic_store_n(ring->completion_head, head + 1, __ATOMIC_RELEASE);
+    return result;
+}
+
+#endif /* RING_H */
