@@ -4,6 +4,8 @@
 # own apt already uses, through an apt configuration of its own: the machine's is left as it is.
 #
 #   fetch-kernels.sh DIR [NAME...]        NAME: 5.10 6.1 6.12 newest
+#
+# NAME source-5.10 is the source of the first; the line is "source-5.10 ARCHIVE".
 set -euo pipefail
 
 dir=${1:?usage: fetch-kernels.sh DIR [NAME...]}
@@ -46,14 +48,32 @@ depends() {
         sed -n "s/^ *Depends: \\($3\\)/\\1/p"
 }
 
-fetch() {
-    local name=$1 repository=$2 suite=$3 meta=$4 root=$dir/$1 mirror image parts part
+# Sets up the private apt of a suite in a directory made anew.
+add_suite() {
+    local root=$1 repository=$2 suite=$3 mirror
+    mirror=$(mirror_of "$repository") || { say "$root: no $repository mirror among the apt sources"; return 1; }
+    rm -rf "$root"
+    mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/tree"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$root/sources.list"
+    private_apt "$root" update >&2 || { say "$root: suite $suite can't be read"; return 1; }
+}
+
+fetch_source() {
+    local version=$1 suite=$2 root=$dir/source-$1
     if [ ! -s "$root/done" ]; then
-        mirror=$(mirror_of "$repository") || { say "kernel $name: no $repository mirror among the apt sources"; return 1; }
-        rm -rf "$root"
-        mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/tree"
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$root/sources.list"
-        private_apt "$root" update >&2 || { say "kernel $name: suite $suite can't be read"; return 1; }
+        add_suite "$root" security "$suite" || return 1
+        (cd "$root" && private_apt "$root" download "linux-source-$version" >&2) || return 1
+        dpkg -x "$root"/linux-source-*.deb "$root/tree"
+        rm -rf "$root"/linux-*.deb "$root/lists" "$root/cache"
+        find "$root/tree" -name 'linux-source-*.tar.xz' >"$root/done"
+    fi
+    echo "source-$version $(cat "$root/done")"
+}
+
+fetch() {
+    local name=$1 repository=$2 suite=$3 meta=$4 root=$dir/$1 image parts part
+    if [ ! -s "$root/done" ]; then
+        add_suite "$root" "$repository" "$suite" || return 1
         image=$(depends "$root" "$meta" 'linux-image-[0-9].*' | head -1)
         [ -n "$image" ] || { say "kernel $name: $suite names no kernel"; return 1; }
         # Newer packages are split: the image itself and its modules are in packages that this one names.
@@ -88,4 +108,5 @@ while read -r name repository suite meta; do
     [ -n "$name" ] || continue
     case $wanted in *" $name "*) fetch "$name" "$repository" "$suite" "$meta" || status=1 ;; esac
 done <<<"$kernels"
+case $wanted in *' source-5.10 '*) fetch_source 5.10 bullseye-security || status=1 ;; esac
 exit $status

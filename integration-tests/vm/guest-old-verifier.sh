@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# In the guest of test-old-verifier.sh: what cannot be watched without a file of types and with one, and an event of each
+# family, as the agent's signals tell it.
+#
+#   guest-old-verifier.sh DIR PROFILE_DIR TYPES
+set -u
+dir=$1 profile=$2 types=$3
+exec >"$dir/output" 2>&1
+
+failed() { echo "FAIL $*"; }
+ok() { echo "ok   $*"; }
+
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+ip link set lo up
+# As on RHEL: each use of bpf(2) takes privileges.
+echo 1 >/proc/sys/kernel/unprivileged_bpf_disabled
+echo "guest: $(uname -r), $(ls /sys/kernel/btf/vmlinux 2>&1)"
+
+run=/tmp/cws
+install -d -m 0755 "$run" "$run/policies" "$run/files"
+install -d -m 0750 -g nogroup "$run/probe"
+install -d -o nobody "$run/agent"
+cp "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/old-verifier/events.policy" "$run/policies/default.policy"
+cat >"$run/system-probe.yaml" <<YAML
+runtime_security_config:
+  enabled: true
+  socket: $run/probe/events.sock
+security_agent:
+  user: nobody
+system_probe_config:
+  log_file: ""
+YAML
+cat >"$run/security-agent.yaml" <<YAML
+runtime_security_config:
+  enabled: true
+  socket: $run/probe/events.sock
+  policies:
+    dir: $run/policies
+  outputs:
+    file:
+      path: $run/agent/signals.jsonl
+security_agent:
+  user: nobody
+  cmd_socket: $run/agent/command.sock
+  log_file: ""
+YAML
+
+if "$profile/system-probe" check --config "$run/system-probe.yaml" >"$dir/without-types" 2>&1; then
+    failed "without types there is nothing to watch"
+elif grep -q 'set system_probe_config.btf_path' "$dir/without-types"; then
+    ok "without types it says what to do"
+else
+    failed "without types it does not say what to do"
+fi
+
+echo "  btf_path: $types" >>"$run/system-probe.yaml"
+"$profile/system-probe" check --json --config "$run/system-probe.yaml" >"$dir/check.json" 2>"$dir/check.err"
+# Of what cannot be watched there is a list; whatever else cannot is a program that this verifier refuses.
+python3 - "$dir/check.json" <<'PYTHON'
+import json
+import sys
+
+known = {"process.capabilities", "kernel.sysctl", "kernel.io_uring_setup"}
+report = json.load(open(sys.argv[1]))
+for observation in report["observations"]:
+    refused = "load failed" in observation["reason"]
+    missing = observation["state"] == "unavailable" and observation["name"] not in known
+    verdict = "FAIL" if refused or missing else "ok  "
+    print(verdict, observation["name"], observation["state"], observation["reason"] if verdict == "FAIL" else "")
+PYTHON
+
+"$profile/system-probe" run --config "$run/system-probe.yaml" >"$dir/probe.log" 2>&1 &
+probe=$!
+for _ in $(seq 120); do [ -S "$run/probe/events.sock" ] && break; sleep 1; done
+"$profile/security-agent" start -c "$run/security-agent.yaml" >"$dir/agent.log" 2>&1 &
+agent=$!
+for _ in $(seq 60); do "$profile/security-agent" status -c "$run/security-agent.yaml" >/dev/null 2>&1 && break; sleep 1; done
+sleep 10
+
+cd "$run/files" || exit
+python3 "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/old-verifier/provoke.py" "$run/files"
+for _ in $(seq 30); do grep -q '"end_of_events"' "$run/agent/signals.jsonl" && break; sleep 1; done
+cp "$run/agent/signals.jsonl" "$dir/signals.jsonl"
+for rule in $(sed -n 's/^ *- id: //p' "$run/policies/default.policy"); do
+    if grep -q "\"rule_id\":\"$rule\"" "$dir/signals.jsonl"; then ok "event: $rule"; else failed "event: $rule"; fi
+done
+"$profile/security-agent" status -c "$run/security-agent.yaml" >"$dir/status" 2>&1
+kill "$agent" "$probe"
+wait "$agent" "$probe"
+echo "guest: done"
