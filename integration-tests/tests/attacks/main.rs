@@ -71,11 +71,13 @@ fn behaviours_are_events() -> Result<()> {
             run.fail(behaviour, &format!("the guest has no {missing:?}"));
             continue;
         }
-        let seen = run.perform(behaviour, &expected.command(behaviour))?;
-        let mut wrong = expected.wrong_events(&seen);
-        wrong.extend(
-            seen.is_empty().then(|| "nothing matched".to_owned()).filter(|_| !expected.events.is_empty()),
-        );
+        let wrong = |seen: &[Signal]| {
+            let nothing = seen.is_empty() && !expected.events.is_empty();
+            let mut wrong = expected.wrong_events(seen);
+            wrong.extend(nothing.then(|| "nothing matched".to_owned()));
+            wrong
+        };
+        let (seen, wrong) = run.perform_in_time(behaviour, &expected.command(behaviour), wrong)?;
         run.judge(behaviour, &seen, &wrong);
         run.clean_up(behaviour)?;
     }
