@@ -37,8 +37,8 @@ fn last_words() -> String {
     if std::env::var_os("CWS_PROGRAMS").is_some() {
         return log.clone();
     }
-    let words = log.lines().filter(|line| !line.starts_with("processed ") && !line.starts_with("-- END"));
-    words.last().unwrap_or_default().to_owned()
+    let mut words = log.lines().filter(|line| !line.starts_with("processed ") && !line.starts_with("-- END"));
+    words.next_back().unwrap_or_default().to_owned()
 }
 
 /// Programs at functions of the kernel: a kernel has some of these functions, in one of their forms. That those load which

@@ -123,6 +123,11 @@ pub fn added(before: &Value, now: &Value) -> Value {
                 }
             }
         }
+        for (plan, cells) in known["plans"].as_object().into_iter().flatten() {
+            if kernel["plans"][plan].is_null() {
+                all[name]["plans"][plan] = cells.clone();
+            }
+        }
         if kernel["verified"].as_object().is_none_or(serde_json::Map::is_empty) {
             all[name]["verified"] = known["verified"].clone();
         }

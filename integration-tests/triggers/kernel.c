@@ -21,10 +21,13 @@ static char shared_page[4096] __attribute__((aligned(4096)));
 /* A child that lives as long as this process. */
 static pid_t child(void)
 {
-    pid_t pid = (pid_t)CHECK(fork());
+    pid_t parent = getpid(), pid = (pid_t)CHECK(fork());
 
     if (pid == 0) {
         CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL));
+        /* It may have ended before. */
+        if (getppid() != parent)
+            _exit(0);
         for (;;)
             pause();
     }

@@ -9,7 +9,7 @@
 # that one may take. CWS_VM_DEPTH=all|each: all tests of the list under the best plan, or those that show one of each
 # event; without it, one kernel gets all of them and the others one of each. CWS_VM_PLANS, CWS_VM_UNITS and CWS_VM_TESTS
 # (a pattern) choose some of the plans, the test files of the programs and the end-to-end tests. CWS_VM_APPEND is more
-# of the kernels' command line: the test of SELinux needs "security=selinux selinux=1". CWS_VM_PREFIX is a command that
+# of the kernels' command line; by default SELinux is on, without a policy. CWS_VM_PREFIX is a command that
 # runs each guest, such as nice.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
@@ -62,7 +62,7 @@ boot() {
     # The prefix is words.
     # shellcheck disable=SC2086
     ${CWS_VM_PREFIX:-} timeout --kill-after=5 "$seconds" vng --disable-kvm --run "$image" --force-9p --cpus 2 --memory 2G \
-        --rwdir="$out/results" --cwd "$PWD" ${CWS_VM_APPEND:+--append "$CWS_VM_APPEND"} \
+        --rwdir="$out/results" --cwd "$PWD" --append "${CWS_VM_APPEND-security=selinux selinux=1}" \
         --exec "bash $PWD/integration-tests/vm/guest-kernel.sh $results $out/build" \
         >"$results/console" 2>&1 </dev/null
     echo "== $name: $(cat "$results/release" 2>/dev/null), ${SECONDS} s"
