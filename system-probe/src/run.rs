@@ -183,6 +183,13 @@ pub(crate) fn watcher(
     let mut facts = Facts::probe(&host.proc, &plan::functions());
     let types = types::find(settings.event_stream.btf_path.as_deref(), &Release::of_this_machine(&host.root));
     facts.choose_object(only == Some(Family::Old), types);
+    if !facts.has(Capability::Btf) {
+        // Not one program can be loaded.
+        anyhow::bail!(
+            "nothing can be watched: the types of this kernel are not known: {}",
+            facts.reason(Capability::Btf)
+        );
+    }
     for (fact, missing) in facts.missing() {
         tracing::debug!(fact, missing, "not on this kernel");
     }
