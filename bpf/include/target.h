@@ -45,10 +45,49 @@ static __always_inline bool xa__is_node(__u64 entry)
     return (entry & 3) == 2 && entry > 4096;
 }
 
+#ifdef CWS_OLD_KERNEL
+
+/* Up to 4.19 the tree is a radix tree: inner nodes have another mark (lib/radix-tree.c). */
+static __always_inline bool radix__is_node(__u64 entry)
+{
+    return (entry & 3) == 1;
+}
+
+__noinline __u64 pid_namespace__find_before_4_20(__u64 namespace_address, __u64 number)
+{
+    struct pid_namespace *namespace = (void *)namespace_address;
+    struct idr___before_4_20 *idr = (void *)&namespace->idr;
+    __u64 entry = (__u64)BPF_CORE_READ(idr, idr_rt.rnode);
+    __u64 index = number - BPF_CORE_READ(namespace, idr.idr_base);
+    __u64 slots = bpf_core_field_size(struct radix_tree_node___before_4_20, slots) / sizeof(void *);
+
+    WRITTEN_OUT
+    for (int level = 0; level < PID_TREE_LEVELS; level++) {
+        STOP_IF(!radix__is_node(entry));
+        struct radix_tree_node___before_4_20 *node = (void *)(entry - 1);
+        __u64 slot = index >> (BPF_CORE_READ(node, shift) & 63);
+
+        if (level == 0 && slot >= slots)
+            return 0;
+        slot &= slots - 1;
+        bpf_probe_read_kernel(&entry, sizeof(entry),
+                              (void *)node +
+                                  bpf_core_field_offset(struct radix_tree_node___before_4_20, slots) +
+                                  slot * sizeof(void *));
+    }
+    return entry > 4096 && !(entry & 3) ? entry : 0;
+}
+
+#endif
+
 /* Address of the struct pid with this number; 0 if there is none. */
 __noinline __u64 pid_namespace__find(__u64 namespace_address, __u64 number)
 {
     struct pid_namespace *namespace = (void *)namespace_address;
+#ifdef CWS_OLD_KERNEL
+    if (!bpf_core_type_exists(struct xa_node))
+        return pid_namespace__find_before_4_20(namespace_address, number);
+#endif
     __u64 entry = (__u64)BPF_CORE_READ(namespace, idr.idr_rt.xa_head);
     __u64 index = number - BPF_CORE_READ(namespace, idr.idr_base);
     __u64 slots = bpf_core_field_size(struct xa_node, slots) / sizeof(void *);

@@ -2,16 +2,18 @@
 # In the guest of test-old-verifier.sh: what cannot be watched without a file of types and with one, and an event of each
 # family, as the agent's signals tell it.
 #
-#   guest-old-verifier.sh DIR PROFILE_DIR TYPES
+#   guest-old-verifier.sh DIR PROFILE_DIR TYPES_DIR
+#
+# TYPES_DIR has types.btf, the kernel's, and types-4.18.btf (types.py): with these, programs are loaded and not run.
 set -u
-dir=$1 profile=$2 types=$3
+dir=$1 profile=$2 types=$3/types.btf
 exec >"$dir/output" 2>&1
 
 failed() { echo "FAIL $*"; }
 ok() { echo "ok   $*"; }
 
-mount -t tracefs tracefs /sys/kernel/tracing
-mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 ip link set lo up
 # As on RHEL: each use of bpf(2) takes privileges.
@@ -57,18 +59,20 @@ fi
 
 echo "  btf_path: $types" >>"$run/system-probe.yaml"
 "$profile/system-probe" check --json --config "$run/system-probe.yaml" >"$dir/check.json" 2>"$dir/check.err"
+sed "s|btf_path: .*|btf_path: $3/types-4.18.btf|" "$run/system-probe.yaml" >"$run/types-4.18.yaml"
+"$profile/system-probe" check --json --config "$run/types-4.18.yaml" >"$dir/check-4.18.json" 2>"$dir/check-4.18.err"
 # Of what cannot be watched there is a list; whatever else cannot is a program that this verifier refuses.
-python3 - "$dir/check.json" <<'PYTHON'
+python3 - "$dir/check.json" "$dir/check-4.18.json" <<'PYTHON'
 import json
 import sys
 
 known = {"process.capabilities", "kernel.sysctl", "kernel.io_uring_setup"}
-report = json.load(open(sys.argv[1]))
-for observation in report["observations"]:
-    refused = "load failed" in observation["reason"]
-    missing = observation["state"] == "unavailable" and observation["name"] not in known
-    verdict = "FAIL" if refused or missing else "ok  "
-    print(verdict, observation["name"], observation["state"], observation["reason"] if verdict == "FAIL" else "")
+for types, file in zip(("types of 5.10", "types of 4.18"), sys.argv[1:], strict=True):
+    for observation in json.load(open(file))["observations"]:
+        refused = "load failed" in observation["reason"]
+        missing = observation["state"] == "unavailable" and observation["name"] not in known
+        verdict = "FAIL" if refused or missing else "ok  "
+        print(verdict, f"{types}:", observation["name"], observation["state"], observation["reason"] if verdict == "FAIL" else "")
 PYTHON
 
 "$profile/system-probe" run --config "$run/system-probe.yaml" >"$dir/probe.log" 2>&1 &

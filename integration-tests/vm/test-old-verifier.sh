@@ -37,6 +37,8 @@ for tool in vng qemu-system-x86_64 pahole flex bison bc; do
 done
 [[ -s $kernel/vmlinuz && -s $kernel/types.btf ]] || build_kernel
 
+python3 "$vm/old-verifier/types.py" "$kernel/types.btf" "$kernel/types-4.18.btf"
+
 flags=()
 [[ $profile == debug ]] || flags=(--release)
 cargo build -q --locked "${flags[@]}" -p system-probe -p security-agent
@@ -44,7 +46,7 @@ rm -rf "$results"
 mkdir -p "$results"
 timeout --kill-after=5 900 vng --disable-kvm --run "$kernel/vmlinuz" --force-9p --cpus 2 --memory 2G \
     --rwdir="$results" --cwd "$PWD" \
-    --exec "bash $vm/guest-old-verifier.sh $results $PWD/target/$profile $kernel/types.btf" \
+    --exec "bash $vm/guest-old-verifier.sh $results $PWD/target/$profile $kernel" \
     >"$results/console" 2>&1 </dev/null || true
 cat "$results/output"
 grep -q '^guest: done' "$results/output" || { echo "FAIL the guest came to its end"; exit 1; }

@@ -61,9 +61,12 @@ def network():
 
 def kernel():
     in_child(lambda: LIBC.ptrace(0, 0, 0, 0))
-    sleeper = subprocess.Popen(["sleep", "60"])
-    sleeper.send_signal(signal.SIGUSR1)
-    sleeper.wait()
+    # Not a program that has just begun: it may still be in execve.
+    sleeper = os.fork()
+    if sleeper == 0:
+        signal.pause()
+    os.kill(sleeper, signal.SIGUSR1)
+    os.waitpid(sleeper, 0)
     mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     plain = mmap.mmap(-1, 4096)
     address = ctypes.addressof(ctypes.c_char.from_buffer(plain))
