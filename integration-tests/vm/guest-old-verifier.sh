@@ -4,7 +4,7 @@
 #
 #   guest-old-verifier.sh DIR PROFILE_DIR TYPES_DIR
 #
-# TYPES_DIR has types.btf, the kernel's, and types-4.18.btf (types.py): with these, programs are loaded and not run.
+# TYPES_DIR has types.btf, the kernel's, and types-4.18.btf (types_of_4_18.py): with these, programs are loaded and not run.
 set -u
 dir=$1 profile=$2 types=$3/types.btf
 exec >"$dir/output" 2>&1

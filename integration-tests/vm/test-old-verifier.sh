@@ -37,7 +37,7 @@ for tool in vng qemu-system-x86_64 pahole flex bison bc; do
 done
 [[ -s $kernel/vmlinuz && -s $kernel/types.btf ]] || build_kernel
 
-python3 "$vm/old-verifier/types.py" "$kernel/types.btf" "$kernel/types-4.18.btf"
+python3 "$vm/old-verifier/types_of_4_18.py" "$kernel/types.btf" "$kernel/types-4.18.btf"
 
 flags=()
 [[ $profile == debug ]] || flags=(--release)

@@ -5,6 +5,7 @@
 pub const MAP_NAMES: &[&str] = &[
     "bpf_scratch",
     "call_scratch",
+    "calls_reported",
     "capability_uses",
     "connections_beg",
     "credentials_bef",
@@ -31,5 +32,7 @@ pub const MAP_NAMES: &[&str] = &[
     "socket_users",
     "target_scratch",
     "targets_before",
+    "unmountings",
     "walk_scratch",
+    "xattr_operation",
 ];

@@ -4,7 +4,7 @@
 Offsets stay as they are, so with the result programs can be loaded, which shows that each finds the members of 4.18, but
 not run: what they read there is something else.
 
-    types.py FROM TO
+    types_of_4_18.py FROM TO
 """
 
 import struct
