@@ -85,7 +85,7 @@ sleep 10
 
 cd "$run/files" || exit
 python3 "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/old-verifier/provoke.py" "$run/files"
-for _ in $(seq 30); do grep -q '"end_of_events"' "$run/agent/signals.jsonl" && break; sleep 1; done
+for _ in $(seq 30); do grep -q '"rule_id":"end_of_events"' "$run/agent/signals.jsonl" && break; sleep 1; done
 cp "$run/agent/signals.jsonl" "$dir/signals.jsonl"
 for rule in $(sed -n 's/^ *- id: //p' "$run/policies/default.policy"); do
     if grep -q "\"rule_id\":\"$rule\"" "$dir/signals.jsonl"; then ok "event: $rule"; else failed "event: $rule"; fi
