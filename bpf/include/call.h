@@ -60,27 +60,37 @@ static __always_inline bool call__is_reported(__s64 ret)
     return !current__is_probe();
 }
 
+/* What task__entry_registers() gives has a type that the verifier knows where there is a helper for it: then
+ * it is read without another one. */
+#ifdef CWS_OLD_KERNEL
+#define REGISTER(registers, member) BPF_CORE_READ(registers, member)
+#else
+#define REGISTER(registers, member)                                                                          \
+    (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs) ? (registers)->member               \
+                                                                         : BPF_CORE_READ(registers, member))
+#endif
+
 /* Argument `n` of a call of this machine's own kind. */
 static __always_inline __u64 registers__argument(struct pt_regs *registers, int n)
 {
 #if defined(__TARGET_ARCH_x86)
     switch (n) {
     case 0:
-        return BPF_CORE_READ(registers, di);
+        return REGISTER(registers, di);
     case 1:
-        return BPF_CORE_READ(registers, si);
+        return REGISTER(registers, si);
     case 2:
-        return BPF_CORE_READ(registers, dx);
+        return REGISTER(registers, dx);
     case 3:
-        return BPF_CORE_READ(registers, r10);
+        return REGISTER(registers, r10);
     case 4:
-        return BPF_CORE_READ(registers, r8);
+        return REGISTER(registers, r8);
     default:
-        return BPF_CORE_READ(registers, r9);
+        return REGISTER(registers, r9);
     }
 #elif defined(__TARGET_ARCH_arm64)
     /* The result takes the place of the first one. */
-    return n ? BPF_CORE_READ(registers, regs[n]) : BPF_CORE_READ(registers, orig_x0);
+    return n ? REGISTER(registers, regs[n]) : REGISTER(registers, orig_x0);
 #endif
 }
 
@@ -90,17 +100,17 @@ static __always_inline __u64 registers__argument_i386(struct pt_regs *registers,
 #if defined(__TARGET_ARCH_x86)
     switch (n) {
     case 0:
-        return (__u32)BPF_CORE_READ(registers, bx);
+        return (__u32)REGISTER(registers, bx);
     case 1:
-        return (__u32)BPF_CORE_READ(registers, cx);
+        return (__u32)REGISTER(registers, cx);
     case 2:
-        return (__u32)BPF_CORE_READ(registers, dx);
+        return (__u32)REGISTER(registers, dx);
     case 3:
-        return (__u32)BPF_CORE_READ(registers, si);
+        return (__u32)REGISTER(registers, si);
     case 4:
-        return (__u32)BPF_CORE_READ(registers, di);
+        return (__u32)REGISTER(registers, di);
     default:
-        return (__u32)BPF_CORE_READ(registers, bp);
+        return (__u32)REGISTER(registers, bp);
     }
 #else
     return 0;
@@ -111,9 +121,9 @@ static __always_inline __u64 registers__argument_i386(struct pt_regs *registers,
 static __always_inline __s64 registers__number(struct pt_regs *registers)
 {
 #if defined(__TARGET_ARCH_x86)
-    return (__s64)BPF_CORE_READ(registers, orig_ax);
+    return (__s64)REGISTER(registers, orig_ax);
 #elif defined(__TARGET_ARCH_arm64)
-    return BPF_CORE_READ(registers, syscallno);
+    return REGISTER(registers, syscallno);
 #endif
 }
 

@@ -179,12 +179,35 @@ static __always_inline __u64 open__by_early_flags(const struct filter *filter, _
     }
 }
 
+#ifndef CWS_OLD_KERNEL
+/* 6.2 (fd264ca02094): tells the verifier the type of what an address leads to. */
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+#endif
+
+/* What the name allows under which the path of an open file ends. */
+static __always_inline __u64 open__by_name(const struct filter *filter, const struct judgement *judgement,
+                                           struct file *file)
+{
+#ifndef CWS_OLD_KERNEL
+    /* Without a helper for each member: every open that anybody does gets here. */
+    if (bpf_ksym_exists(bpf_rdonly_cast)) {
+        const struct file *typed = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
+        struct dentry *dentry = typed->f_path.dentry;
+
+        if (dentry == typed->f_path.mnt->mnt_root)
+            return filter->all;
+        return filter__by_name(filter, judgement, 0, dentry->d_name.name, dentry->d_name.len);
+    }
+#endif
+    return filter__by_dentry(filter, judgement, 0, BPF_CORE_READ(file, f_path.dentry),
+                             BPF_CORE_READ(file, f_path.mnt, mnt_root));
+}
+
 /* What most opens end with, where a filter is set: a look at flags and name and no more. */
 static __always_inline bool open__may_be_wanted(struct judgement *judgement, __u32 form, __s64 ret,
                                                 __u32 record_flags)
 {
     struct filter *filter;
-    struct dentry *dentry;
     struct file *file;
 
     if (!judgement__begin(judgement, KIND_OPEN))
@@ -202,9 +225,7 @@ static __always_inline bool open__may_be_wanted(struct judgement *judgement, __u
     file = current__opened_file(ret);
     if (!file)
         return true;
-    dentry = BPF_CORE_READ(file, f_path.dentry);
-    return judgement__narrow(judgement, filter__by_dentry(filter, judgement, 0, dentry,
-                                                          BPF_CORE_READ(file, f_path.mnt, mnt_root)));
+    return judgement__narrow(judgement, open__by_name(filter, judgement, file));
 }
 
 /* As above, and the judgement so far into the call scratch. A function of its own: its stack is not under

@@ -1,5 +1,6 @@
 //! What the pair costs the rest of the machine: system calls, file opens, process starts and a compilation, with it
-//! and without, for policies that ask for more and more; beside them the audit subsystem, where the kernel has it.
+//! and without, for policies that ask for more and more; beside them a tracepoint that is on with nothing at it, and the audit
+//! subsystem, where the kernel has them.
 //!
 //! `make build && cargo bench -p integration-tests --bench overhead`. Many short rounds, in each all variants in turn
 //! between two measurements without any: what counts is the median of the ratios of the rounds, because a busy machine
@@ -9,6 +10,7 @@
 //! so those that are started here are, but for the time in which audit itself is measured.
 
 mod audit;
+mod floor;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,6 +20,7 @@ use anyhow::{Context, Result};
 use integration_tests::harness::{Pair, Setup, Trigger, can_run};
 
 use self::audit::Audit;
+use self::floor::Floor;
 
 /// Rounds, unless the environment says otherwise.
 const ROUNDS: usize = 11;
@@ -70,7 +73,7 @@ fn main() -> Result<()> {
     let rounds = std::env::var("CWS_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
     let mut variants = variants();
     let mut without = vec![measure(&load, directory.path())?];
-    let mut audited = Vec::new();
+    let (mut floors, mut audited) = (Vec::new(), Vec::new());
     let mut memory = [0, 0];
     for round in 0..rounds {
         for Variant { setup, ratios, .. } in &mut variants {
@@ -81,6 +84,14 @@ fn main() -> Result<()> {
             pair.stop()?;
             ratios.push(relative(&with, &mut without, measure(&load, directory.path())?));
         }
+        match Floor::begin() {
+            Ok(floor) => {
+                let with = measure(&load, directory.path())?;
+                drop(floor);
+                floors.push(relative(&with, &mut without, measure(&load, directory.path())?));
+            }
+            Err(reason) => eprintln!("skipped: a tracepoint alone: {reason:#}"),
+        }
         if let Some(audit) = &audit {
             let with = audit.watching(&WATCHED, || measure(&load, directory.path()))?;
             audited.push(relative(&with, &mut without, measure(&load, directory.path())?));
@@ -89,6 +100,9 @@ fn main() -> Result<()> {
     }
     let alone: Times = std::array::from_fn(|n| median(without.iter().map(|times| times[n]).collect()));
     let mut columns: Vec<_> = variants.into_iter().map(|variant| (variant.name, variant.ratios)).collect();
+    if !floors.is_empty() {
+        columns.insert(0, ("a tracepoint alone", floors));
+    }
     if audit.is_some() {
         columns.push(("audit", audited));
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use integration_tests::harness::{Pair, Setup, can_run};
+use integration_tests::harness::{Pair, Setup, Signal, can_run};
 use serde_json::{Value, json};
 
 /// Operation of the trigger, event, and the member that the path of the raced name is in, in rules and in reports.
-const EVENTS: [(&str, &str, &str); 13] = [
+const EVENTS: [(&str, &str, &str); 15] = [
     ("mkdir", "mkdir", "file.path"),
     ("rmdir", "rmdir", "file.path"),
     ("unlink", "unlink", "file.path"),
@@ -23,10 +23,13 @@ const EVENTS: [(&str, &str, &str); 13] = [
     ("setxattr", "setxattr", "file.path"),
     ("removexattr", "removexattr", "file.path"),
     ("chdir", "chdir", "file.path"),
+    ("mount", "mount", "mountpoint.path"),
+    ("umount", "umount", "mountpoint.path"),
 ];
 
 /// Functions that are given objects, besides those of the file system layer.
-const OBJECTS: [&str; 4] = ["chmod_common", "chown_common", "do_sys_openat2", "set_fs_pwd"];
+const OBJECTS: [&str; 6] =
+    ["chmod_common", "chown_common", "do_sys_openat2", "set_fs_pwd", "path_mount", "path_umount"];
 
 /// Tries of each operation and each way to disturb it, unless the environment says otherwise.
 const TRIES: usize = 1_000;
@@ -48,7 +51,9 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
     let objects = directory.path().join("objects");
     let setup = EVENTS.iter().fold(Setup::new(), |setup, (_, event, member)| {
         // The links are elsewhere: the kernel drops what swaps them.
-        let path = format!("{event}.{member} =~ \"{}/**\"", objects.display());
+        // Only of paths of files `*` is one segment.
+        let below = if *member == "file.path" || *event == "link" { "**" } else { "*" };
+        let path = format!("{event}.{member} =~ \"{}/{below}\"", objects.display());
         let more = if *event == "open" { " && open.flags & O_TRUNC > 0" } else { "" };
         setup.rule(event, &format!("{path} && process.file.name == \"race-names\"{more}"))
     });
@@ -76,11 +81,16 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
             assert_eq!(used.len(), tries);
             let by_it =
                 pair.signals.of_rule(event).filter(|signal| signal.at("process.pid") == &truth["pid"]);
-            let seen: Vec<&Value> = by_it.map(|signal| signal.at(member)).collect();
+            // The name of that member has a dot.
+            let path = |signal: &'_ Signal| match member {
+                "mountpoint.path" => signal.0[event][member].clone(),
+                _ => signal.at(member).clone(),
+            };
+            let seen: Vec<Value> = by_it.map(path).collect();
             // The trigger makes its two directories first, and tidies up after each try: removing is removing, too.
             let (before, each) = match operation {
                 "mkdir" => (2, 1),
-                "rmdir" | "unlink" => (0, 2),
+                "rmdir" | "unlink" | "umount" => (0, 2),
                 _ => (0, 1),
             };
             assert_eq!(seen.len(), before + tries * each, "{operation} by {disturbance}");
@@ -89,7 +99,7 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
                 let wanted = json!(objects.join(which).join(number.to_string()));
                 assert_eq!(
                     seen[before + number * each],
-                    &wanted,
+                    wanted,
                     "{operation} by {disturbance}: try {number}"
                 );
             }
