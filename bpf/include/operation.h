@@ -17,7 +17,7 @@ struct operation {
     __u64 dentry;
     /* Of rename and link: the new name. */
     __u64 destination;
-    /* Of rename: the directory of the old name. */
+    /* The directory of the name; of rename: of the old one. */
     __u64 parent;
     /* What the hook was told beside: a mode, flags, the address of a string. */
     __u64 argument;
@@ -108,7 +108,24 @@ static __always_inline struct operation *operation__find(void)
     return operation && operation->state == OPERATION_SEEN ? operation : NULL;
 }
 
-/* Ends it. True if it is to be reported now: refused, and that was not seen. */
+/*
+ * The name of an operation that is done although no outcome was seen: some compilers have put the function of
+ * the file system layer into the one around it, where no program can be. 0 if it was seen, or if the name is
+ * no longer what it was: nothing holds it any more.
+ */
+static __always_inline __u64 operation__untold(__s64 ret)
+{
+    struct operation *operation = operation__find();
+    struct dentry *name;
+
+    if (ret < 0 || !operation)
+        return 0;
+    name = (void *)(operation->destination ? operation->destination : operation->dentry);
+    return (__u64)BPF_CORE_READ(name, d_parent) == operation->parent ? (__u64)name : 0;
+}
+
+/* Ends it. True if it is to be reported now, by its text: refused before there was an object, or see above.
+ */
 static __always_inline bool operation__end(__s64 ret)
 {
     __u64 thread = bpf_get_current_pid_tgid();
@@ -117,7 +134,7 @@ static __always_inline bool operation__end(__s64 ret)
 
     if (operation)
         bpf_map_delete_elem(&operations, &thread);
-    return !is_reported && ret < 0 && call__is_reported(ret);
+    return !is_reported && call__is_reported(ret);
 }
 
 static __always_inline struct object object__found(__u64 dentry, __u64 mount)

@@ -58,6 +58,19 @@ static __always_inline void mount_body__fill_source(struct mount_body *body, str
     body->source = tail__append_path(builder, walk__resolve_path(walk, task), PATH_SIZE_MAX);
 }
 
+/* The text led elsewhere than the kernel went, if the source is not what the new mount shows: that is
+ * certain. */
+static __always_inline void mount_body__correct_source(struct mount_body *body, __u64 source_dentry)
+{
+    struct walk *walk = walk__scratch();
+
+    if (!walk || walk->status == WALK_FAILED ||
+        source_dentry == (__u64)BPF_CORE_READ(walk__mount(walk), mnt.mnt_root))
+        return;
+    body->source = body->root;
+    body->bind_source_mount_id = 0;
+}
+
 #endif
 
 /* A hook sees the directory; what has been mounted there now lies upon it. */
@@ -110,11 +123,9 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     mount__go_upon(call);
     mount_body__fill_mount(body, builder);
 #ifndef CWS_OLD_KERNEL
-    /* The text led elsewhere than the kernel went: what the mount shows is certain. */
-    if (call->objects[1].status && call->ret >= 0 && walk &&
-        (body->flags & (MS_BIND | MS_MOVE | MS_REMOUNT)) == MS_BIND &&
-        source_dentry != (__u64)BPF_CORE_READ(walk__mount(walk), mnt.mnt_root))
-        body->source = body->root;
+    if (call->objects[1].status && call->ret >= 0 &&
+        (body->flags & (MS_BIND | MS_MOVE | MS_REMOUNT)) == MS_BIND)
+        mount_body__correct_source(body, source_dentry);
 #endif
     if (!(body->flags & (MS_BIND | MS_MOVE)))
         mount_body__fill_device_name(body, builder);
@@ -128,6 +139,8 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
 static __always_inline void mount__find_open_tree(struct mount_body *body, struct builder *builder,
                                                   const struct call *call, struct task_struct *task)
 {
+    struct walk *walk = walk__scratch();
+    __u64 source_dentry = 0;
     __u32 ignored = 0;
 
     body->what = MOUNT_CALL_OPEN_TREE;
@@ -135,10 +148,13 @@ static __always_inline void mount__find_open_tree(struct mount_body *body, struc
     body->call.dirfd = call->args[0];
     file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
                         body->flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW);
+    if (walk && walk->status == WALK_FOUND)
+        source_dentry = walk->dentry;
     mount_body__fill_source(body, builder, task);
     if (call->ret >= 0) {
         file_event__take_descriptor(task, call->ret);
         mount_body__fill_mount(body, builder);
+        mount_body__correct_source(body, source_dentry);
     }
 }
 
@@ -157,12 +173,50 @@ static __always_inline void mount__find_fsmount(struct mount_body *body, struct 
     mount_body__fill_device_name(body, builder);
 }
 
+/* What a mount is moved from and to, as the security hook was given it: by thread, until the call ends. */
+struct moving {
+    /* Where it lay: nowhere if it was attached to nothing. */
+    struct object from;
+    struct object to;
+    /* The mount itself. */
+    struct object moved;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1024);
+    __type(key, __u64);
+    __type(value, struct moving);
+} moves SEC(".maps");
+
+/* Puts what the hook was given into the call. */
+static __always_inline void mount__take_move(struct call *call, struct object *moved)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    struct moving *moving = bpf_map_lookup_elem(&moves, &thread);
+
+    if (!moving)
+        return;
+    call->objects[0] = moving->from;
+    call->objects[1] = moving->to;
+    *moved = moving->moved;
+}
+
+static __always_inline void mount__forget_move(void)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+
+    bpf_map_delete_elem(&moves, &thread);
+}
+
 /* move_mount(from_dirfd, from_path, to_dirfd, to_path, flags) */
 static __always_inline void mount__find_move_mount(struct mount_body *body, struct builder *builder,
-                                                   const struct call *call, struct task_struct *task)
+                                                   struct call *call, struct task_struct *task)
 {
+    struct object moved = {};
     __u32 ignored = 0;
 
+    mount__take_move(call, &moved);
     body->what = MOUNT_CALL_MOVE_MOUNT;
     body->flags = call->args[4];
     body->call.dirfd = call->args[2];
@@ -171,8 +225,12 @@ static __always_inline void mount__find_move_mount(struct mount_body *body, stru
     /* A detached mount has no path of its own, and the descriptor shows where it is now. */
     if (body->source_given.length)
         mount_body__fill_source(body, builder, task);
-    file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+    file_event__look_up(call, 1, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         call->args[2], call->args[3], body->flags & MOVE_MOUNT_T_SYMLINKS ? WALK_FOLLOW : 0);
+    if (moved.status && call->ret >= 0) {
+        call->objects[1] = moved;
+        file_event__take_object(call, 1);
+    }
     mount_body__fill_mount(body, builder);
     if (!body->source_given.length)
         mount_body__fill_device_name(body, builder);
@@ -270,13 +328,23 @@ static __always_inline int mount__report_form(__u32 form, __u64 task)
 
 #endif
 
-static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags)
+static __always_inline int mount__exit_known(__u32 form, __s64 ret, __u32 record_flags)
 {
     if (form == FORM_NONE || !call__is_reported(ret) || filter__keeps(KIND_MOUNT) == FILTER_KEEP_NONE)
         return 0;
     if (!call__load(form, ret, record_flags))
         return 0;
     return mount__report_form(form, bpf_get_current_task());
+}
+
+static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags)
+{
+    mount__exit_known(form, ret, record_flags);
+#ifndef CWS_OLD_KERNEL
+    if (form == FORM_MOVE_MOUNT)
+        mount__forget_move();
+#endif
+    return 0;
 }
 
 FILE_EXIT(mount, mount)

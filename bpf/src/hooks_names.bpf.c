@@ -19,6 +19,7 @@ static __always_inline int see_security_path_mkdir(const struct path *dir, struc
     operation.record_flags = caller.record_flags;
     operation.mount = path__mount(dir);
     operation.dentry = address_of(dentry);
+    operation.parent = (__u64)BPF_CORE_READ(dentry, d_parent);
     operation__begin(&operation);
     return 0;
 }
@@ -88,10 +89,13 @@ static __always_inline __u64 filename__text(__u64 filename)
 
 static __always_inline int mkdir__end(__u64 *ctx, __s64 ret)
 {
+    __u64 untold = operation__untold(ret);
     struct caller caller;
     struct call *call;
     __u32 form;
 
+    if (untold)
+        mkdir__outcome(untold, ret);
     if (!operation__end(ret) || filter__keeps(KIND_MKDIR) == FILTER_KEEP_NONE || !caller__find(&caller))
         return 0;
     form = CALLER_FORM(&caller, mkdir, FORM_MKDIRAT);
@@ -127,6 +131,7 @@ static __always_inline int remove__see(const struct path *dir, struct dentry *de
     operation.record_flags = caller.record_flags;
     operation.mount = path__mount(dir);
     operation.dentry = address_of(dentry);
+    operation.parent = (__u64)BPF_CORE_READ(dentry, d_parent);
     operation__begin(&operation);
     operation__remember(&operation, operation.dentry);
     return 0;
@@ -181,10 +186,13 @@ VFS_EXIT(KIND_UNLINK, remove, vfs_unlink, since_5_12, 2, 4)
 
 static __always_inline int remove__end_of(__u64 *ctx, __s64 ret, __u32 kind)
 {
+    __u64 untold = operation__untold(ret);
     struct caller caller;
     struct call *call;
     __u32 form;
 
+    if (untold)
+        remove__outcome(untold, ret);
     if (!operation__end(ret) || filter__keeps(kind) == FILTER_KEEP_NONE || !caller__find(&caller))
         return 0;
     form = CALLER_FORM(&caller, remove, FORM_UNLINKAT);
@@ -356,6 +364,7 @@ static __always_inline int see_security_path_link(struct dentry *old_dentry, con
     operation.mount = path__mount(new_dir);
     operation.dentry = address_of(old_dentry);
     operation.destination = address_of(new_dentry);
+    operation.parent = (__u64)BPF_CORE_READ(new_dentry, d_parent);
     operation__begin(&operation);
     operation__remember(&operation, operation.dentry);
     return 0;
@@ -382,6 +391,7 @@ static __always_inline int see_security_path_symlink(const struct path *dir, str
     operation.record_flags = caller.record_flags;
     operation.mount = path__mount(dir);
     operation.destination = address_of(dentry);
+    operation.parent = (__u64)BPF_CORE_READ(dentry, d_parent);
     operation.argument = address_of(text);
     operation__begin(&operation);
     return 0;
@@ -422,10 +432,13 @@ VFS_EXIT(KIND_SYMLINK, link, vfs_symlink, with_delegation, 2, 5)
 
 static __always_inline int link__end(__u64 *ctx, __s64 ret)
 {
+    __u64 untold = operation__untold(ret);
     struct caller caller;
     struct call *call;
     __u32 form;
 
+    if (untold)
+        link__outcome(untold, ret);
     if (!operation__end(ret) || filter__keeps(KIND_LINK) == FILTER_KEEP_NONE || !caller__find(&caller))
         return 0;
     form = CALLER_FORM(&caller, link, FORM_LINKAT);
@@ -446,10 +459,13 @@ static __always_inline int link__end(__u64 *ctx, __s64 ret)
 
 static __always_inline int symlink__end(__u64 *ctx, __s64 ret)
 {
+    __u64 untold = operation__untold(ret);
     struct caller caller;
     struct call *call;
     __u32 form;
 
+    if (untold)
+        link__outcome(untold, ret);
     if (!operation__end(ret) || filter__keeps(KIND_SYMLINK) == FILTER_KEEP_NONE || !caller__find(&caller))
         return 0;
     form = CALLER_FORM(&caller, link, FORM_SYMLINKAT);

@@ -66,6 +66,33 @@ int exit_path_mount(__u64 *ctx)
     return 0;
 }
 
+static __always_inline int see_move_mount(const struct path *from, const struct path *to)
+{
+    __u64 thread = bpf_get_current_pid_tgid();
+    struct mount *mount = (void *)path__mount(from);
+    struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+    struct moving moving = {};
+    struct caller caller;
+
+    if (!call__is_reported(0) || filter__keeps(KIND_MOUNT) == FILTER_KEEP_NONE || !caller__find(&caller) ||
+        CALLER_FORM(&caller, mount, FORM_NONE) != FORM_MOVE_MOUNT)
+        return 0;
+    /* Once it has moved its path is another one. */
+    if (parent != mount)
+        moving.from = object__found((__u64)BPF_CORE_READ(mount, mnt_mountpoint), (__u64)parent);
+    moving.to = object__found((__u64)BPF_CORE_READ(to, dentry), path__mount(to));
+    moving.moved = object__found((__u64)BPF_CORE_READ(from, dentry), (__u64)mount);
+    bpf_map_update_elem(&moves, &thread, &moving, BPF_ANY);
+    return 0;
+}
+
+SEC("fentry/security_move_mount")
+int BPF_PROG(hook_move_mount, const struct path *from, const struct path *to)
+{
+    WITH_SCRATCH(KIND_MOUNT, see_move_mount((void *)address_of(from), (void *)address_of(to)));
+    return 0;
+}
+
 /* Where the mount that is to go lies, kept until it is gone: by thread. */
 struct unmounting {
     /* Addresses of struct dentry and struct mount. */

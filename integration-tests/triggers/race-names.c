@@ -7,7 +7,7 @@
  *   race-names EVENT link|text DIRECTORY TRIES
  *
  * EVENT: mkdir rmdir unlink rename link symlink chmod chown utimes truncate setxattr removexattr chdir mount
- * umount
+ * move_mount umount
  */
 #include "trigger.h"
 #include <pthread.h>
@@ -71,6 +71,23 @@ static int is(const char *event, const char *name)
     return strcmp(event, name) == 0;
 }
 
+static int mounts(const char *event)
+{
+    return is(event, "mount") || is(event, "move_mount") || is(event, "umount");
+}
+
+/* A mount that is attached nowhere yet. */
+static int detached_mount(void)
+{
+    int context = (int)CHECK(fsopen("tmpfs", FSOPEN_CLOEXEC));
+    int made;
+
+    CHECK(fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+    made = (int)CHECK(fsmount(context, FSMOUNT_CLOEXEC, 0));
+    close(context);
+    return made;
+}
+
 /* What of a file one of these events changes. */
 static int is_changed(const char *event, char which, int number)
 {
@@ -96,13 +113,13 @@ static int is_changed(const char *event, char which, int number)
         CHECK(stat(".", &here));
         return here.st_dev == status.st_dev && here.st_ino == status.st_ino;
     }
-    if (is(event, "mount") || is(event, "umount")) {
+    if (mounts(event)) {
         struct stat above;
         char parent[4200];
 
         snprintf(parent, sizeof(parent), "%s/objects", directory);
         CHECK(stat(parent, &above));
-        return (status.st_dev != above.st_dev) == is(event, "mount");
+        return (status.st_dev != above.st_dev) == !is(event, "umount");
     }
     return status.st_ino == 0;
 }
@@ -123,12 +140,12 @@ static void tidy(char which, int number)
 static char once(const char *event, int number)
 {
     int makes = is(event, "mkdir") || is(event, "symlink") || is(event, "link");
-    int mounts = is(event, "mount") || is(event, "umount");
     char other[4200], used;
+    int detached = -1;
 
     snprintf(other, sizeof(other), "%s/objects/other-%d", directory, number);
     for (char which = 'a'; which <= 'b' && !makes; which++) {
-        if (is(event, "rmdir") || is(event, "chdir") || mounts)
+        if (is(event, "rmdir") || is(event, "chdir") || mounts(event))
             CHECK(mkdir(in(which, number), 0700));
         else
             make_file(which, number);
@@ -137,6 +154,8 @@ static char once(const char *event, int number)
         if (is(event, "umount"))
             CHECK(mount("raced", in(which, number), "tmpfs", 0, NULL));
     }
+    if (is(event, "move_mount"))
+        detached = detached_mount();
     if (is(event, "link"))
         close((int)CHECK(open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
 
@@ -166,6 +185,8 @@ static char once(const char *event, int number)
         CHECK(chdir(path));
     else if (is(event, "mount"))
         CHECK(mount("raced", path, "tmpfs", 0, NULL));
+    else if (is(event, "move_mount"))
+        CHECK(move_mount(detached, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS));
     else if (is(event, "umount"))
         CHECK(umount2(path, 0));
     else
@@ -174,8 +195,10 @@ static char once(const char *event, int number)
     used = is_changed(event, 'a', number) ? 'a' : 'b';
     if (is(event, "chdir"))
         CHECK(chdir("/"));
-    if (mounts)
-        CHECK(umount2(in(is(event, "mount") == (used == 'a') ? 'a' : 'b', number), 0));
+    if (detached >= 0)
+        close(detached);
+    if (mounts(event))
+        CHECK(umount2(in(!is(event, "umount") == (used == 'a') ? 'a' : 'b', number), 0));
     tidy('a', number);
     tidy('b', number);
     if (is(event, "link") || is(event, "rename"))

@@ -22,6 +22,7 @@ pub const MAP_NAMES: &[&str] = &[
     "losses",
     "mappings_before",
     "modules_before",
+    "moves",
     "old_names",
     "operations",
     "path_scratch",

@@ -202,6 +202,7 @@ const HOOKS: &[(&str, &str, &str, usize)] = &[
     ("xattr", "native_exit_lremovexattr", "__x64_sys_lremovexattr", 1),
     ("xattr", "native_exit_fremovexattr", "__x64_sys_fremovexattr", 1),
     ("mount", "exit_path_mount", "path_mount", 5),
+    ("mount", "hook_move_mount", "security_move_mount", 2),
     ("mount", "native_exit_mount", "__x64_sys_mount", 1),
     ("mount", "native_exit_fsmount", "__x64_sys_fsmount", 1),
     ("mount", "native_exit_open_tree", "__x64_sys_open_tree", 1),

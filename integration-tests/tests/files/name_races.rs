@@ -1,7 +1,7 @@
 //! The same for every other event of files, where programs are at the functions that do the operation: these have the
 //! objects, and no path is read twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +9,7 @@ use integration_tests::harness::{Pair, Setup, Signal, can_run};
 use serde_json::{Value, json};
 
 /// Operation of the trigger, event, and the member that the path of the raced name is in, in rules and in reports.
-const EVENTS: [(&str, &str, &str); 15] = [
+const EVENTS: [(&str, &str, &str); 16] = [
     ("mkdir", "mkdir", "file.path"),
     ("rmdir", "rmdir", "file.path"),
     ("unlink", "unlink", "file.path"),
@@ -24,6 +24,7 @@ const EVENTS: [(&str, &str, &str); 15] = [
     ("removexattr", "removexattr", "file.path"),
     ("chdir", "chdir", "file.path"),
     ("mount", "mount", "mountpoint.path"),
+    ("move_mount", "mount", "mountpoint.path"),
     ("umount", "umount", "mountpoint.path"),
 ];
 
@@ -49,7 +50,8 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
     let tries = std::env::var("CWS_RACE_TRIES").ok().and_then(|tries| tries.parse().ok()).unwrap_or(TRIES);
     let directory = tempfile::Builder::new().prefix("cws-races.").tempdir()?;
     let objects = directory.path().join("objects");
-    let setup = EVENTS.iter().fold(Setup::new(), |setup, (_, event, member)| {
+    let members: BTreeMap<_, _> = EVENTS.iter().map(|(_, event, member)| (event, member)).collect();
+    let setup = members.into_iter().fold(Setup::new(), |setup, (event, member)| {
         // The links are elsewhere: the kernel drops what swaps them.
         // Only of paths of files `*` is one segment.
         let below = if *member == "file.path" || *event == "link" { "**" } else { "*" };

@@ -128,8 +128,8 @@ pub(super) const REMOVEXATTR: Way = calls(programs!([]
     both ia32 removexattr lremovexattr fremovexattr removexattrat;
 ));
 
-/// Of `mount`; for the other calls there is nothing better than their functions.
-pub(super) const MOUNT_AT_OBJECT: Way = calls(programs!([hooks::PATH_MOUNT,]
+/// Of `mount` and `move_mount`; the others return a descriptor of the mount that they made.
+pub(super) const MOUNT_AT_OBJECT: Way = calls(programs!([hooks::PATH_MOUNT, hooks::MOVE_MOUNT,]
     exit native mount fsmount open_tree open_tree_attr move_mount pivot_root;
     exit ia32 mount fsmount open_tree open_tree_attr move_mount pivot_root;
 ));

@@ -177,6 +177,8 @@ pub(super) const SET_FS_PWD: Program = entry("hook_set_fs_pwd", "set_fs_pwd", "f
 
 pub(super) const PATH_MOUNT: Program = exit("exit_path_mount", "path_mount", ",path,,,->");
 
+pub(super) const MOVE_MOUNT: Program = entry("hook_move_mount", "security_move_mount", "path,path->");
+
 pub(super) const PATH_UMOUNT: [Program; 2] = [
     entry("enter_path_umount", "path_umount", "path,->"),
     exit("exit_path_umount", "path_umount", "path,->"),
