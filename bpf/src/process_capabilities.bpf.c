@@ -9,11 +9,12 @@
 struct capability_use {
     /* Who has added to the sets last. */
     struct task_context context;
-    __u64 attempted;
-    __u64 used;
-    /* What was told of them. */
-    __u64 told_attempted;
-    __u64 told_used;
+    /* By capability: 1 if it is in the set. Several threads can set bytes at a time, which takes an
+     * instruction for bits that kernels before 5.12 (981f94c3e921) do not have. */
+    __u8 attempted[CAP_LAST + 1];
+    __u8 used[CAP_LAST + 1];
+    /* Something was added since it was told. */
+    __u64 has_news;
 };
 
 /* By process. Entries go with it; user space removes what was left when nobody watched. */
@@ -25,6 +26,8 @@ struct {
     __type(value, struct capability_use);
 } capability_uses SEC(".maps");
 
+const volatile struct capability_use no_use = {};
+
 struct capabilities_record {
     struct record_header header;
     struct task_context context;
@@ -34,17 +37,17 @@ struct capabilities_record {
 static __always_inline void capabilities_record__fill(struct capabilities_record *record,
                                                       struct capability_use *use)
 {
+    /* Before the sets are read: what is added meanwhile is told once more rather than never. */
+    use->has_news = false;
     header__fill(&record->header, KIND_CAPABILITIES, sizeof(*record));
     record->header.flags = RECORD_FLAG_REMEMBERED;
     record->context = use->context;
-    record->body.attempted = use->told_attempted = use->attempted;
-    record->body.used = use->told_used = use->used;
-}
-
-/* Whether anything was added since it was told. */
-static __always_inline bool capability_use__has_news(const struct capability_use *use)
-{
-    return use->attempted != use->told_attempted || use->used != use->told_used;
+    record->body.attempted = 0;
+    record->body.used = 0;
+    for (int i = 0; i <= CAP_LAST; i++) {
+        record->body.attempted |= (__u64)use->attempted[i] << i;
+        record->body.used |= (__u64)use->used[i] << i;
+    }
 }
 
 /* The program of a process ends: tells what was not told yet. */
@@ -55,7 +58,7 @@ static __always_inline void capabilities__end(__u32 process)
 
     if (!use)
         return;
-    if (capability_use__has_news(use) && filter__keeps(KIND_CAPABILITIES) != FILTER_KEEP_NONE) {
+    if (use->has_news && filter__keeps(KIND_CAPABILITIES) != FILTER_KEEP_NONE) {
         record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
         if (record) {
             capabilities_record__fill(record, use);
@@ -119,28 +122,28 @@ static __always_inline bool capability__is_for_memory(struct task_struct *task)
 }
 
 /* A capability was asked for, which adds to the sets. */
-static __noinline int capability__add(struct capability_use *use, __u32 capability, bool granted)
+static __noinline int capability__add(__u32 capability, bool granted)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     __u32 process = bpf_get_current_pid_tgid() >> 32;
-    __u64 bit = 1ULL << (capability & 63);
+    struct capability_use *use;
 
     if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
         return 0;
+    use = bpf_map_lookup_elem(&capability_uses, &process);
     if (!use) {
-        struct capability_use first = {};
-
-        context__fill(&first.context, task);
-        first.attempted = bit;
-        first.used = granted ? bit : 0;
-        if (bpf_map_update_elem(&capability_uses, &process, &first, BPF_NOEXIST))
+        bpf_map_update_elem(&capability_uses, &process, (void *)&no_use, BPF_NOEXIST);
+        use = bpf_map_lookup_elem(&capability_uses, &process);
+        if (!use) {
             losses__count(KIND_CAPABILITIES);
-        return 0;
+            return 0;
+        }
     }
     context__fill(&use->context, task);
-    __sync_fetch_and_or(&use->attempted, bit);
+    use->attempted[capability & CAP_LAST] = true;
     if (granted)
-        __sync_fetch_and_or(&use->used, bit);
+        use->used[capability & CAP_LAST] = true;
+    use->has_news = true;
     return 0;
 }
 
@@ -149,13 +152,16 @@ static __always_inline int capability__check(const struct cred *cred, __u32 capa
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     __u32 process = bpf_get_current_pid_tgid() >> 32;
-    __u64 bit = 1ULL << (capability & 63);
     struct capability_use *use;
+    __u64 index = capability;
 
     if (!process || capability > CAP_LAST || (own_pid && process == own_pid))
         return 0;
+    /* Where the verifier sees it. */
+    barrier_var(index);
+    index &= CAP_LAST;
     use = bpf_map_lookup_elem(&capability_uses, &process);
-    if (use && use->attempted & bit && (!granted || use->used & bit))
+    if (use && use->attempted[index] && (!granted || use->used[index]))
         return 0;
     /* Of others, or borrowed for a while (by an overlay, or access(2)): not what the process does by its own.
      */
@@ -163,7 +169,7 @@ static __always_inline int capability__check(const struct cred *cred, __u32 capa
         return 0;
     if (!tells_audit && capability == CAP_SYS_ADMIN && capability__is_for_memory(task))
         return 0;
-    return capability__add(use, capability, granted);
+    return capability__add(capability, granted);
 }
 
 /* Linux 6.14. */
@@ -192,7 +198,7 @@ int flush_capabilities(struct bpf_iter__bpf_map_elem *ctx)
     struct capability_use *use = ctx->value;
     struct capabilities_record record = {};
 
-    if (!ctx->key || !use || !capability_use__has_news(use))
+    if (!ctx->key || !use || !use->has_news)
         return 0;
     capabilities_record__fill(&record, use);
     bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

@@ -19,6 +19,8 @@ mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 ip link set lo up
+# Before 5.11 what a map takes counts as locked memory, of which an ordinary login may have little: not so here.
+ulimit -l unlimited
 uname -r >"$dir/release"
 
 # run NAME SECONDS COMMAND…: its output is NAME.log, its status a line of `status`.

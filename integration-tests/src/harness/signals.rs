@@ -116,6 +116,11 @@ impl Signals {
         Ok(())
     }
 
+    /// Drops the signals of a rule so far: thousands of whole ones take more memory than a small machine has.
+    pub fn forget(&mut self, rule: &str) {
+        self.all.retain(|signal| signal.rule() != rule);
+    }
+
     /// Keeps of this rule's signals only what [`Signal::brief`] keeps: tens of thousands of them fit into memory.
     pub fn keep_brief(&mut self, rule: &str) {
         self.brief = Some(rule.to_owned());
