@@ -13,7 +13,8 @@ CWS_VM_PLANS='fentry tracepoint' CWS_VM_TESTS=. CWS_VM_DEPTH=each
 . "$dir/settings"
 [[ $CWS_VM_DEPTH == all ]] && units='programs process file' || units=programs
 CWS_VM_UNITS=${CWS_VM_UNITS-$units}
-export CWS_TRIGGERS=$dir/../../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CWS_PATIENCE=10 CWS_RACE_TRIES=${CWS_RACE_TRIES:-200}
+[[ $CWS_VM_DEPTH == all ]] && tries=200 || tries=30
+export CWS_TRIGGERS=$dir/../../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CWS_PATIENCE=10 CWS_RACE_TRIES=${CWS_RACE_TRIES:-$tries}
 
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null

@@ -22,7 +22,6 @@ pub struct Setup {
     policies: Vec<PathBuf>,
     probe: String,
     agent: String,
-    pub(crate) has_faulty_rules: bool,
 }
 
 impl Setup {
@@ -38,13 +37,6 @@ impl Setup {
         // A JSON string is a YAML scalar, whatever the expression holds.
         let expression = serde_json::Value::from(expression);
         self.rules.push_str(&format!("  - id: {id}\n    expression: {expression}\n"));
-        self
-    }
-
-    /// Some of the rules are to be refused. Without this that is a mistake of the test.
-    #[must_use]
-    pub fn faulty_rules(mut self) -> Self {
-        self.has_faulty_rules = true;
         self
     }
 

@@ -116,13 +116,19 @@ fn a_file_system_a_bind_mount_and_a_move() -> Result<()> {
     let differences = signal.differences(&[
         ("mount.mount_id", json!(id(&made, 6)?)),
         ("mount.parent_mount_id", json!(id(&made, 5)?)),
-        ("mount.mountpoint\u{2e}path", Value::Null),
         ("mount.fs_type", json!("tmpfs")),
         ("file.destination.path", json!(&moved)),
         ("syscall.mount", json!({"path": &target, "destination_path": &moved})),
     ]);
     assert_eq!(differences, "");
+    assert_eq!(places(&signal), (json!(&target), json!(&moved)));
     Ok(())
+}
+
+/// Where a mount was taken from and where it was put. The names of these members have a dot.
+fn places(signal: &Signal) -> (Value, Value) {
+    let mount = &signal.0["mount"];
+    (mount["source.path"].clone(), mount["mountpoint.path"].clone())
 }
 
 #[test]
@@ -174,6 +180,23 @@ fn the_new_interface() -> Result<()> {
         ("file.destination.path", json!(&target)),
     ]);
     assert_eq!(differences, "");
+
+    let moved = place.join("moved");
+    fs::create_dir(&moved)?;
+    let then_moved = mount_tmpfs(own_namespace(), &target)
+        .then(libc::SYS_move_mount, [n(AT_FDCWD), s(&target), n(AT_FDCWD), s(&moved), n(0)])
+        .then_stat(&place)
+        .then_stat(&moved);
+    let made = watch.make(&then_moved)?;
+    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
+    let differences = signal.differences(&[
+        ("mount.mount_id", json!(id(&made, 5)?)),
+        ("mount.parent_mount_id", json!(id(&made, 4)?)),
+        ("mount.visible", json!(true)),
+        ("file.destination.path", json!(&moved)),
+    ]);
+    assert_eq!(differences, "");
+    assert_eq!(places(&signal), (json!(&target), json!(&moved)));
 
     let copy = own_namespace()
         .then(libc::SYS_open_tree, [n(AT_FDCWD), s(&target), n(CLONE)])

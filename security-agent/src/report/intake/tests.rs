@@ -360,9 +360,9 @@ fn settings_make_intakes_with_spools_in_the_run_directory() {
     let run = directory.path().join("run");
     std::fs::create_dir_all(run.join("spool/additional-0123")).unwrap();
     let text = format!(
-        "api_key: k1\ntags: [\"service:shop\"]\nruntime_security_config:\n  run_path: {}\n  endpoints:\n    \
+        "api_key: the-first-key\ntags: [\"service:shop\"]\nruntime_security_config:\n  run_path: {}\n  endpoints:\n    \
          logs_dd_url: http://127.0.0.1:{port}\n    batch_wait: 10ms\n    additional_endpoints:\n      \
-         - {{api_key: k2, host: 127.0.0.1, port: {port}, use_ssl: false}}\n",
+         - {{api_key: the-second-key, host: 127.0.0.1, port: {port}, use_ssl: false}}\n",
         run.display(),
         port = fake.address.port()
     );
@@ -381,10 +381,10 @@ fn settings_make_intakes_with_spools_in_the_run_directory() {
     let mut keys: Vec<String> =
         fake.requests().iter().map(|request| request.headers["dd-api-key"].clone()).collect();
     keys.sort();
-    assert_eq!(keys, ["k1", "k2"]);
+    assert_eq!(keys, ["the-first-key", "the-second-key"]);
     assert_eq!(fake.requests()[0].entries()[0]["service"], "shop");
     let shown = format!("{settings:?} {all:?}");
-    assert!(!shown.contains("k1") && !shown.contains("k2"), "{shown}");
+    assert!(!shown.contains("first-key") && !shown.contains("second-key"), "{shown}");
 }
 
 #[test]
