@@ -2,7 +2,7 @@
 /*
  * The layout of every record that travels from the kernel to user space. This is the only place that
  * declares it, with the three files that it includes: clang compiles it into the programs, and `proto`
- * derives its Rust view from the same text (proto/src/wire/layout.rs, regenerated and compared by a test).
+ * derives its Rust view from the same text (proto/src/wire/layout, regenerated and compared by a test).
  *
  * A record is
  *
