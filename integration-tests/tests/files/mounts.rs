@@ -125,6 +125,18 @@ fn a_file_system_a_bind_mount_and_a_move() -> Result<()> {
     Ok(())
 }
 
+/// Makes the calls; the last of their mount events, which has these members.
+fn last_mount(
+    watch: &mut Watch,
+    calls: &Calls,
+    members: impl Fn(&Made) -> Result<Vec<(&'static str, Value)>>,
+) -> Result<Signal> {
+    let made = watch.make(calls)?;
+    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
+    assert_eq!(signal.differences(&members(&made)?), "");
+    Ok(signal)
+}
+
 /// Where a mount was taken from and where it was put. The names of these members have a dot.
 fn places(signal: &Signal) -> (Value, Value) {
     let mount = &signal.0["mount"];
@@ -169,17 +181,16 @@ fn the_new_interface() -> Result<()> {
     let attach = new(own_namespace())
         .then(libc::SYS_move_mount, [r(4), s(""), n(AT_FDCWD), s(&target), n(FROM_EMPTY_PATH)])
         .then_stat(&place);
-    let made = watch.make(&attach)?;
-    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
-    let differences = signal.differences(&[
-        ("mount.mount_id", json!(id(&made, 5)?)),
-        ("mount.parent_mount_id", json!(id(&made, 7)?)),
-        ("mount.fs_type", json!("tmpfs")),
-        ("mount.visible", json!(true)),
-        ("mount.detached", Value::Null),
-        ("file.destination.path", json!(&target)),
-    ]);
-    assert_eq!(differences, "");
+    last_mount(&mut watch, &attach, |made| {
+        Ok(vec![
+            ("mount.mount_id", json!(id(made, 5)?)),
+            ("mount.parent_mount_id", json!(id(made, 7)?)),
+            ("mount.fs_type", json!("tmpfs")),
+            ("mount.visible", json!(true)),
+            ("mount.detached", Value::Null),
+            ("file.destination.path", json!(&target)),
+        ])
+    })?;
 
     let moved = place.join("moved");
     fs::create_dir(&moved)?;
@@ -187,30 +198,28 @@ fn the_new_interface() -> Result<()> {
         .then(libc::SYS_move_mount, [n(AT_FDCWD), s(&target), n(AT_FDCWD), s(&moved), n(0)])
         .then_stat(&place)
         .then_stat(&moved);
-    let made = watch.make(&then_moved)?;
-    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
-    let differences = signal.differences(&[
-        ("mount.mount_id", json!(id(&made, 5)?)),
-        ("mount.parent_mount_id", json!(id(&made, 4)?)),
-        ("mount.visible", json!(true)),
-        ("file.destination.path", json!(&moved)),
-    ]);
-    assert_eq!(differences, "");
+    let signal = last_mount(&mut watch, &then_moved, |made| {
+        Ok(vec![
+            ("mount.mount_id", json!(id(made, 5)?)),
+            ("mount.parent_mount_id", json!(id(made, 4)?)),
+            ("mount.visible", json!(true)),
+            ("file.destination.path", json!(&moved)),
+        ])
+    })?;
     assert_eq!(places(&signal), (json!(&target), json!(&moved)));
 
     let copy = own_namespace()
         .then(libc::SYS_open_tree, [n(AT_FDCWD), s(&target), n(CLONE)])
         .then(libc::SYS_statx, [r(2), s(""), n(0x1000), n(0x17ff), integration_tests::harness::call::b(256)])
         .then_stat(&target);
-    let made = watch.make(&copy)?;
-    let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
-    let differences = signal.differences(&[
-        ("mount.mount_id", json!(id(&made, 3)?)),
-        ("mount.bind_src_mount_id", json!(id(&made, 4)?)),
-        ("mount.detached", json!(true)),
-        ("mount.visible", Value::Null),
-    ]);
-    assert_eq!(differences, "");
+    let signal = last_mount(&mut watch, &copy, |made| {
+        Ok(vec![
+            ("mount.mount_id", json!(id(made, 3)?)),
+            ("mount.bind_src_mount_id", json!(id(made, 4)?)),
+            ("mount.detached", json!(true)),
+            ("mount.visible", Value::Null),
+        ])
+    })?;
     assert_eq!(signal.0["mount"]["source.path"], json!(&target));
     Ok(())
 }
