@@ -2,17 +2,15 @@
 # In a guest: what this kernel can do, and the tests of the programs and of both processes under each plan that it
 # allows. All results are files in DIR; `done` is the last of them.
 #
-# CWS_VM_DEPTH=all: all tests of the list under the first plan; each: those that show one of each.
+# CWS_VM_DEPTH=all: all tests of the list; each: those that show one of each.
 #
 #   guest-kernel.sh DIR PROFILE_DIR     (DIR/executables: lines NAME PATH of tests; DIR/settings: see test-kernels.sh)
 set -u
 dir=$1 profile=$2
 vm=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-CWS_VM_PLANS='fentry tracepoint' CWS_VM_TESTS=. CWS_VM_DEPTH=each
+CWS_VM_PLANS='fentry tracepoint' CWS_VM_TESTS=. CWS_VM_DEPTH=each CWS_VM_UNITS=
 # shellcheck source=/dev/null
 . "$dir/settings"
-[[ $CWS_VM_DEPTH == all ]] && units='programs process file' || units=programs
-CWS_VM_UNITS=${CWS_VM_UNITS-$units}
 [[ $CWS_VM_DEPTH == all ]] && tries=200 || tries=30
 export CWS_TRIGGERS=$dir/../../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CWS_PATIENCE=10 CWS_RACE_TRIES=${CWS_RACE_TRIES:-$tries}
 
@@ -44,19 +42,19 @@ for plan in $CWS_VM_PLANS; do
     fi
 done
 echo "${plans[*]}" >"$dir/plans"
-# The tests of the list for a plan: TARGET TEST. All of them are run under the best plan, if there is time.
+# The tests of the list: TARGET TEST.
 listed() {
     local which='^+'
-    [[ $CWS_VM_DEPTH != all || $1 != "${plans[0]}" ]] || which='^[^#]'
+    [[ $CWS_VM_DEPTH != all ]] || which='^[^#]'
     grep "$which" "$vm/tests.list" | sed 's/^+//' | awk '$1 !~ /^bpf-/ { print $1, $2 }' | grep -E " .*($CWS_VM_TESTS)"
 }
 
 # What is best first: a guest that is ended early has shown what most machines use.
 units_ran=
 for plan in "${plans[@]}"; do
-    for target in $(listed "$plan" | awk '{ print $1 }' | awk '!seen[$0]++'); do
-        mapfile -t tests < <(listed "$plan" | awk -v target="$target" '$1 == target { print $2 }' | sort -u)
-        CWS_PLAN=$plan run "e2e-$plan-$target" 900 "$(executable "$target")" --test-threads=1 --show-output --exact "${tests[@]}"
+    for target in $(listed | awk '{ print $1 }' | awk '!seen[$0]++'); do
+        mapfile -t tests < <(listed | awk -v target="$target" '$1 == target { print $2 }' | sort -u)
+        CWS_PLAN=$plan run "e2e-$plan-$target" 1800 "$(executable "$target")" --test-threads=1 --show-output --exact "${tests[@]}"
     done
     [[ -z $units_ran ]] || continue
     units_ran=yes

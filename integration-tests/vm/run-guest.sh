@@ -20,8 +20,8 @@ truncate -s "+1M" "$work/payload.tar"
 truncate -s 256M "$work/keep"
 tail -F --pid=$$ "$work/output" 2>/dev/null &
 follow=$!
-# /dev/kvm may be there and not work: what is tested here needs no speed.
-timeout "$seconds" qemu-system-x86_64 -machine q35,accel=tcg -cpu max -smp 2 -m 1536 -nodefaults -display none \
+# /dev/kvm may be there and not work: what is tested here needs no speed. One thread for both processors: see test-kernels.sh.
+timeout "$seconds" qemu-system-x86_64 -machine q35 -accel tcg,thread=single -cpu max -smp 2 -m 1536 -nodefaults -display none \
     -no-reboot -nic none -kernel "$boot/vmlinuz" -initrd "$boot/initrd.img" \
     -append "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.show_status=0" \
     -drive "file=$image/disk.img,if=virtio,format=raw,snapshot=on" \

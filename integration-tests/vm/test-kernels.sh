@@ -6,9 +6,9 @@
 #   test-kernels.sh [KERNEL...]      5.10 6.1 6.12 newest; default: all
 #
 # CWS_VM_PROFILE=debug takes the debug builds, CWS_VM_JOBS is the number of guests at a time, CWS_VM_SECONDS the time
-# that one may take. CWS_VM_DEPTH=all|each: all tests of the list under the best plan, or those that show one of each
-# event; without it, one kernel gets all of them and the others one of each. CWS_VM_PLANS, CWS_VM_UNITS and CWS_VM_TESTS
-# (a pattern) choose some of the plans, the test files of the programs and the end-to-end tests. CWS_VM_APPEND is more
+# that one may take. CWS_VM_DEPTH=each|all: the tests that show one of each event (the default), or all of tests.list, which
+# takes an hour. CWS_VM_PLANS, CWS_VM_UNITS and CWS_VM_TESTS (a pattern) choose some of the plans, the test files of the
+# programs (bpf/tests) that are run as well, and the end-to-end tests. CWS_VM_APPEND is more
 # of the kernels' command line; by default SELinux is on, without a policy. CWS_VM_PREFIX is a command that
 # runs each guest, such as nice.
 set -uo pipefail
@@ -16,8 +16,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
 export PATH=$PATH:/usr/sbin:/sbin
 profile=${CWS_VM_PROFILE:-release} jobs=${CWS_VM_JOBS:-2} seconds=${CWS_VM_SECONDS:-1100}
-# The kernel that gets all of the tests.
-readonly WHOLE=6.1
 kernels=("$@")
 ((${#kernels[@]})) || kernels=(5.10 6.1 6.12 newest)
 out=$PWD/target/vm
@@ -55,12 +53,9 @@ boot() {
     rm -rf "$results"
     mkdir -p "$results"
     cp "$out/executables.copied" "$results/executables"
-    {
-        [[ $name != "$WHOLE" ]] || echo "CWS_VM_DEPTH=all"
-        for setting in CWS_VM_PLANS CWS_VM_UNITS CWS_VM_TESTS CWS_VM_DEPTH CWS_RACE_TRIES; do
-            [[ -z ${!setting+set} ]] || echo "export $setting='${!setting}'"
-        done
-    } >"$results/settings"
+    for setting in CWS_VM_PLANS CWS_VM_UNITS CWS_VM_TESTS CWS_VM_DEPTH CWS_RACE_TRIES; do
+        [[ -z ${!setting+set} ]] || echo "export $setting='${!setting}'"
+    done >"$results/settings"
     # One thread emulates both processors: with two, one may go on executing a breakpoint that the kernel has long taken
     # away (where a program is put at a function), for ever. The prefix is words.
     # shellcheck disable=SC2086

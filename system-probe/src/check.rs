@@ -33,6 +33,8 @@ struct Report {
     kernel: String,
     facts: Vec<v1::Fact>,
     observations: Vec<v1::Observation>,
+    /// What the programs cost the verifier, in instructions, where the kernel tells.
+    verified: BTreeMap<String, u64>,
     /// None unless asked for.
     events: Option<Counts>,
 }
@@ -58,6 +60,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         facts: watcher.facts(),
         observations: watcher.observations(),
+        verified: watcher.verified(),
         events,
     };
     watcher.detach();
@@ -147,6 +150,7 @@ impl Report {
                     "reason": seen.reason,
                 }))
                 .collect::<Vec<_>>(),
+            "verified_instructions": self.verified,
             "events": self.events,
         })
     }
@@ -190,6 +194,7 @@ mod tests {
             kernel: "1.2.3".into(),
             facts: vec![fact("btf", true), fact("kprobe", false)],
             observations: vec![observation],
+            verified: [("on_exec".to_owned(), 12_345)].into(),
             events: Some([("exec", 3)].into()),
         }
     }
@@ -220,6 +225,7 @@ mod tests {
         assert_eq!(json["ok"], true);
         assert_eq!(json["observations"][0]["state"], "partial");
         assert_eq!(json["events"]["exec"], 3);
+        assert_eq!(json["verified_instructions"]["on_exec"], 12_345);
         assert_eq!(report(State::Unavailable).to_json()["ok"], false);
     }
 }

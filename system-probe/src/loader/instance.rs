@@ -6,6 +6,8 @@ use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::os::fd::AsFd as _;
+use std::os::fd::AsRawFd as _;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use anyhow::Context;
@@ -194,6 +196,15 @@ impl Instance {
         self.loaded.object().progs_mut().find(|program| program.name() == name)
     }
 
+    /// What each program has cost the verifier, by its name in the object. Empty before Linux 5.16, which does not tell.
+    pub(super) fn verified(&self) -> impl Iterator<Item = (String, u64)> {
+        let loaded = self.loaded.object().progs_mut().filter(|program| program.autoload());
+        loaded.filter_map(|program| {
+            let name = program.name().to_str()?.to_owned();
+            Some((name, verified_instructions(program.as_fd())?))
+        })
+    }
+
     /// The kernel's numbers of the maps.
     #[cfg(test)]
     pub(super) fn map_ids(&self) -> BTreeSet<u32> {
@@ -204,6 +215,12 @@ impl Instance {
     pub(super) fn maps(&self) -> anyhow::Result<Maps> {
         Maps::of(self.loaded.object(), self.options.ring_bytes)
     }
+}
+
+/// Instructions that the verifier has gone through for a program: `verified_insns` of `proc_pid_fdinfo(5)`.
+fn verified_instructions(program: BorrowedFd<'_>) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd())).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("verified_insns:"))?.trim().parse().ok()
 }
 
 /// Loads an object with the wanted programs, or as many as the kernel takes; gives the others with its reason. `open`

@@ -1,5 +1,6 @@
 //! The programs that are in the kernel.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::os::fd::OwnedFd;
@@ -99,6 +100,11 @@ impl Programs {
         program.as_fd().try_clone_to_owned().ok()
     }
 
+    /// Instructions that the verifier went through for each loaded program, where the kernel tells (5.16).
+    pub(super) fn verified(&self) -> BTreeMap<String, u64> {
+        std::iter::once(&self.first).chain(&self.later).flat_map(Instance::verified).collect()
+    }
+
     /// The maps of all instances.
     pub(super) fn maps(&self) -> anyhow::Result<Maps> {
         self.first.maps()
@@ -143,6 +149,15 @@ mod tests {
         assert!(ids.len() > 5, "{ids:?}");
         assert_eq!(programs.later[0].map_ids(), ids);
         assert!(!programs.add(["exit_mkdir"].into()), "it is there");
+        let verified = programs.verified();
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let version: Vec<u32> = release.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
+        if version >= vec![5, 16] {
+            assert_eq!(verified.keys().collect::<Vec<_>>(), ["exit_mkdir"], "{verified:?}");
+            assert!(verified["exit_mkdir"] > 100, "{verified:?}");
+        } else {
+            assert!(verified.is_empty(), "{verified:?}");
+        }
     }
 
     #[test]

@@ -123,6 +123,12 @@ impl Watcher {
         &self.maps
     }
 
+    /// Instructions that the verifier went through for each program that is loaded, by name; empty before Linux 5.16, which
+    /// does not tell.
+    pub(crate) fn verified(&self) -> BTreeMap<String, u64> {
+        self.lock().programs.verified()
+    }
+
     /// What a program at the elements of a map has to tell now; `None` if it is not attached.
     pub(crate) fn read(&self, program: &Program) -> Option<libbpf_rs::Result<Iter>> {
         self.lock().links.get(program).map(Iter::new)
