@@ -135,7 +135,7 @@ impl Facts {
             (
                 vec![PathBuf::from("/sys/kernel/debug/tracing"), PathBuf::from("/sys/kernel/tracing/events")],
                 "--volume /sys/kernel/debug:/sys/kernel/debug",
-                "tracefs is mounted privately, which needs a kernel of version 5.2",
+                "tracefs is mounted privately",
             ),
             (
                 vec![

@@ -2,12 +2,13 @@
 //!
 //! libbpf wants the number of a tracepoint from /sys/kernel/tracing or /sys/kernel/debug/tracing, and hardened
 //! hosts and containers have neither. Here it is read from whatever instance there is: a mounted one, or one that is
-//! mounted for this process alone (fsopen, Linux 5.2), which no other process sees and which goes away with it.
+//! mounted for this process alone (`unseen.rs`) and goes away with it.
+
+mod unseen;
 
 use std::fs::File;
 use std::io;
 use std::io::Read;
-use std::os::fd::AsFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 
@@ -15,18 +16,26 @@ use libbpf_rs::libbpf_sys::PERF_TYPE_TRACEPOINT;
 use libbpf_rs::libbpf_sys::perf_event_attr;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
-use rustix::mount::FsMountFlags;
-use rustix::mount::FsOpenFlags;
-use rustix::mount::MountAttrFlags;
 
 /// Where distributions mount it.
 const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+/// What helps where nothing else did.
+const ADVICE: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
 /// `TRACEFS_MAGIC`, linux/magic.h.
 const TRACEFS_MAGIC: u64 = 0x7472_6163;
 /// `PERF_FLAG_FD_CLOEXEC`, linux/perf_event.h.
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
 /// Bytes of a tracepoint's number.
 const ID_SIZE_MAX: u64 = 32;
+
+/// A way to mount tracefs, and what it is called.
+type Mount = (&'static str, fn() -> io::Result<OwnedFd>);
+/// Best first: what leaves nothing behind even if this process is killed meanwhile. All give a descriptor alone.
+const MOUNTS: [Mount; 3] = [
+    ("a mount of its own", unseen::without_a_place),
+    ("a mount of its own, made in a namespace", unseen::in_a_namespace_of_its_own),
+    ("a mount of its own, made for a moment", unseen::for_a_moment),
+];
 
 /// An instance of tracefs.
 #[derive(Debug)]
@@ -40,9 +49,9 @@ impl Tracefs {
     ///
     /// # Errors
     ///
-    /// That of the private mount.
+    /// Those of all private mounts, and what to do.
     pub(crate) fn open() -> io::Result<Self> {
-        Self::mounted().map_or_else(Self::private, Ok)
+        Self::mounted().map_or_else(|| Self::private(&MOUNTS), Ok)
     }
 
     fn mounted() -> Option<Self> {
@@ -54,15 +63,15 @@ impl Tracefs {
         })
     }
 
-    fn private() -> io::Result<Self> {
-        let context = rustix::mount::fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        rustix::mount::fsconfig_create(context.as_fd())?;
-        let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
-            | MountAttrFlags::MOUNT_ATTR_NODEV
-            | MountAttrFlags::MOUNT_ATTR_NOEXEC
-            | MountAttrFlags::MOUNT_ATTR_RDONLY;
-        let root = rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
-        Ok(Self { root, place: "a mount of its own" })
+    fn private(mounts: &[Mount]) -> io::Result<Self> {
+        let mut reasons = Vec::new();
+        for (place, mount) in mounts {
+            match mount() {
+                Ok(root) => return Ok(Self { root, place }),
+                Err(error) => reasons.push(format!("{place}: {error}")),
+            }
+        }
+        Err(io::Error::other(format!("not mounted ({ADVICE}); {}", reasons.join("; "))))
     }
 
     /// Where it is.
@@ -113,17 +122,22 @@ fn open_tracepoint(id: u64) -> io::Result<OwnedFd> {
 mod tests {
     use super::*;
 
+    /// Each way by itself, as kernels and sandboxes have them that refuse the ones before.
     #[test]
     fn tracepoints_are_found_without_a_visible_mount() {
         if !rustix::process::geteuid().is_root() {
             return println!("skipped: tracefs needs root");
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let private = match Tracefs::private() {
-            Ok(tracefs) => tracefs,
-            Err(error) => return println!("skipped: no tracefs here: {error}"),
-        };
-        for tracefs in [Some(private), Tracefs::mounted()].into_iter().flatten() {
+        let mut found: Vec<_> = Tracefs::mounted().into_iter().collect();
+        for mount in MOUNTS {
+            match Tracefs::private(&[mount]) {
+                Ok(tracefs) => found.push(tracefs),
+                Err(error) => println!("skipped: {error}"),
+            }
+        }
+        for tracefs in found {
+            println!("{}", tracefs.place());
             tracefs.syscall_event("sys_enter_setuid").unwrap();
             let missing = tracefs.syscall_event("sys_enter_no_such_call").unwrap_err();
             assert_eq!(missing.kind(), io::ErrorKind::NotFound);
@@ -133,5 +147,19 @@ mod tests {
             mounts,
             "a mount was left behind"
         );
+        let left = format!(".system-probe-tracefs-{}", std::process::id());
+        for parent in ["/run", "/dev/shm", "/tmp", "/"] {
+            assert!(!std::path::Path::new(parent).join(&left).exists(), "{parent}/{left} was left behind");
+        }
+    }
+
+    #[test]
+    fn the_next_way_is_taken_and_without_any_it_is_said_what_to_do() {
+        let refused: Mount = ("first", || Err(io::ErrorKind::Unsupported.into()));
+        let works: Mount =
+            ("second", || Ok(rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?));
+        assert_eq!(Tracefs::private(&[refused, works]).unwrap().place(), "second");
+        let error = Tracefs::private(&[refused]).unwrap_err().to_string();
+        assert!(error.contains(ADVICE) && error.contains("first: "), "{error}");
     }
 }
