@@ -27,6 +27,8 @@ struct call {
     /* RECORD_FLAG_* */
     __u32 record_flags;
     struct judgement judgement;
+    /* What was opened is not at hand: its text tells. */
+    bool by_text;
     /* What is acted on, and the destination of rename and link. */
     struct object objects[2];
     /* Address of the struct file that was opened or is acted on, where a hook saw it; else 0. */
@@ -168,6 +170,7 @@ __noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)
     call->record_flags = record_flags;
     call->objects[0].status = 0;
     call->objects[1].status = 0;
+    call->by_text = false;
     call->file = 0;
     call->second_file = 0;
     call->texts[0] = 0;

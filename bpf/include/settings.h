@@ -47,6 +47,7 @@ const volatile __u32 own_pid = 0;
 
 /* The kinds that programs at functions report, whoever calls: bit KIND_* of the two numbers together. */
 const volatile __u64 kinds_at_functions[2] = {};
+#define KIND_AT_FUNCTIONS(kind) (kinds_at_functions[(kind) >> 6 & 1] >> ((kind)&63) & 1)
 
 /* Address of the kernel's ____fput, from /proc/kallsyms; 0 if it can't be told. */
 const volatile __u64 fput_callback = 0;

@@ -102,9 +102,8 @@ static __always_inline int credentials__success_i386(__s32 number)
 #define KIND_OF_namespaces    KIND_UNSHARE
 #define KIND_OF_descriptor    KIND_MEMFD_CREATE
 
-/* Whether a kind, or a family, is reported already. */
-#define KIND_AT_FUNCTIONS(kind) (kinds_at_functions[(kind) >> 6 & 1] >> ((kind)&63) & 1)
-#define AT_FUNCTIONS(family)    KIND_AT_FUNCTIONS(KIND_OF_##family)
+/* Whether a family is reported already. */
+#define AT_FUNCTIONS(family) KIND_AT_FUNCTIONS(KIND_OF_##family)
 
 #define ENTER_I386(family)                                                                                   \
     form = family##__form_i386(number);                                                                      \

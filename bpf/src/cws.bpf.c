@@ -65,6 +65,7 @@
 #include "compat.bpf.c"
 #include "hooks_names.bpf.c"
 #include "hooks_files.bpf.c"
+#include "file_requests.bpf.c"
 #include "hooks_xattr.bpf.c"
 #include "hooks_places.bpf.c"
 #include "hooks_sockets.bpf.c"

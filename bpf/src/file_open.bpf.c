@@ -95,7 +95,7 @@ static __always_inline int open__find(struct open_body *body, struct builder *bu
         common->dirfd = AT_FDCWD;
         common->flags |= CALL_FLAG_NO_DIRFD;
     }
-    if (call->ret >= 0 && form__opens(call->form)) {
+    if (call->ret >= 0 && form__opens(call->form) && !call->by_text) {
         common->path = call__append_string(call, builder, path, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
         if (common->path.length == PATH_SIZE_MAX - 1)
             common->flags |= CALL_FLAG_PATH_TRUNCATED;
@@ -125,7 +125,7 @@ __noinline int open__report(__u64 task_address)
     if (!call || !record)
         return 0;
     body = &record->open;
-    if (form__opens(call->form) && call->ret >= 0) {
+    if (form__opens(call->form) && call->ret >= 0 && !call->by_text) {
         file = call__file(call, task, call->ret);
         /* Opened through /proc/self/fd. */
         if (!file || mount__is_nameless(vfsmount__mount(BPF_CORE_READ(file, f_path.mnt))))

@@ -45,21 +45,35 @@ static struct ring ring_open(void)
     return ring;
 }
 
-static int ring_do(struct ring *ring, struct io_uring_sqe request)
+/* Hands in a request; waits for so many results. */
+static inline void ring_submit(struct ring *ring, struct io_uring_sqe request, unsigned results)
 {
-    unsigned tail = *ring->submission_tail, index = tail & *ring->submission_mask, head;
-    int result;
+    unsigned tail = *ring->submission_tail, index = tail & *ring->submission_mask;
 
     ring->requests[index] = request;
     ring->submission_array[index] = index;
     __atomic_store_n(ring->submission_tail, tail + 1, __ATOMIC_RELEASE);
-    CHECK(syscall(SYS_io_uring_enter, ring->descriptor, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+    CHECK(syscall(SYS_io_uring_enter, ring->descriptor, 1, results, IORING_ENTER_GETEVENTS, NULL, 0));
+}
+
+/* Takes the next result from the ring. */
+static inline int ring_take(struct ring *ring)
+{
+    unsigned head;
+    int result;
+
     head = *ring->completion_head;
     while (__atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE) == head)
         ;
     result = ring->results[head & *ring->completion_mask].res;
     __atomic_store_n(ring->completion_head, head + 1, __ATOMIC_RELEASE);
     return result;
+}
+
+static inline int ring_do(struct ring *ring, struct io_uring_sqe request)
+{
+    ring_submit(ring, request, 1);
+    return ring_take(ring);
 }
 
 #endif /* RING_H */

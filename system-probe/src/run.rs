@@ -211,6 +211,7 @@ pub(crate) fn watcher(
         packets: packet_options(settings),
         preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
         kinds_at_functions: plan.kinds_at_functions(),
+        file_requests: plan.programs().any(|program| program.name == "on_request"),
         old: facts.old,
         types: facts.types,
     };

@@ -1,4 +1,5 @@
-//! What is asked for through io_uring, which no system call shows: seen where programs are inside the kernel.
+//! What is asked for through io_uring, which no system call shows: seen where programs are inside the kernel, and by the
+//! tracepoints of requests.
 
 use std::fs;
 
@@ -7,6 +8,9 @@ use integration_tests::harness::{Setup, Signal, can_run};
 use serde_json::{Value, json};
 
 use crate::watch::Watch;
+
+/// The tracepoint of requests, where there are no programs at functions.
+const REQUESTS: &str = "tp_btf/io_uring_submit_req";
 
 const EVENTS: [&str; 9] =
     ["open", "mkdir", "rmdir", "unlink", "rename", "link", "symlink", "setxattr", "splice"];
@@ -35,8 +39,10 @@ fn operations_of_rings_are_events_of_their_process() -> Result<()> {
         setup.rule(event, &rule).rule(&format!("{event}_async"), &format!("{rule} && event.async"))
     });
     let Some(mut watch) = Watch::with(&[], setup)? else { return Ok(()) };
-    if !watch.pair.status()?.to_string().contains("fexit/do_sys_openat2") {
-        println!("skipped: no programs inside the kernel here");
+    let status = watch.pair.status()?.to_string();
+    let at_functions = status.contains("fexit/do_sys_openat2");
+    if !at_functions && !status.contains(REQUESTS) {
+        println!("skipped: nothing of this kernel shows requests of rings");
         return Ok(());
     }
     let place = watch.place()?;
@@ -62,6 +68,10 @@ fn operations_of_rings_are_events_of_their_process() -> Result<()> {
         if truth[operation].as_i64().is_none_or(|result| result < 0) {
             assert!(of(&watch, rule, name).is_none(), "{operation} did not happen: {truth}");
             println!("{operation}: this kernel has no such operation");
+            continue;
+        }
+        // The tracepoints of rings tell of names alone.
+        if !at_functions && ["setxattr", "splice"].contains(&operation) {
             continue;
         }
         // It needs a thread of its own, which was one of the kernel then.
@@ -93,7 +103,7 @@ fn operations_of_rings_are_events_of_their_process() -> Result<()> {
         seen += 1;
     }
     assert!(seen > 0, "{truth}");
-    if truth["setxattr"] == 0 {
+    if at_functions && truth["setxattr"] == 0 {
         let mut set: Vec<_> = watch.pair.signals.of_rule("setxattr_async").collect();
         set.sort_by_key(|signal| signal.at("file.destination.attribute_name").to_string());
         let names = set.iter().map(|signal| signal.at("file.destination.attribute_name"));
@@ -109,5 +119,63 @@ fn operations_of_rings_are_events_of_their_process() -> Result<()> {
     let mode: Option<&Value> =
         of(&watch, "mkdir", "ring-made").map(|signal| signal.at("file.destination.mode"));
     assert!(mode.is_none_or(|mode| *mode == json!(0o750)), "{mode:?}");
+    Ok(())
+}
+
+/// Ways to ask that leave little to be seen: no descriptor, a name that is written over, a result that is not told or has no
+/// room.
+#[test]
+fn requests_that_hide_are_events_all_the_same() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    let rules = ["open", "mkdir", "unlink"].into_iter().fold(Setup::new(), |setup, event| {
+        setup.rule(
+            event,
+            &format!("{event}.file.name =~ \"hidden-*\" && process.file.name == \"ring-hidden\""),
+        )
+    });
+    let Some(mut watch) = Watch::with(&[], rules)? else { return Ok(()) };
+    let status = watch.pair.status()?.to_string();
+    if !status.contains("fexit/do_sys_openat2") && !status.contains(REQUESTS) {
+        println!("skipped: nothing of this kernel shows requests of rings");
+        return Ok(());
+    }
+    let place = watch.place()?;
+    for name in ["slot", "any-slot", "silent", "silent-open", "overflow"] {
+        fs::write(place.join(format!("hidden-{name}")), "")?;
+    }
+    std::os::unix::fs::symlink("hidden-slot", place.join("hidden-slot-link"))?;
+    let trigger = watch.pair.trigger("ring-hidden")?;
+    let truth = trigger.run([place.to_str().context("a path")?])?;
+    watch.pair.settle()?;
+
+    let expected = [
+        ("open", "hidden-slot", "slot"),
+        ("open", "hidden-any-slot", "any_slot"),
+        ("mkdir", "hidden-before", "rewritten"),
+        ("unlink", "hidden-silent", ""),
+        ("open", "hidden-silent-open", ""),
+        ("unlink", "hidden-overflow", ""),
+    ];
+    for (event, name, result) in expected {
+        if !result.is_empty() && truth[result].as_i64().is_none_or(|result| result < 0) {
+            println!("{name}: this kernel has no such request: {truth}");
+            continue;
+        }
+        let path = json!(place.join(name));
+        let mut signals = watch.pair.signals.of_rule(event).filter(|signal| *signal.at("file.path") == path);
+        let signal =
+            signals.next().with_context(|| format!("{name}: no signal; {truth}\n{}", watch.pair.logs()))?;
+        let facts = [
+            ("process.pid", truth["pid"].clone()),
+            ("evt.outcome", json!("Success")),
+            ("evt.async", json!(true)),
+        ];
+        assert_eq!(signal.differences(&facts), "", "{name}");
+        assert!(signals.next().is_none(), "{name} is told once");
+    }
+    let all = watch.pair.signals.of_rule("mkdir").count();
+    assert_eq!(all, 1, "the name as it was asked for, and no other");
     Ok(())
 }

@@ -1,4 +1,7 @@
-//! Whether processes can use `io_uring`.
+//! Whether processes can use `io_uring`, and whether that can be seen.
+
+use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::types::Typedef;
 
 /// How, or why not. Nothing is set up: a kernel that has it looks at the parameters first, and there are none.
 pub(super) fn available() -> Result<String, String> {
@@ -13,4 +16,16 @@ pub(super) fn available() -> Result<String, String> {
         Some(libc::EPERM) => Err("off by kernel.io_uring_disabled".to_owned()),
         _ => Ok(String::new()),
     }
+}
+
+/// Whether there are tracepoints at the beginning of a request and at its result, of the form that programs know.
+pub(super) fn tracepoints() -> Result<String, String> {
+    let btf = Btf::from_vmlinux().map_err(|error| error.to_string())?;
+    for name in ["io_uring_submit_req", "io_uring_complete", "io_uring_cqe_overflow"] {
+        let is_there = btf.type_by_name::<Typedef<'_>>(&format!("btf_trace_{name}")).is_some();
+        if !is_there {
+            return Err(format!("no tracepoint {name} (before 6.4)"));
+        }
+    }
+    Ok(String::new())
 }

@@ -54,6 +54,8 @@ pub(crate) enum Capability {
     CompatSyscalls,
     /// Not a program type: processes can ask for operations through rings, which are no system calls.
     IoUring,
+    /// Typed tracepoints at the beginning of a request of a ring and at its result (6.4).
+    RequestTracepoints,
     /// Not a program type: the address of the function by which the kernel defers the release of a file, which
     /// leads from an interpreter to its script.
     DeferredRelease,
@@ -63,7 +65,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -80,6 +82,7 @@ impl Capability {
         Self::Selinux,
         Self::CompatSyscalls,
         Self::IoUring,
+        Self::RequestTracepoints,
         Self::DeferredRelease,
         Self::Undisturbed,
     ];
@@ -103,6 +106,7 @@ impl Capability {
             Self::Selinux => "selinux",
             Self::CompatSyscalls => "compat_syscalls",
             Self::IoUring => "io_uring",
+            Self::RequestTracepoints => "io_uring_tracepoints",
             Self::DeferredRelease => "deferred_release",
             Self::Undisturbed => "undisturbed",
         }
@@ -150,6 +154,7 @@ impl Facts {
             facts.set(capability, outcome);
         }
         facts.set(Capability::IoUring, io_uring::available());
+        facts.set(Capability::RequestTracepoints, io_uring::tracepoints());
         match Symbols::read(proc) {
             Ok(symbols) => {
                 facts.set(Capability::CompatSyscalls, symbols.compat_syscalls());

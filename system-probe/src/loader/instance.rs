@@ -42,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) preemptible: bool,
     /// Kinds that programs at functions report, 32-bit calls included: a bit for each, in the order of the numbers.
     pub(crate) kinds_at_functions: [u64; 2],
+    /// Programs see requests of rings, so that these need memory.
+    pub(crate) file_requests: bool,
     /// The object for old kernels.
     pub(crate) old: bool,
     /// A file that describes the kernel's types, if the kernel does not.
@@ -70,6 +72,7 @@ impl Options {
             packets,
             preemptible: false,
             kinds_at_functions: [0; 2],
+            file_requests: false,
             old: false,
             types: None,
         }
@@ -79,6 +82,11 @@ impl Options {
 /// Places in the memory of a CPU: for what is not preempted, and for this process itself; and so many for others.
 const COMMON_SLOTS: u32 = 2;
 const PREEMPTIBLE_SLOTS: u32 = 4;
+
+/// Requests of rings that are under way at one time, of which each takes the room of two paths; and where nothing is meant
+/// to see them, which may still turn out to be the only way.
+const REQUESTS: u32 = 512;
+const FEW_REQUESTS: u32 = 16;
 
 /// Where an instance has its maps from, constants included.
 #[derive(Clone, Copy, Debug)]
@@ -303,6 +311,8 @@ fn open_young(maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
         for (word, bytes) in rodata.metadata_ipv6.iter_mut().zip(ipv6.chunks_exact(4)) {
             *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
         }
+        let requests = if options.file_requests { REQUESTS } else { FEW_REQUESTS };
+        open.maps.requests.set_max_entries(requests).context("cannot size the map of requests")?;
         let preemptible = if options.preemptible { PREEMPTIBLE_SLOTS } else { 0 };
         rodata.preemptible_slots = preemptible;
         let slots = COMMON_SLOTS + preemptible;

@@ -10,6 +10,7 @@ use super::table::Observation;
 use super::table::Program;
 use super::table::on;
 use super::table::syscalls;
+use super::table::syscalls_and_requests;
 use super::table::syscalls_besides_io_uring;
 
 /// Rows of the table.
@@ -20,7 +21,7 @@ pub(super) static FILES: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: &[
             hooks::OPEN,
-            syscalls_besides_io_uring(&[
+            syscalls_and_requests(&[
                 on("exit_open", "sys_exit_openat"),
                 on("exit_open", "sys_exit_open"),
                 on("exit_open", "sys_exit_creat"),
@@ -38,7 +39,7 @@ pub(super) static FILES: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: &[
             hooks::MKDIR,
-            syscalls_besides_io_uring(&[
+            syscalls_and_requests(&[
                 on("exit_mkdir", "sys_exit_mkdir"),
                 on("exit_mkdir", "sys_exit_mkdirat"),
             ]),
@@ -50,7 +51,7 @@ pub(super) static FILES: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: &[
             hooks::RMDIR,
-            syscalls_besides_io_uring(&[
+            syscalls_and_requests(&[
                 on("enter_remove", "sys_enter_rmdir"),
                 on("exit_remove", "sys_exit_rmdir"),
                 UNLINKAT[0],
@@ -64,7 +65,7 @@ pub(super) static FILES: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: &[
             hooks::UNLINK,
-            syscalls_besides_io_uring(&[
+            syscalls_and_requests(&[
                 on("enter_remove", "sys_enter_unlink"),
                 on("exit_remove", "sys_exit_unlink"),
                 UNLINKAT[0],
@@ -78,7 +79,7 @@ pub(super) static FILES: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: &[
             hooks::RENAME,
-            syscalls_besides_io_uring(&[
+            syscalls_and_requests(&[
                 on("enter_rename", "sys_enter_rename"),
                 on("exit_rename", "sys_exit_rename"),
                 on("enter_rename", "sys_enter_renameat"),
@@ -94,7 +95,7 @@ pub(super) static FILES: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: &[
             hooks::LINK,
-            syscalls_besides_io_uring(&[
+            syscalls_and_requests(&[
                 on("enter_link", "sys_enter_link"),
                 on("exit_link", "sys_exit_link"),
                 on("enter_link", "sys_enter_linkat"),
@@ -108,7 +109,7 @@ pub(super) static FILES: &[Observation] = &[
         attached: Attached::OnDemand,
         ways: &[
             hooks::SYMLINK,
-            syscalls_besides_io_uring(&[
+            syscalls_and_requests(&[
                 on("enter_link", "sys_enter_symlink"),
                 on("exit_link", "sys_exit_symlink"),
                 on("enter_link", "sys_enter_symlinkat"),

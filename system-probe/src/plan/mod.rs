@@ -15,6 +15,8 @@ use proto::wire::Kind;
 
 pub(crate) use self::forced::Family;
 pub(crate) use self::table::Attached;
+use self::table::Cure;
+use self::table::CureNeeds;
 pub(crate) use self::table::FLUSH_CAPABILITIES;
 pub(crate) use self::table::FLUSH_FLOWS;
 use self::table::Function;
@@ -192,6 +194,17 @@ impl Observation {
     }
 }
 
+impl Cure {
+    fn works(&self, facts: &Facts, allowed: Allowed) -> bool {
+        // There is no room for all families in one program for old kernels.
+        !facts.old
+            && match self.needs {
+                CureNeeds::CompatSetting => allowed.compat,
+                CureNeeds::Kernel(capability) => facts.has(capability),
+            }
+    }
+}
+
 /// Takes the first way that works, after so many that do not, for these reasons.
 fn decide(
     observation: &'static Observation,
@@ -211,11 +224,10 @@ fn decide(
         obstacles.extend(chosen.missing);
         if obstacles.is_empty() {
             let blind = way.blind.iter().filter(|blind| facts.has(blind.given));
-            // There is no room for all families in one program for old kernels.
-            let may_be_cured = allowed.compat && !facts.old;
             let (cured, blind): (Vec<_>, Vec<_>) =
-                blind.partition(|blind| may_be_cured && !blind.cure.is_empty());
-            let cure = cured.into_iter().flat_map(|blind| blind.cure);
+                blind.partition(|blind| blind.cure.as_ref().is_some_and(|cure| cure.works(facts, allowed)));
+            let cure =
+                cured.into_iter().filter_map(|blind| blind.cure.as_ref()).flat_map(|cure| cure.programs);
             return Planned {
                 observation,
                 way: Some(way),

@@ -98,5 +98,5 @@ pub(super) const TCP_STATE: Program =
 pub(super) const IO_URING_BUT_TCP: Blind = Blind {
     given: Capability::IoUring,
     text: "not seen: connections of io_uring that are not TCP",
-    cure: &[],
+    cure: None,
 };

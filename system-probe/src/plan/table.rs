@@ -56,8 +56,26 @@ pub(crate) struct Blind {
     pub(crate) given: Capability,
     /// For status.
     pub(crate) text: &'static str,
-    /// Programs that see it, if the settings allow what they cost.
-    pub(crate) cure: &'static [Program],
+    /// What sees it, if anything can.
+    pub(crate) cure: Option<Cure>,
+}
+
+/// Programs that see what a way does not.
+#[derive(Debug)]
+pub(crate) struct Cure {
+    /// To attach besides those of the way.
+    pub(crate) programs: &'static [Program],
+    /// What that takes.
+    pub(crate) needs: CureNeeds,
+}
+
+/// What a cure takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CureNeeds {
+    /// That the settings allow what it costs every system call: `probe.compat_syscalls`.
+    CompatSetting,
+    /// That the kernel can do this.
+    Kernel(Capability),
 }
 
 /// A program of the BPF object at one hook. One program may be attached to several.
@@ -301,21 +319,42 @@ pub(super) const fn syscalls_besides_io_uring(programs: &'static [Program]) -> W
     Way { blind: &[COMPAT, IO_URING], ..syscalls(programs) }
 }
 
+/// The same for those of which the tracepoints of rings show the operation (`file_requests.bpf.c`).
+pub(super) const fn syscalls_and_requests(programs: &'static [Program]) -> Way {
+    Way { blind: &[COMPAT, IO_URING_BUT_FILES], ..syscalls(programs) }
+}
+
 /// Calls of 32-bit code.
 pub(super) const COMPAT: Blind = Blind {
     given: Capability::CompatSyscalls,
     text: "not seen: calls by 32-bit programs, which have no tracepoints of their own (probe.compat_syscalls watches them)",
-    cure: &[
-        Program { name: "on_compat_enter", hook: Hook::TpBtf("sys_enter") },
-        Program { name: "on_compat_exit", hook: Hook::TpBtf("sys_exit") },
-    ],
+    cure: Some(Cure {
+        programs: &[
+            Program { name: "on_compat_enter", hook: Hook::TpBtf("sys_enter") },
+            Program { name: "on_compat_exit", hook: Hook::TpBtf("sys_exit") },
+        ],
+        needs: CureNeeds::CompatSetting,
+    }),
 };
 
 /// What is asked for through rings.
 pub(super) const IO_URING: Blind = Blind {
     given: Capability::IoUring,
     text: "not seen: operations of io_uring, which are no system calls of their own",
-    cure: &[],
+    cure: None,
+};
+
+/// The same where the tracepoints of rings show it.
+const IO_URING_BUT_FILES: Blind = Blind {
+    cure: Some(Cure {
+        programs: &[
+            Program { name: "on_request", hook: Hook::TpBtf("io_uring_submit_req") },
+            Program { name: "on_request_complete", hook: Hook::TpBtf("io_uring_complete") },
+            Program { name: "on_request_overflow", hook: Hook::TpBtf("io_uring_cqe_overflow") },
+        ],
+        needs: CureNeeds::Kernel(Capability::RequestTracepoints),
+    }),
+    ..IO_URING
 };
 
 /// A program on a tracepoint of a system call.

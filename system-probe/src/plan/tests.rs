@@ -9,7 +9,8 @@ const ALLOWED: Allowed = Allowed::everything_but_compat();
 fn kernel_without(missing: &[Capability]) -> Facts {
     let mut facts = Facts::default();
     for capability in Capability::ALL {
-        let around = [Capability::CompatSyscalls, Capability::IoUring].contains(&capability);
+        let around = [Capability::CompatSyscalls, Capability::IoUring, Capability::RequestTracepoints]
+            .contains(&capability);
         let lacks = around || missing.contains(&capability);
         facts.set(capability, if lacks { Err("refused".to_owned()) } else { Ok(String::new()) });
     }
@@ -179,6 +180,23 @@ fn where_io_uring_is_it_is_said_that_its_operations_are_not_seen() {
         let blind = &planned(&plan, observation).blind;
         assert_eq!(blind.iter().any(|text| text.contains("io_uring")), has_operation, "{observation}");
     }
+}
+
+#[test]
+fn requests_of_rings_are_seen_where_their_tracepoints_are() {
+    let mut facts = hardened_kernel_without(&[]);
+    facts.set(Capability::IoUring, Ok(String::new()));
+    let before = planned(&Plan::new(&facts, ALLOWED), "file.open").programs.len();
+    facts.set(Capability::RequestTracepoints, Ok(String::new()));
+    let plan = Plan::new(&facts, ALLOWED);
+    for (observation, is_seen) in [("file.open", true), ("file.unlink", true), ("file.setxattr", false)] {
+        let blind = &planned(&plan, observation).blind;
+        assert_ne!(blind.iter().any(|text| text.contains("io_uring")), is_seen, "{observation}: {blind:?}");
+    }
+    assert_eq!(planned(&plan, "file.open").programs.len(), before + 3);
+    facts.set(Capability::IoUring, Err("off".to_owned()));
+    let without = Plan::new(&facts, ALLOWED);
+    assert!(!without.programs().any(|program| program.name == "on_request"), "there are no rings");
 }
 
 #[test]
@@ -398,7 +416,7 @@ static THREE_WAYS: &[Observation] = &[Observation {
         Way {
             needs: &[Capability::SyscallTracepoint],
             programs: &[],
-            blind: &[Blind { given: Capability::RawTp, text: "something", cure: &[] }],
+            blind: &[Blind { given: Capability::RawTp, text: "something", cure: None }],
             label: "tracepoint",
         },
     ],
