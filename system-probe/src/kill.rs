@@ -4,7 +4,8 @@
 //! this process allow it, that it is the process that was meant and none that must not be stopped, and that it is not the
 //! whole machine.
 
-use std::path::Path;
+mod target;
+
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -17,19 +18,16 @@ use proto::v1::kill_reply::State;
 use proto::wire::layout::START_TICK_NS;
 use rustix::io::Errno;
 use rustix::process::Pid;
-use rustix::process::PidfdFlags;
 use rustix::process::Signal;
-use rustix::process::pidfd_open;
-use rustix::process::pidfd_send_signal;
+
+use self::target::Target;
+use self::target::facts;
 
 /// Signals that may be sent within a period; a container with a thousand processes can be killed at once.
 const SIGNALS_MAX: u32 = 2_000;
 const PERIOD: Duration = Duration::from_secs(60);
 /// `PF_KTHREAD`: a thread of the kernel.
 const KERNEL_THREAD: u64 = 0x0020_0000;
-/// Places of flags and start time in `/proc/PID/stat`, counted behind the name.
-const FLAGS_FIELD: usize = 6;
-const START_FIELD: usize = 19;
 
 /// Sends signals, as far as that is allowed.
 #[derive(Debug)]
@@ -39,6 +37,8 @@ pub(crate) struct Killer {
     spared: Vec<PathBuf>,
     /// The beginning of the period, and what was sent since.
     sent: Mutex<(Instant, u32)>,
+    /// How a process is held on to.
+    open: fn(Pid) -> rustix::io::Result<Target>,
 }
 
 /// Why not.
@@ -51,7 +51,7 @@ enum No {
 impl Killer {
     pub(crate) fn new(enabled: bool, spared: &[String]) -> Self {
         let spared = spared.iter().map(PathBuf::from).collect();
-        Self { enabled, spared, sent: Mutex::new((Instant::now(), 0)) }
+        Self { enabled, spared, sent: Mutex::new((Instant::now(), 0)), open: Target::open }
     }
 
     /// Sends the signal, or says why not.
@@ -86,10 +86,8 @@ impl Killer {
             return refused("it is system-probe itself");
         }
         // From here on it is this process, whoever gets its number.
-        let process = pidfd_open(pid, PidfdFlags::empty()).map_err(no)?;
-        // Of this process's own namespace, as the number is.
-        let place = PathBuf::from(format!("/proc/{}", request.pid));
-        let stat = std::fs::read(place.join("stat")).map_err(|_| No::Gone)?;
+        let process = (self.open)(pid).map_err(no)?;
+        let stat = process.stat().ok_or(No::Gone)?;
         let (flags, start_ticks) =
             facts(&stat).ok_or_else(|| No::Refused("its stat is strange".to_owned()))?;
         if start_ticks != request.start_time_ns / u64::from(START_TICK_NS) {
@@ -98,19 +96,18 @@ impl Killer {
         if flags & KERNEL_THREAD != 0 {
             return refused("it is a thread of the kernel");
         }
-        if self.is_spared(&place) {
+        if self.is_spared(&process) {
             return refused("its program is one of runtime_security_config.enforcement.exclude_binaries");
         }
         if !self.take(now) {
             return refused("too many signals in the last minute");
         }
-        pidfd_send_signal(&process, signal).map_err(no)
+        process.signal(signal).map_err(no)
     }
 
     /// One that cannot be looked at is not spared: names of programs are under control of whoever started them anyway.
-    fn is_spared(&self, process: &Path) -> bool {
-        !self.spared.is_empty()
-            && std::fs::read_link(process.join("exe")).is_ok_and(|program| self.spared.contains(&program))
+    fn is_spared(&self, process: &Target) -> bool {
+        !self.spared.is_empty() && process.program().is_some_and(|program| self.spared.contains(&program))
     }
 
     /// Whether one more may be sent.
@@ -126,17 +123,9 @@ impl Killer {
 
 fn no(error: Errno) -> No {
     match error {
-        Errno::SRCH => No::Gone,
+        Errno::SRCH | Errno::NOENT => No::Gone,
         error => No::Refused(error.to_string()),
     }
-}
-
-/// Flags and start time, in ticks, of `/proc/PID/stat`. The name may have anything in it, also parentheses.
-fn facts(stat: &[u8]) -> Option<(u64, u64)> {
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let fields = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    Some((fields.get(FLAGS_FIELD)?.parse().ok()?, fields.get(START_FIELD)?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -177,10 +166,17 @@ mod tests {
         (reply.state(), &reply.reason)
     }
 
+    /// As this kernel can, and as kernels before 5.3 can.
+    fn both(spared: &[String]) -> [Killer; 2] {
+        let old = Killer { open: Target::by_directory, ..Killer::new(true, spared) };
+        [Killer::new(true, spared), old]
+    }
+
     #[test]
     fn the_process_that_is_meant_gets_the_signal() {
-        let killer = Killer::new(true, &["/nonexistent".to_owned()]);
-        for signal in [Signal::TERM, Signal::KILL] {
+        let [new, old] = both(&["/nonexistent".to_owned()]);
+        let cases = [(&new, Signal::TERM), (&new, Signal::KILL), (&old, Signal::TERM), (&old, Signal::KILL)];
+        for (killer, signal) in cases {
             let mut waiting = Waiting::start();
             let request = waiting.request(signal);
             assert_eq!(reason(&killer.kill(&request)), (State::Sent, ""));
@@ -191,12 +187,13 @@ mod tests {
 
     #[test]
     fn another_process_with_its_number_is_left_alone() {
-        let killer = Killer::new(true, &[]);
         let mut waiting = Waiting::start();
         let mut request = waiting.request(Signal::KILL);
         request.start_time_ns -= u64::from(START_TICK_NS);
-        assert_eq!(reason(&killer.kill(&request)), (State::Gone, ""));
-        assert!(waiting.lives());
+        for killer in both(&[]) {
+            assert_eq!(reason(&killer.kill(&request)), (State::Gone, ""));
+            assert!(waiting.lives());
+        }
     }
 
     #[test]
@@ -204,11 +201,12 @@ mod tests {
         let mut waiting = Waiting::start();
         let request = waiting.request(Signal::KILL);
         let program = std::fs::read_link(format!("/proc/{}/exe", request.pid)).unwrap();
-        let spared = Killer::new(true, &[program.display().to_string()]);
+        let [spared, spared_by_old] = both(&[program.display().to_string()]);
         let (on, off) = (Killer::new(true, &[]), Killer::new(false, &[]));
         for (killer, request, why) in [
             (&off, request, "enforcement.enabled is off"),
             (&spared, request, "exclude_binaries"),
+            (&spared_by_old, request, "exclude_binaries"),
             (&on, KillRequest { signal: 0, ..request }, "no such signal"),
             (&on, KillRequest { signal: u32::MAX, ..request }, "no such signal"),
             (&on, KillRequest { pid: 1, ..request }, "the first process"),
@@ -229,13 +227,5 @@ mod tests {
         let now = Instant::now();
         assert_eq!((0..SIGNALS_MAX + 5).filter(|_| killer.take(now)).count(), SIGNALS_MAX as usize);
         assert!(killer.take(now + PERIOD));
-    }
-
-    #[test]
-    fn a_name_with_parentheses_does_not_shift_the_fields() {
-        let stat = b"7 (a) R 1 (b)) S 1 7 7 0 -1 4194304 95 0 0 0 0 0 0 0 20 0 1 0 2716 5 6";
-        assert_eq!(facts(stat), Some((4_194_304, 2_716)));
-        assert_eq!(facts(b""), None);
-        assert_eq!(facts(b"1 (x) S 1"), None);
     }
 }
