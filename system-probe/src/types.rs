@@ -30,8 +30,9 @@ pub(crate) struct Release {
     /// As uname tells it.
     kernel: String,
     machine: String,
-    /// `ID` and `VERSION_ID` of os-release; empty if unknown.
-    distribution: String,
+    /// `ID` of os-release, then those of `ID_LIKE`; none if unknown.
+    distributions: Vec<String>,
+    /// `VERSION_ID`; empty if unknown.
     version: String,
 }
 
@@ -46,22 +47,66 @@ impl Release {
         Self {
             kernel: uname.release().to_string_lossy().into_owned(),
             machine: uname.machine().to_string_lossy().into_owned(),
-            distribution: value(&text, "ID"),
+            distributions: distributions(&text),
             version: value(&text, "VERSION_ID"),
         }
     }
 
-    /// Where an archive has the file of this kernel.
-    fn places(&self) -> Vec<PathBuf> {
-        // BTFHub says x86_64 and arm64.
-        let machine = if self.machine == "aarch64" { "arm64" } else { &self.machine };
-        let distribution = Path::new(&self.distribution).join(&self.version);
-        let mut directories =
-            vec![distribution.join(machine), distribution.join(&self.machine), PathBuf::new()];
+    /// Where an archive has the files of this machine's distribution, below its directory; the last is that directory.
+    ///
+    /// BTFHub has a directory for each minor version of some distributions and for each major one of others, and none
+    /// for those that take their kernels from another.
+    fn directories(&self) -> Vec<PathBuf> {
+        let major = self.version.split_once('.').map(|(major, _)| major);
+        let versions: Vec<&str> = std::iter::once(self.version.as_str()).chain(major).collect();
+        let mut directories = Vec::new();
+        for distribution in &self.distributions {
+            for version in &versions {
+                let place = Path::new(distribution).join(version);
+                directories.extend(self.machines().map(|machine| place.join(machine)));
+            }
+        }
+        directories.push(PathBuf::new());
         directories.dedup();
-        let files = ["", PACKED].map(|end| format!("{}.btf{end}", self.kernel));
-        directories.iter().flat_map(|directory| files.iter().map(|file| directory.join(file))).collect()
+        directories
     }
+
+    /// Names of this machine's kind: BTFHub says x86_64 and arm64.
+    fn machines(&self) -> [&str; 2] {
+        [if self.machine == "aarch64" { "arm64" } else { &self.machine }, &self.machine]
+    }
+
+    /// Names of the file.
+    fn files(&self) -> [String; 2] {
+        ["", PACKED].map(|end| format!("{}.btf{end}", self.kernel))
+    }
+
+    /// The file of this kernel in an archive: where its distribution has it, else where any has it, since the release
+    /// tells one kernel from another.
+    fn find_in(&self, archive: &Path) -> Option<PathBuf> {
+        let places = self.directories().into_iter().map(|directory| archive.join(directory));
+        let others = subdirectories(archive).into_iter().flat_map(|place| subdirectories(&place));
+        let others = others.flat_map(|place| self.machines().map(|machine| place.join(machine)));
+        let files = self.files();
+        places
+            .chain(others)
+            .find_map(|place| files.iter().map(|file| place.join(file)).find(|file| file.is_file()))
+    }
+}
+
+/// Directories in one, in the order of their names.
+fn subdirectories(place: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
+}
+
+/// What os-release calls this distribution, and those that it is like.
+fn distributions(text: &str) -> Vec<String> {
+    let like = value(text, "ID_LIKE");
+    let names = [value(text, "ID")].into_iter().chain(like.split_ascii_whitespace().map(str::to_owned));
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The value of a line `KEY=value` or `KEY="value"`.
@@ -80,14 +125,17 @@ pub(crate) fn find(path: Option<&Path>, release: &Release) -> Result<Option<Path
     if !path.is_dir() {
         return checked(path.to_owned()).map(Some);
     }
-    match release.places().into_iter().map(|place| path.join(place)).find(|file| file.is_file()) {
-        Some(file) => checked(file).map(Some),
-        None => {
-            let looked: Vec<_> =
-                release.places().iter().map(|place| path.join(place).display().to_string()).collect();
-            Err(format!("no file for this kernel: {}", looked.join(", ")))
-        }
-    }
+    release.find_in(path).map(checked).transpose()?.map(Some).ok_or_else(|| {
+        let [file, _] = release.files();
+        let [machine, _] = release.machines();
+        let looked: Vec<_> = release
+            .directories()
+            .iter()
+            .map(|directory| path.join(directory).join(&file).display().to_string())
+            .chain([format!("{}/*/*/{machine}", path.display())])
+            .collect();
+        format!("no file for this kernel, packed or not: {}", looked.join(", "))
+    })
 }
 
 /// `file`, or what is packed in it, if that describes types.
@@ -135,7 +183,7 @@ mod tests {
         Release {
             kernel: "4.18.0-80.el8.x86_64".into(),
             machine: "x86_64".into(),
-            distribution: value(text, "ID"),
+            distributions: distributions(text),
             version: value(text, "VERSION_ID"),
         }
     }
@@ -164,6 +212,45 @@ mod tests {
         std::fs::create_dir_all(nested.parent().unwrap()).unwrap();
         std::fs::write(&nested, MAGIC).unwrap();
         assert_eq!(find(Some(dir.path()), &release()), Ok(Some(nested)));
+    }
+
+    /// As os-release has them, and where BTFHub has the files of such a kernel.
+    #[test]
+    fn archives_differ_in_how_they_name_versions_and_distributions() {
+        for (text, place) in [
+            ("ID=\"rhel\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"8.0\"", "rhel/8/x86_64"),
+            ("ID=\"rhel\"\nVERSION_ID=\"8.0\"", "rhel/8.0/x86_64"),
+            ("ID=\"ol\"\nVERSION_ID=\"7.9\"", "ol/7/x86_64"),
+            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"8.4\"", "centos/8/x86_64"),
+            ("ID=\"sles\"\nVERSION_ID=\"12.5\"", "sles/12.5/x86_64"),
+            ("ID=\"amzn\"\nVERSION_ID=\"2\"", "amzn/2/x86_64"),
+            ("ID=linuxmint\nID_LIKE=ubuntu\nVERSION_ID=\"20.1\"", "ubuntu/20.04/x86_64"),
+            ("", "rhel/8/x86_64"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let release = Release {
+                distributions: distributions(text),
+                version: value(text, "VERSION_ID"),
+                ..release()
+            };
+            // Another machine's is not taken.
+            for (place, content) in [("rhel/8/arm64", "text".as_bytes()), (place, &MAGIC)] {
+                std::fs::create_dir_all(dir.path().join(place)).unwrap();
+                std::fs::write(dir.path().join(place).join("4.18.0-80.el8.x86_64.btf"), content).unwrap();
+            }
+            let file = dir.path().join(place).join("4.18.0-80.el8.x86_64.btf");
+            assert_eq!(find(Some(dir.path()), &release), Ok(Some(file)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_own_distribution_comes_before_others() {
+        let dir = tempfile::tempdir().unwrap();
+        for (place, content) in [("centos/8/x86_64", &MAGIC[..]), ("almalinux/8/x86_64", b"text")] {
+            std::fs::create_dir_all(dir.path().join(place)).unwrap();
+            std::fs::write(dir.path().join(place).join("4.18.0-80.el8.x86_64.btf"), content).unwrap();
+        }
+        assert!(find(Some(dir.path()), &release()).is_ok());
     }
 
     /// `name` with `content`, packed as BTFHub does.
