@@ -33,12 +33,18 @@ static __always_inline __u32 mount__flags(struct mount *mount)
 /* The file of the upper layer that an inode of an overlay stands for; NULL if it is in a lower one. */
 static __always_inline struct dentry *inode__upper(struct inode *inode)
 {
+    struct dentry *upper = NULL;
     struct ovl_inode *overlay;
 
-    if (!bpf_core_field_exists(struct ovl_inode, __upperdentry))
-        return NULL;
-    overlay = (void *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode);
-    return BPF_CORE_READ(overlay, __upperdentry);
+    if (bpf_core_field_exists(struct ovl_inode, __upperdentry)) {
+        overlay = (void *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode);
+        return BPF_CORE_READ(overlay, __upperdentry);
+    }
+    /* A module's types are not known if it comes after the programs, or the types are those of a file. Since
+     * there is such a structure (4.13, 09d8b586731b), what is wanted has stood right behind the inode in it.
+     */
+    bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+    return upper;
 }
 
 static __always_inline void file_info__fill_filesystem(struct file_info *info, struct super_block *sb)

@@ -268,6 +268,31 @@ fn a_process_in_a_chroot_sees_paths_from_there() {
     });
 }
 
+/// Where the types of overlay are unknown, the programs rely on it.
+#[test]
+fn the_upper_file_of_an_overlay_stands_behind_its_inode() {
+    use libbpf_rs::HasSize as _;
+    use libbpf_rs::btf::Btf;
+    use libbpf_rs::btf::types::MemberAttr;
+    use libbpf_rs::btf::types::Struct;
+
+    let Ok(types) = Btf::from_vmlinux() else {
+        return println!("skipped: this kernel has no types");
+    };
+    let Some(overlay) = types.type_by_name::<Struct<'_>>("ovl_inode") else {
+        return println!("skipped: overlay is a module of this kernel");
+    };
+    let place = |name: &str| {
+        let member = overlay.iter().find(|member| member.name.is_some_and(|it| it == name)).unwrap();
+        match member.attr {
+            MemberAttr::Normal { offset } => offset / 8,
+            MemberAttr::BitField { .. } => panic!("{name} is a bit field"),
+        }
+    };
+    let inode = types.type_by_name::<Struct<'_>>("inode").unwrap();
+    assert_eq!(place("__upperdentry"), place("vfs_inode") + u32::try_from(inode.size()).unwrap());
+}
+
 #[test]
 fn layers_of_an_overlay_are_told_apart() {
     if !ready() {
