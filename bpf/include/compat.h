@@ -6,6 +6,8 @@
 #ifndef COMPAT_H
 #define COMPAT_H
 
+#include "settings.h"
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 /* task_struct.real_start_time became start_boottime in 5.5 (cf25e24db61c). */
@@ -190,8 +192,14 @@ struct thread_info___x86 {
 
 #pragma clang attribute pop
 
-/* arch/x86/include/asm/page_64_types.h, arch/arm64/include/asm/memory.h, with pages of 4 KiB and no KASAN. */
+/* Bytes of a thread's stack in the kernel, without KASAN: arch/x86/include/asm/page_64_types.h,
+ * arch/arm64/include/asm/memory.h. There it is at least a page, which may have 64 KiB (RHEL 8), so user space
+ * tells. */
+#if defined(__TARGET_ARCH_x86)
 #define THREAD_SIZE 16384
+#else
+#define THREAD_SIZE SETTING(thread_size)
+#endif
 
 /*
  * The registers with which the current task entered the kernel. A system call leaves its arguments in them,

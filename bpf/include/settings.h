@@ -16,7 +16,8 @@ struct old_settings {
     __u32 metadata_ipv6[4];
     __u16 name_ports[PORTS_MAX];
     __u16 metadata_port;
-    __u16 _pad[3];
+    __u16 _pad;
+    __u32 thread_size;
 };
 
 struct {
@@ -58,6 +59,9 @@ const volatile __u16 name_ports[PORTS_MAX] = {53};
 const volatile __u32 metadata_ipv4 = 0;
 const volatile __u32 metadata_ipv6[4] = {};
 const volatile __u16 metadata_port = 80;
+
+/* Bytes of a thread's stack in the kernel; see THREAD_SIZE. */
+const volatile __u32 thread_size = 16384;
 
 #define SETTING(name) (name)
 

@@ -208,6 +208,7 @@ pub(crate) fn watcher(
         ring_bytes: memory::ring_bytes(stream.ring_buffer_size.0),
         deferred_release: symbols.deferred_release().unwrap_or_default(),
         own_pid: pid_namespace::own_pid(&host.proc),
+        thread_size: thread_size(),
         packets: packet_options(settings),
         preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
         kinds_at_functions: plan.kinds_at_functions(),
@@ -224,6 +225,11 @@ pub(crate) fn watcher(
         }
     }
     Ok(watcher)
+}
+
+/// Bytes of a thread's stack in the kernel: 16 KiB, but at least a page (arm64 has pages of 64 KiB, too).
+fn thread_size() -> u32 {
+    u32::try_from(rustix::param::page_size()).unwrap_or_default().max(16 << 10)
 }
 
 /// Which packets are those of a service.

@@ -36,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) deferred_release: u64,
     /// Process whose file events are not reported: this one. 0: report everyone's.
     pub(crate) own_pid: u32,
+    /// Bytes of a thread's stack in the kernel, at the end of which are the registers of its call.
+    pub(crate) thread_size: u32,
     /// Which packets are told.
     pub(crate) packets: PacketOptions,
     /// Programs at functions can be preempted, so that each needs memory of its own.
@@ -69,6 +71,7 @@ impl Options {
             ring_bytes,
             deferred_release: 0,
             own_pid: 0,
+            thread_size: 16 << 10,
             packets,
             preemptible: false,
             kinds_at_functions: [0; 2],
@@ -302,6 +305,7 @@ fn open_young(maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
         let rodata = open.maps.rodata_data.as_deref_mut().context("the BPF object has no constants")?;
         rodata.fput_callback = options.deferred_release;
         rodata.own_pid = options.own_pid;
+        rodata.thread_size = options.thread_size;
         rodata.kinds_at_functions = options.kinds_at_functions;
         let packets = options.packets;
         rodata.name_ports = packets.name_ports;

@@ -27,7 +27,8 @@ fn encode(options: &Options) -> Vec<u8> {
     bytes.extend(packets.metadata_ipv6.map_or([0; 16], |ip| ip.octets()));
     bytes.extend(packets.name_ports.iter().flat_map(|port| port.to_ne_bytes()));
     bytes.extend(METADATA_PORT.to_ne_bytes());
-    bytes.extend([0; 6]);
+    bytes.extend([0; 2]);
+    bytes.extend(options.thread_size.to_ne_bytes());
     bytes
 }
 
@@ -38,10 +39,12 @@ mod tests {
     /// A size that differs from the map's is refused by libbpf, so order is what is left to look at.
     #[test]
     fn settings_lie_as_the_programs_read_them() {
-        let options = Options { deferred_release: 1, own_pid: 2, ..Options::of_a_test(0) };
+        let options =
+            Options { deferred_release: 1, own_pid: 2, thread_size: 1 << 16, ..Options::of_a_test(0) };
         let bytes = encode(&options);
         assert_eq!(bytes.len(), 56);
         assert_eq!((bytes[0], bytes[8]), (1, 2));
         assert_eq!(bytes[48..50], 80_u16.to_ne_bytes());
+        assert_eq!(bytes[52..], (1_u32 << 16).to_ne_bytes());
     }
 }
