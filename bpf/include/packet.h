@@ -65,6 +65,33 @@ struct __sk_buff {
 
 #endif
 
+/* include/linux/skbuff.h: datagrams in one buffer, which are taken apart later, or were put together (since
+ * 4.18, like the option UDP_SEGMENT). A fragmented datagram in one buffer (SKB_GSO_UDP) has another bit. */
+#define SKB_GSO_UDP_L4 (1 << 17)
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct sk_buff___end {
+    unsigned char *head;
+    /* An offset, as on all machines of 64 bits. */
+    unsigned int end;
+};
+
+struct skb_shared_info {
+    unsigned short gso_size;
+    unsigned int gso_type;
+};
+
+#pragma clang attribute pop
+
+/* Bytes of each datagram of a buffer that holds several; 0: it holds one. */
+PART __u32 buffer__segment_size(struct sk_buff___end *buffer)
+{
+    struct skb_shared_info *shared = (void *)(BPF_CORE_READ(buffer, head) + BPF_CORE_READ(buffer, end));
+
+    return BPF_CORE_READ(shared, gso_type) & SKB_GSO_UDP_L4 ? BPF_CORE_READ(shared, gso_size) : 0;
+}
+
 /* Headers of IPv6 between the first and the one of the transport layer. */
 #define IPV6_HEADERS_MAX       6
 #define IPPROTO_HOPOPTS        0

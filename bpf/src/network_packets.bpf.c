@@ -129,13 +129,13 @@ struct packet_record {
     struct packet_body body;
 };
 
-/* The kernel's socket, to read from. The verifier lets nobody calculate with the pointer that it knows the
- * type of, but forgets that type of what went through memory. */
-static __always_inline struct sock *socket__address(struct packet_record *record, struct bpf_sock *socket)
+/* The kernel's socket or buffer, to read from. The verifier lets nobody calculate with the pointer that it
+ * knows the type of, but forgets that type of what went through memory. */
+static __always_inline void *kernel__address(struct packet_record *record, void *known)
 {
     volatile __u64 *place = &record->body.socket;
 
-    *place = (__u64)socket;
+    *place = (__u64)known;
     return (void *)*place;
 }
 
@@ -144,6 +144,7 @@ static __always_inline void packet__send(struct __sk_buff *skb, struct bpf_sock 
                                          const __u16 direction, __u32 kind, const __u64 room)
 {
     struct packet_record *record;
+    struct sk_buff___end *buffer;
     struct sock *sock;
     __u64 length = skb->len;
     struct net *net;
@@ -153,7 +154,8 @@ static __always_inline void packet__send(struct __sk_buff *skb, struct bpf_sock 
         losses__count(kind);
         return;
     }
-    sock = socket__address(record, socket);
+    sock = kernel__address(record, socket);
+    buffer = kernel__address(record, skb);
     if (length > room)
         length = room;
     header__fill(&record->header, kind, (sizeof(*record) + length + 7) & ~7ULL);
@@ -165,6 +167,8 @@ static __always_inline void packet__send(struct __sk_buff *skb, struct bpf_sock 
     record->body.interface = skb->ifindex;
     record->body.direction = direction;
     record->body.protocol = network__host_order(skb->protocol);
+    if (kind == KIND_DNS)
+        record->body.segment_size = buffer__segment_size(buffer);
     if (length < skb->len)
         record->body.flags |= PACKET_FLAG_TRUNCATED;
     net = BPF_CORE_READ(sock, __sk_common.skc_net.net);

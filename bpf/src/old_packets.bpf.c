@@ -188,6 +188,7 @@ static __always_inline int packet(void *ctx, struct sk_buff *skb, const __u16 di
     record->body.interface = BPF_CORE_READ(device, ifindex);
     record->body.net_ns = BPF_CORE_READ((struct net_device___namespace *)device, nd_net.net, ns.inum);
     BPF_CORE_READ_STR_INTO(&record->body.interface_name, device, name);
+    record->body.segment_size = buffer__segment_size((void *)skb);
     packet__fill_context(scratch, packet__sender(sock, direction), direction);
     if (kind)
         packet__send(ctx, scratch, &packet, SERVICE_PACKET_SIZE_MAX);

@@ -75,7 +75,7 @@ fn the_object_and_the_reader_agree_on_every_structure() {
         setsockopt_body { retval, descriptor, flags, level, option, family, protocol, filter_length, filter }
         capabilities_body { attempted, used }
         flows_body { interface, net_ns, flows, interface_name }
-        packet_body { socket, length, flags, interface, net_ns, direction, protocol, data, interface_name }
+        packet_body { socket, length, flags, segment_size, interface, net_ns, direction, protocol, data, interface_name }
         target { start_time_ns, pid, given }
         ptrace_body { retval, tracee, address, data, request }
         signal_body { retval, target, signal, flags }

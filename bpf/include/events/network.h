@@ -85,7 +85,10 @@ struct packet_body {
      * one piece can be many packets of a network. */
     __u32 length;
     /* PACKET_FLAG_* */
-    __u32 flags;
+    __u16 flags;
+    /* UDP: bytes of each datagram, if the packet is several of them in a row behind one header (the last one
+     * may be shorter). 0: it is one. */
+    __u16 segment_size;
     __u32 interface;
     /* Inode number of the network namespace of the socket. */
     __u32 net_ns;

@@ -27,6 +27,8 @@ pub struct RawPacket<'r> {
     pub socket: u64,
     /// Bytes it had before it was cut.
     pub length: u32,
+    /// UDP: bytes of each datagram if it holds several; 0: it holds one.
+    pub segment_size: u16,
     /// `INGRESS` or `EGRESS`.
     pub direction: u32,
     /// `ETH_P_*`
@@ -163,6 +165,7 @@ pub(super) fn packet<'r>(record: &Record<'r>) -> Option<RawPacket<'r>> {
         kind: record.kind(),
         socket: body.socket,
         length: body.length,
+        segment_size: body.segment_size,
         direction: body.direction.into(),
         l3_protocol: body.protocol,
         device: Device {

@@ -26,6 +26,8 @@ pub(super) struct Message {
     /// Number of questions that the header declares.
     pub(super) count: u16,
     pub(super) questions: Vec<Question>,
+    /// Questions behind these.
+    pub(super) dropped: u32,
     /// Aliases in the answer: of which name, and for which.
     pub(super) aliases: Vec<(Text, Text)>,
     /// Addresses in the answer: of which name, and for how many seconds.
@@ -47,7 +49,8 @@ impl Message {
         let (header, counts) = (octets.header(), octets.header_counts());
         let code = header.qr().then(|| octets.opt_rcode().to_int());
         let mut message = Self { id: header.id(), code, count: counts.qdcount(), ..Self::default() };
-        for question in octets.question().take(QUESTIONS_MAX) {
+        let mut questions = octets.question();
+        for question in questions.by_ref().take(QUESTIONS_MAX) {
             let question = question.ok()?;
             message.questions.push(Question {
                 name: text(question.qname()),
@@ -55,6 +58,9 @@ impl Message {
                 question_type: question.qtype().to_int(),
             });
         }
+        // The header may declare more than there are.
+        let dropped = questions.take_while(Result::is_ok).count();
+        message.dropped = u32::try_from(dropped).unwrap_or(u32::MAX);
         if header.qr() {
             message.read_answer(&octets);
         }

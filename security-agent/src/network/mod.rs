@@ -3,6 +3,8 @@
 //! Packets come from whoever can send one, through the kernel's copy of their first bytes. Everything here is bounded, counts what it
 //! cannot understand, and panics on nothing.
 
+mod asked;
+mod datagrams;
 mod dns;
 mod filters;
 mod headers;
@@ -11,13 +13,14 @@ mod names;
 mod streams;
 mod tls;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use engine::ruleset::RuleSet;
 use model::{Endpoint, Packet, PrivateRanges, SocketAddress};
 use model::{Payload, TextList, payload};
 use proto::wire::Kind;
 
+use self::asked::Asked;
 use self::dns::Message;
 use self::filters::Filters;
 pub(crate) use self::filters::filters_of;
@@ -51,10 +54,20 @@ pub struct Counters {
     pub dns_messages: u64,
     /// Those that are none, or damaged before the end of their questions.
     pub dns_malformed: u64,
+    /// Questions behind the first 16 of their message.
+    pub dns_questions_dropped: u64,
+    /// Answers that nobody was seen to ask for: no names were learnt from them.
+    pub dns_unasked: u64,
+    /// Questions whose answer was not waited for any more, as too many others came.
+    pub dns_questions_forgotten: u64,
+    /// Names that were forgotten because there were too many, of an address or at all.
+    pub names_evicted: u64,
     /// Messages and streams of which a part was not copied, or was lost.
     pub truncated: u64,
     /// Messages of metadata services.
     pub imds_messages: u64,
+    /// Streams of such that were given up: what is no HTTP, has more than 64 headers, or a head of more than 16 KiB.
+    pub imds_malformed: u64,
     /// Packets without readable headers.
     pub unreadable: u64,
     /// TCP streams that were given up because there were too many.
@@ -67,6 +80,7 @@ pub struct Network {
     config: Config,
     filters: Filters,
     names: Names,
+    asked: Asked,
     dns_streams: Streams<()>,
     imds_streams: Streams<Imds>,
     counters: Counters,
@@ -80,6 +94,7 @@ impl Network {
             names: Names::new(config.names_max),
             config,
             filters: Filters::default(),
+            asked: Asked::default(),
             dns_streams: Streams::default(),
             imds_streams: Streams::default(),
             counters: Counters::default(),
@@ -93,6 +108,7 @@ impl Network {
 
     /// A stream of records begins, maybe of another boot: sockets are numbered anew.
     pub fn reset(&mut self) {
+        self.asked.clear();
         self.dns_streams = Streams::default();
         self.imds_streams = Streams::default();
     }
@@ -101,7 +117,12 @@ impl Network {
     #[must_use]
     pub fn counters(&self) -> Counters {
         let evicted = self.dns_streams.evicted() + self.imds_streams.evicted();
-        Counters { streams_evicted: evicted, ..self.counters }
+        Counters {
+            streams_evicted: evicted,
+            names_evicted: self.names.evicted(),
+            dns_questions_forgotten: self.asked.forgotten(),
+            ..self.counters
+        }
     }
 
     /// Whether records of `wanted` need those of another kind too, and which.
@@ -183,8 +204,13 @@ impl Network {
         let mut messages = Vec::new();
         match headers.content {
             Content::Udp(bytes) => {
-                self.counters.truncated += u64::from(headers.is_cut);
-                messages.push((Message::parse(bytes), headers.content_length));
+                let mut whole = 0;
+                for datagram in datagrams::split(bytes, headers.content_length, raw.segment_size) {
+                    whole += u32::from(!datagram.is_cut());
+                    messages.push((Message::parse(datagram.bytes), datagram.length));
+                }
+                let all = datagrams::count(headers.content_length, raw.segment_size);
+                self.counters.truncated += u64::from(all.saturating_sub(whole));
             }
             Content::Tcp { sequence, flags, bytes } => {
                 let segment = Segment { sequence, flags, bytes, length: headers.content_length };
@@ -209,15 +235,31 @@ impl Network {
             match message {
                 Some(message) => {
                     self.counters.dns_messages += 1;
-                    if self.config.names && raw.direction == INGRESS {
-                        self.names.learn(&message, now_ns);
-                    }
+                    self.counters.dns_questions_dropped += u64::from(message.dropped);
                     payloads.extend(dns::events(&message, length));
+                    if self.config.names {
+                        self.learn(raw, headers.source.0, message, now_ns);
+                    }
                 }
                 None => self.counters.dns_malformed += 1,
             }
         }
         payloads
+    }
+
+    /// Remembers questions that leave, and the names in answers to them.
+    fn learn(&mut self, raw: &RawPacket<'_>, source: IpAddr, mut message: Message, now_ns: u64) {
+        match (raw.direction, message.code) {
+            (EGRESS, None) => self.asked.ask(raw.socket, &message, now_ns),
+            (INGRESS, Some(_)) => {
+                if source == DOCKER_RESOLVER || self.asked.answer(raw.socket, &mut message, now_ns) {
+                    self.names.learn(&message, now_ns);
+                } else {
+                    self.counters.dns_unasked += 1;
+                }
+            }
+            _ => {}
+        }
     }
 
     fn imds(&mut self, raw: &RawPacket<'_>, headers: &Headers<'_>) -> Vec<Payload> {
@@ -232,6 +274,7 @@ impl Network {
             payloads.push(Payload::Imds(event));
         }
         self.counters.truncated += u64::from(stream.is_broken());
+        self.counters.imds_malformed += u64::from(stream.is_hopeless());
         self.imds_streams.finish(key);
         payloads
     }
@@ -249,6 +292,10 @@ impl Network {
         matching.map(event).collect()
     }
 }
+
+/// Docker's resolver within containers. Questions to it leave to another port, which the kernel puts in the place of 53 before
+/// they are seen; only answers are. Nobody outside of the container can send from such an address.
+const DOCKER_RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
 /// `INGRESS` and `EGRESS` of the language, which are those of records.
 const INGRESS: u32 = proto::wire::layout::PACKET_IN;

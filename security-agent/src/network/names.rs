@@ -32,11 +32,17 @@ pub(super) struct Names {
     order: BTreeMap<u64, IpAddr>,
     next: u64,
     max: usize,
+    evicted: u64,
 }
 
 impl Names {
     pub(super) fn new(max: usize) -> Self {
-        Self { known: HashMap::new(), order: BTreeMap::new(), next: 0, max: max.max(1) }
+        Self { known: HashMap::new(), order: BTreeMap::new(), next: 0, max: max.max(1), evicted: 0 }
+    }
+
+    /// Names that were forgotten because there were too many, of an address or at all.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// The names of an address: the latest answer first.
@@ -84,11 +90,13 @@ impl Names {
         known.names.push((name.clone(), end_ns));
         if known.names.len() > NAMES_MAX {
             known.names.remove(0);
+            self.evicted += 1;
         }
         self.order.insert(order, address);
         while self.known.len() > self.max {
             let Some((_, oldest)) = self.order.pop_first() else { return };
-            self.known.remove(&oldest);
+            let forgotten = self.known.remove(&oldest).map_or(0, |known| known.names.len());
+            self.evicted += forgotten as u64;
         }
     }
 }
@@ -161,5 +169,7 @@ mod tests {
         let found = names(&known, "192.0.2.3", 1);
         assert_eq!((found.len(), found[0].as_str(), found[7].as_str()), (8, "n19.test", "n12.test"));
         assert_eq!((known.known.len(), known.order.len()), (2, 2));
+        // The name of the first address, and those of the last one but eight.
+        assert_eq!(known.evicted(), 1 + 13);
     }
 }

@@ -133,7 +133,9 @@ pub struct packet_body {
     #[doc = "Bytes of the packet, from the IP header on, before any cut. What the kernel sends or has received in\n one piece can be many packets of a network."]
     pub length: __u32,
     #[doc = "PACKET_FLAG_*"]
-    pub flags: __u32,
+    pub flags: __u16,
+    #[doc = "UDP: bytes of each datagram, if the packet is several of them in a row behind one header (the last one\n may be shorter). 0: it is one."]
+    pub segment_size: __u16,
     pub interface: __u32,
     #[doc = "Inode number of the network namespace of the socket."]
     pub net_ns: __u32,
@@ -152,6 +154,8 @@ const _: () = {
     ["Offset of field: packet_body::socket"][::core::mem::offset_of!(packet_body, socket) - 0usize];
     ["Offset of field: packet_body::length"][::core::mem::offset_of!(packet_body, length) - 8usize];
     ["Offset of field: packet_body::flags"][::core::mem::offset_of!(packet_body, flags) - 12usize];
+    ["Offset of field: packet_body::segment_size"]
+        [::core::mem::offset_of!(packet_body, segment_size) - 14usize];
     ["Offset of field: packet_body::interface"][::core::mem::offset_of!(packet_body, interface) - 16usize];
     ["Offset of field: packet_body::net_ns"][::core::mem::offset_of!(packet_body, net_ns) - 20usize];
     ["Offset of field: packet_body::direction"][::core::mem::offset_of!(packet_body, direction) - 24usize];
