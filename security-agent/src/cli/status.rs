@@ -186,6 +186,7 @@ fn agent_lines(agent: &Json, line: &mut impl FnMut(String)) {
         containers["named"],
         if problem.is_empty() { "" } else { "; no names: " }
     ));
+    network_line(&pipeline["network"], line);
     loss_lines(&pipeline["losses"], line);
     for sink in list(&agent["sinks"]) {
         line(format!(
@@ -196,6 +197,15 @@ fn agent_lines(agent: &Json, line: &mut impl FnMut(String)) {
             sink["failed"]
         ));
         delivery_lines(&sink["delivery"], line);
+    }
+}
+
+/// What was understood of packets and what was not: what has not happened is not mentioned.
+fn network_line(network: &Json, line: &mut impl FnMut(String)) {
+    let counters = network.as_object().into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
+    let counters: Vec<String> = counters.map(|(name, count)| format!("{name} {count}")).collect();
+    if !counters.is_empty() {
+        line(format!("  network: {}", counters.join(", ")));
     }
 }
 
@@ -320,6 +330,22 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn of_the_network_what_happened_is_shown() {
+        let shown = |network: Json| {
+            let agent = json!({ "pipeline": { "network": network } });
+            for_people(&agent, &json!({ "error": "none" }), Path::new("/run/x.sock"))
+        };
+        let text = shown(json!({ "dns_messages": 4, "dns_malformed": 2, "truncated": 0 }));
+        for part in ["  network: ", "dns_messages 4", "dns_malformed 2"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(!text.contains("truncated"), "{text}");
+        assert!(!shown(json!({ "dns_messages": 0 })).contains("network"));
+        let all = serde_json::to_value(crate::network::Counters::default()).unwrap();
+        assert!(!shown(all).contains("network"), "nothing has happened yet");
     }
 
     #[test]

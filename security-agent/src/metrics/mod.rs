@@ -123,6 +123,15 @@ pub fn of_status(status: &Json) -> Vec<Metric> {
             count,
         );
     }
+    for (name, count) in pipeline["network"].as_object().into_iter().flatten() {
+        list.tagged(
+            "datadog.runtime_security.network.counters",
+            Kind::Counter,
+            "What was understood of packets and what was not",
+            &[("type", name)],
+            count,
+        );
+    }
     for sink in status["sinks"].as_array().into_iter().flatten() {
         output(&mut list, sink);
     }
@@ -232,6 +241,7 @@ mod tests {
                 "suppressed_by_rule": { "a\"b": 2 },
                 "losses": [{ "event_type": "exec", "reason": "ring_full", "count": 4 }],
                 "containers": { "seen": 1 },
+                "network": { "dns_malformed": 6 },
             },
             "sinks": [{ "name": "intake x", "written": 1, "dropped": 0, "failed": 0, "delivery": { "sent": 9 } }],
         })
@@ -258,6 +268,7 @@ mod tests {
                 &[("event_type", "exec"), ("reason", "ring_full")],
                 4.0,
             ),
+            ("datadog.runtime_security.network.counters", &[("type", "dns_malformed")], 6.0),
             ("datadog.runtime_security.intake.reports", &[("output", "intake x"), ("outcome", "sent")], 9.0),
         ] {
             assert_eq!(get(name, tags), Some(value), "{name}");
