@@ -192,7 +192,7 @@ mod tests {
         };
         Report {
             kernel: "1.2.3".into(),
-            facts: vec![fact("btf", true), fact("kprobe", false)],
+            facts: vec![fact("btf", true), fact("lsm", false)],
             observations: vec![observation],
             verified: [("on_exec".to_owned(), 12_345)].into(),
             events: Some([("exec", 3)].into()),
@@ -203,7 +203,7 @@ mod tests {
     fn the_text_says_what_works_and_why_not() {
         let expected = format!(
             "system-probe {VERSION} on Linux 1.2.3\n\nThis kernel\n  yes  btf                 detail\n  \
-             no   kprobe              detail\n\nHow it is watched\n  unavailable  process.exec      a, b and 1 more\n\
+             no   lsm                 detail\n\nHow it is watched\n  unavailable  process.exec      a, b and 1 more\n\
              {}because\n\nEvents\n  exec              3\n\nCan be watched: 0 in full, 0 in part, 1 not.\n\
              Can't be watched here: process.exec.\n",
             " ".repeat(15)

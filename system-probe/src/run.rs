@@ -183,12 +183,14 @@ pub(crate) fn watcher(
     let mut facts = Facts::probe(&host.proc, &plan::functions());
     let types = types::find(settings.event_stream.btf_path.as_deref(), &Release::of_this_machine(&host.root));
     facts.choose_object(only == Some(Family::Old), types);
-    if !facts.has(Capability::Btf) {
-        // Not one program can be loaded.
-        anyhow::bail!(
-            "nothing can be watched: the types of this kernel are not known: {}",
-            facts.reason(Capability::Btf)
-        );
+    // Not one program can be loaded, or tells anything.
+    for (capability, what) in [
+        (Capability::Btf, "the types of this kernel are not known"),
+        (Capability::ProbeRead, "programs cannot read the kernel, as with a lockdown for confidentiality"),
+    ] {
+        if !facts.has(capability) {
+            anyhow::bail!("nothing can be watched: {what}: {}", facts.reason(capability));
+        }
     }
     for (fact, missing) in facts.missing() {
         tracing::debug!(fact, missing, "not on this kernel");
@@ -196,7 +198,6 @@ pub(crate) fn watcher(
     let stream = &settings.event_stream;
     let allowed = Allowed {
         fentry: stream.use_fentry,
-        kprobe: stream.use_kprobe_fallback,
         compat: stream.compat_syscalls,
         packets: settings.network.enabled,
         packets_in: settings.packets.ingress,

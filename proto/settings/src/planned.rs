@@ -122,6 +122,10 @@ pub(crate) const PLANNED: &[Feature] = &[
         ],
     },
     Feature {
+        title: "kprobes: tracepoints are used where functions cannot be watched",
+        keys: &[("event_monitoring_config.event_stream.use_kprobe_fallback", "7.64")],
+    },
+    Feature {
         title: "filters that are learnt, and load control",
         keys: &[
             ("event_monitoring_config.enable_all_probes", "7.60"),

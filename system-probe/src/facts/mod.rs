@@ -30,6 +30,8 @@ pub(crate) enum Capability {
     TpBtf,
     /// Raw tracepoints (4.17).
     RawTp,
+    /// Programs may read the memory of the kernel: no lockdown forbids it.
+    ProbeRead,
     /// Tracepoints of single system calls, by perf event.
     SyscallTracepoint,
     /// The iterator over tasks (5.8).
@@ -40,8 +42,6 @@ pub(crate) enum Capability {
     Fexit,
     /// Security hooks (5.7), if `bpf` is an active security module.
     Lsm,
-    /// Breakpoints on kernel functions.
-    Kprobe,
     /// Packets of all sockets, at the root of the control groups (4.10).
     CgroupSkb,
     /// Programs that see reads and writes below `/proc/sys` (5.2), on the root of the control groups (version 2).
@@ -70,12 +70,12 @@ impl Capability {
         Self::RingBuffer,
         Self::TpBtf,
         Self::RawTp,
+        Self::ProbeRead,
         Self::SyscallTracepoint,
         Self::IterTask,
         Self::Fentry,
         Self::Fexit,
         Self::Lsm,
-        Self::Kprobe,
         Self::CgroupSkb,
         Self::CgroupSysctl,
         Self::Modules,
@@ -94,12 +94,12 @@ impl Capability {
             Self::RingBuffer => "ring_buffer",
             Self::TpBtf => "tp_btf",
             Self::RawTp => "raw_tp",
+            Self::ProbeRead => "probe_read",
             Self::SyscallTracepoint => "syscall_tracepoint",
             Self::IterTask => "iter_task",
             Self::Fentry => "fentry",
             Self::Fexit => "fexit",
             Self::Lsm => "lsm",
-            Self::Kprobe => "kprobe",
             Self::CgroupSkb => "cgroup_skb",
             Self::CgroupSysctl => "cgroup_sysctl",
             Self::Modules => "modules",

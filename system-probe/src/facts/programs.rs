@@ -49,6 +49,8 @@ struct Attached {
 const TRIALS: [Trial; 10] = [
     Trial { capability: Capability::TpBtf, program: "fact_tp_btf", attach, trigger: end_a_thread },
     Trial { capability: Capability::RawTp, program: "fact_raw_tp", attach, trigger: end_a_thread },
+    // The start of a thread fires, in the one that starts it.
+    Trial { capability: Capability::ProbeRead, program: "fact_probe_read", attach, trigger: end_a_thread },
     Trial {
         capability: Capability::SyscallTracepoint,
         program: "fact_syscall_tracepoint",
@@ -59,7 +61,6 @@ const TRIALS: [Trial; 10] = [
     Trial { capability: Capability::Fentry, program: "fact_fentry", attach, trigger: open_a_file },
     Trial { capability: Capability::Fexit, program: "fact_fexit", attach, trigger: open_a_file },
     Trial { capability: Capability::Lsm, program: "fact_lsm", attach, trigger: open_a_file },
-    Trial { capability: Capability::Kprobe, program: "fact_kprobe", attach, trigger: open_a_file },
     Trial {
         capability: Capability::CgroupSkb,
         program: "fact_cgroup_skb",

@@ -10,8 +10,6 @@ use crate::facts::Capability;
 pub(crate) enum Family {
     /// Entry and return of functions inside the kernel.
     Fentry,
-    /// Breakpoints on functions inside the kernel.
-    Kprobe,
     /// Tracepoints of system calls.
     Tracepoint,
     /// The programs for kernels before 5.8, all of them.
@@ -23,7 +21,6 @@ impl Family {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Fentry => "fentry",
-            Self::Kprobe => "kprobe",
             Self::Tracepoint => "tracepoint",
             Self::Old => "old",
         }
@@ -35,7 +32,6 @@ impl Way {
     pub(super) fn family(&self) -> Option<Family> {
         self.needs.iter().find_map(|need| match need {
             Capability::Fentry | Capability::Fexit | Capability::Lsm => Some(Family::Fentry),
-            Capability::Kprobe => Some(Family::Kprobe),
             Capability::SyscallTracepoint => Some(Family::Tracepoint),
             _ => None,
         })

@@ -32,13 +32,14 @@ use self::table::observations;
 use crate::facts::Capability;
 use crate::facts::Facts;
 
+/// Why something cannot be used with the object for old kernels.
+const NOT_FOR_OLD_KERNELS: &str = "not among the programs for kernels before 5.8";
+
 /// What the settings forbid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowed {
     /// fentry, fexit and LSM programs.
     pub(crate) fentry: bool,
-    /// Kprobes.
-    pub(crate) kprobe: bool,
     /// Programs that run at every system call, to see those of 32-bit programs.
     pub(crate) compat: bool,
     /// Programs that see packets.
@@ -53,14 +54,13 @@ impl Allowed {
     /// As most tests want it.
     #[cfg(test)]
     pub(crate) const fn everything_but_compat() -> Self {
-        Self { fentry: true, kprobe: true, compat: false, packets: true, packets_in: true, only: None }
+        Self { fentry: true, compat: false, packets: true, packets_in: true, only: None }
     }
 
     /// The key that forbids something, if one does.
     fn forbids(self, capability: Capability) -> Option<&'static str> {
         match capability {
             Capability::Fentry | Capability::Fexit | Capability::Lsm if !self.fentry => Some("use_fentry"),
-            Capability::Kprobe if !self.kprobe => Some("use_kprobe_fallback"),
             Capability::CgroupSkb if !self.packets => Some("network.enabled"),
             _ => None,
         }
@@ -215,8 +215,13 @@ fn decide(
 ) -> Planned {
     let forced = allowed.only.filter(|only| observation.ways.iter().any(|way| way.family() == Some(*only)));
     for way in observation.ways.iter().skip(skipped) {
-        let mut obstacles: Vec<_> =
-            way.needs.iter().filter_map(|need| obstacle(*need, facts, allowed)).collect();
+        // Whatever a program sees it has to read.
+        let reads = (!way.programs.is_empty()).then_some(&Capability::ProbeRead);
+        let needs = way.needs.iter().chain(reads);
+        let mut obstacles: Vec<_> = needs.filter_map(|need| obstacle(*need, facts, allowed)).collect();
+        if facts.old && way.programs.iter().any(|program| matches!(program.hook, Hook::Elements(_))) {
+            obstacles.push(format!("what is summed up: {NOT_FOR_OLD_KERNELS}"));
+        }
         if forced.is_some() && way.family() != forced {
             obstacles = vec![format!("{}: off by --plan", way.family().map_or(way.label, Family::name))];
         }
@@ -324,8 +329,10 @@ fn obstacle(mut need: Capability, facts: &Facts, allowed: Allowed) -> Option<Str
             Capability::TpBtf | Capability::CgroupSkb => Capability::RawTp,
             // Each CPU has a buffer of its own.
             Capability::RingBuffer => return None,
-            Capability::Btf | Capability::SyscallTracepoint | Capability::Modules => need,
-            _ => return Some(format!("{}: not among the programs for kernels before 5.8", need.name())),
+            Capability::Btf | Capability::SyscallTracepoint | Capability::Modules | Capability::ProbeRead => {
+                need
+            }
+            _ => return Some(format!("{}: {NOT_FOR_OLD_KERNELS}", need.name())),
         };
     }
     (!facts.has(need)).then(|| format!("{}: {}", need.name(), facts.reason(need)))

@@ -141,8 +141,7 @@ fn without_the_iterator_the_snapshot_comes_from_proc() {
 
 #[test]
 fn what_has_another_way_is_not_missed() {
-    let unused =
-        [Capability::Fentry, Capability::Fexit, Capability::Lsm, Capability::Kprobe, Capability::RawTp];
+    let unused = [Capability::Fentry, Capability::Fexit, Capability::Lsm, Capability::RawTp];
     assert_eq!(unavailable(&unused), on_demand_by(Capability::Fentry));
     assert_eq!(on_demand_by(Capability::Fentry), ["kernel.selinux"], "it has no tracepoints");
 }
@@ -405,14 +404,14 @@ fn a_plan_can_be_forced() {
     assert_eq!(open.reason, "fentry: refused; fexit: refused; tracepoint: off by --plan");
 }
 
-/// Three ways, as later rows have them.
+/// Three ways, as no row has them yet.
 static THREE_WAYS: &[Observation] = &[Observation {
     name: "test",
     kinds: &[],
     attached: Attached::Always,
     ways: &[
         Way { needs: &[Capability::Fentry], programs: &[], blind: &[], label: "fentry" },
-        Way { needs: &[Capability::Kprobe], programs: &[], blind: &[], label: "kprobe" },
+        Way { needs: &[Capability::CgroupSkb], programs: &[], blind: &[], label: "packets" },
         Way {
             needs: &[Capability::SyscallTracepoint],
             programs: &[],
@@ -430,14 +429,14 @@ fn the_best_way_that_works_is_taken_and_the_reason_names_the_better_ones() {
         (planned.way.map_or("none", |way| way.label), planned.reason, planned.blind)
     };
     assert_eq!(decide(&[], ALLOWED), ("fentry", String::new(), vec![]));
-    assert_eq!(decide(&[Capability::Fentry], ALLOWED), ("kprobe", "fentry: refused".to_owned(), vec![]));
-    let both = [Capability::Fentry, Capability::Kprobe];
-    let reason = "fentry: refused; kprobe: refused".to_owned();
+    assert_eq!(decide(&[Capability::Fentry], ALLOWED), ("packets", "fentry: refused".to_owned(), vec![]));
+    let both = [Capability::Fentry, Capability::CgroupSkb];
+    let reason = "fentry: refused; cgroup_skb: refused".to_owned();
     assert_eq!(decide(&both, ALLOWED), ("tracepoint", reason, vec!["something"]));
-    let neither = Allowed { fentry: false, kprobe: false, ..ALLOWED };
-    let reason = "fentry: off by use_fentry; kprobe: off by use_kprobe_fallback".to_owned();
+    let neither = Allowed { fentry: false, packets: false, ..ALLOWED };
+    let reason = "fentry: off by use_fentry; cgroup_skb: off by network.enabled".to_owned();
     assert_eq!(decide(&[], neither), ("tracepoint", reason, vec!["something"]));
-    let all = [Capability::Fentry, Capability::Kprobe, Capability::SyscallTracepoint];
+    let all = [Capability::Fentry, Capability::CgroupSkb, Capability::SyscallTracepoint];
     assert_eq!(decide(&all, ALLOWED).0, "none");
 }
 
@@ -464,6 +463,19 @@ fn the_functions_of_calls_are_those_of_their_tracepoints() {
     }
 }
 
+/// A lockdown: programs load and fire, but what they report would be empty.
+#[test]
+fn where_programs_cannot_read_the_kernel_nothing_is_watched() {
+    for old in [false, true] {
+        let mut facts = kernel_without(&[Capability::ProbeRead]);
+        facts.choose_object(old, Ok(None));
+        let plan = Plan::new(&facts, ALLOWED);
+        assert_eq!(plan.programs().count(), 0);
+        assert!(planned(&plan, "process.exec").reason.contains("probe_read: refused"));
+        assert_eq!(planned(&plan, "process.snapshot").way.unwrap().label, "/proc");
+    }
+}
+
 /// Without a ring buffer or typed tracepoints the other object is loaded, and its programs are planned.
 #[test]
 fn old_kernels_get_programs_of_their_own() {
@@ -480,7 +492,12 @@ fn old_kernels_get_programs_of_their_own() {
     assert!(chmod.blind.iter().any(|text| text.contains("32-bit")), "nothing cures that here");
     let dns = planned(&plan, "network.dns");
     assert!(dns.programs.iter().any(|program| program.hook == Hook::RawTp("net_dev_queue")));
-    assert!(planned(&plan, "kernel.sysctl").way.is_none());
+    for lost in ["kernel.sysctl", "network.flows", "process.capabilities", "kernel.selinux"] {
+        let planned = planned(&plan, lost);
+        assert!(planned.way.is_none() && planned.reason.contains("kernels before 5.8"), "{planned:?}");
+    }
+    let others = plan.observations.iter().filter(|planned| planned.way.is_none());
+    assert_eq!(others.count(), 4, "docs/old-kernels.md says what is not seen");
     assert!(planned(&plan, "process.snapshot").programs.is_empty(), "from /proc");
 }
 
