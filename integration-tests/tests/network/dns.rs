@@ -28,7 +28,7 @@ pub(crate) fn start(setup: Setup) -> Result<Option<(Pair, Trigger)>> {
 }
 
 /// The signals of the process that made these calls.
-fn signals(pair: &mut Pair, made: &Made) -> Result<Vec<Signal>> {
+pub(crate) fn signals(pair: &mut Pair, made: &Made) -> Result<Vec<Signal>> {
     pair.settle()?;
     let of_process = |signal: &&Signal| signal.at("process.pid") == made.pid();
     Ok(pair.signals.of_rule(ASKED).filter(of_process).cloned().collect())
