@@ -116,6 +116,10 @@ fn operations_of_rings_are_events_of_their_process() -> Result<()> {
             assert_eq!(signal.at("file.path"), &json!(place.join("ring-file")));
         }
     }
+    if truth["fallocate"] == 0 && !before_5_12() {
+        let opens = watch.pair.signals.of_rule("open").filter(|signal| signal.at("file.name") == "ring-file");
+        assert_eq!(opens.count(), 2, "it is opened, and then given room");
+    }
     let mode: Option<&Value> =
         of(&watch, "mkdir", "ring-made").map(|signal| signal.at("file.destination.mode"));
     assert!(mode.is_none_or(|mode| *mode == json!(0o750)), "{mode:?}");
