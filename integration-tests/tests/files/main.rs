@@ -3,6 +3,7 @@
 
 mod attributes;
 mod compat;
+mod fields;
 mod kinds;
 mod mount_trees;
 mod mounts;

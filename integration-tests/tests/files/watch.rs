@@ -8,10 +8,13 @@ use integration_tests::harness::call::{Calls, Made};
 use integration_tests::harness::{Pair, Setup, Signal, Trigger, can_run};
 use serde_json::{Map, Value, json};
 
+use crate::fields::{Fields, seen};
+
 /// A running pair and the trigger that makes calls.
 pub(crate) struct Watch {
     pub(crate) pair: Pair,
     pub(crate) trigger: Trigger,
+    fields: Vec<(String, Fields)>,
     places: usize,
 }
 
@@ -70,12 +73,14 @@ impl Watch {
         if !can_run() {
             return Ok(None);
         }
-        // The condition on the result is always true: it makes the signal tell it.
-        let rule = |event: &&str| format!("{event}.retval >= -13 && process.file.name == \"call\"");
-        let setup = events.iter().fold(setup, |setup, event| setup.rule(event, &rule(event)));
+        let of = |event: &&str| Ok(((*event).to_owned(), Fields::of(event)?));
+        let fields = events.iter().map(of).collect::<Result<Vec<_>>>()?;
+        let setup = fields.iter().fold(setup, |setup, (event, fields)| {
+            setup.rule(event, &format!("process.file.name == \"call\" && {}", fields.always_true()))
+        });
         let pair = Pair::start(&setup)?;
         let trigger = pair.trigger("call")?;
-        Ok(Some(Self { pair, trigger, places: 0 }))
+        Ok(Some(Self { pair, trigger, fields, places: 0 }))
     }
 
     /// A new, empty directory.
@@ -91,11 +96,16 @@ impl Watch {
         calls.make(&self.trigger)?.succeeded()
     }
 
-    /// The signals of this event that the calls caused.
+    /// The signals of this event that the calls caused. Rules have seen in each field what the report says.
     pub(crate) fn signals(&mut self, event: &str, made: &Made) -> Result<Vec<Signal>> {
         self.pair.settle()?;
         let of_process = |signal: &&Signal| signal.at("process.pid") == made.pid();
-        Ok(self.pair.signals.of_rule(event).filter(of_process).cloned().collect())
+        let signals: Vec<_> = self.pair.signals.of_rule(event).filter(of_process).cloned().collect();
+        let (_, fields) = self.fields.iter().find(|(name, _)| name == event).context("not watched")?;
+        for signal in &signals {
+            fields.check(signal)?;
+        }
+        Ok(signals)
     }
 
     /// Fails unless the last event of this type that the calls caused is what is expected.
@@ -138,9 +148,7 @@ impl Watch {
 
 /// The result of the call, as the rule saw it.
 pub(crate) fn retval(signal: &Signal, event: &str) -> Option<String> {
-    let parts = signal.at("evt.matched_on").as_array()?;
-    let of = parts.iter().find(|part| part["field"] == json!(format!("{event}.retval")))?;
-    of["value"].as_str().map(str::to_owned)
+    seen(signal, &format!("{event}.retval")).map(str::to_owned)
 }
 
 /// A path as text.
