@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use integration_tests::harness::call::{Calls, Made, n, r, s};
 use integration_tests::harness::{FileTruth, Signal};
 use libc::{AT_FDCWD, CLONE_NEWNS, MNT_DETACH, MS_BIND, MS_MOVE, MS_PRIVATE, MS_REC};
 use serde_json::{Value, json};
 
-use crate::watch::{Expected, Watch};
+use crate::watch::{Expected, Watch, retval};
 
 /// A private mount namespace; two calls, of which one is `mount` but no event.
 pub(crate) fn own_namespace() -> Calls {
@@ -27,12 +28,19 @@ pub(crate) fn mount_tmpfs(calls: Calls, at: &Path) -> Calls {
 }
 
 /// The mount ids of a mount that the trigger could ask for.
-fn id(made: &Made, call: usize) -> Result<u64> {
+pub(crate) fn id(made: &Made, call: usize) -> Result<u64> {
     Ok(made.stat(call, "")?.mount_id)
 }
 
 /// Fails unless `mount` and `file` of a mount event say the same, and what is expected.
-fn check(watch: &mut Watch, made: &Made, earlier: usize, expected: Value, syscall: Value) -> Result<Signal> {
+pub(crate) fn check(
+    watch: &mut Watch,
+    made: &Made,
+    earlier: usize,
+    expected: Value,
+    syscall: Value,
+    result: i64,
+) -> Result<Signal> {
     let signals = watch.signals("mount", made)?;
     assert_eq!(signals.len(), earlier + 1, "{signals:#?}");
     let signal = signals.into_iter().next_back().context("a signal")?;
@@ -59,11 +67,19 @@ fn check(watch: &mut Watch, made: &Made, earlier: usize, expected: Value, syscal
         ("syscall.mount", syscall),
     ]);
     assert_eq!(differences, "");
+    returned(&signal, result);
     Ok(signal)
 }
 
+/// Fails unless the call of a mount event returned this to its process.
+fn returned(signal: &Signal, result: i64) {
+    assert_eq!(retval(signal, "mount"), Some(result.to_string()));
+    assert_eq!(signal.at("evt.async"), &Value::Null);
+    assert_eq!(signal.at("evt.outcome"), &json!("Success"));
+}
+
 /// Device number of a file system as the kernel keeps it, from a `struct statx` at an argument of a call.
-fn device(made: &Made, call: usize) -> Result<u32> {
+pub(crate) fn device(made: &Made, call: usize) -> Result<u32> {
     let statx = made.buffer(call, 4)?;
     let word = |at: usize| u32::from_ne_bytes([statx[at], statx[at + 1], statx[at + 2], statx[at + 3]]);
     Ok(word(136) << 20 | word(140))
@@ -87,7 +103,7 @@ fn a_file_system_a_bind_mount_and_a_move() -> Result<()> {
         "source.path": "none-such", "visible": true, "root": "/",
     });
     let syscall = json!({"path": "none-such", "destination_path": &target, "fs_type": "tmpfs"});
-    let signal = check(&mut watch, &made, 0, expected, syscall)?;
+    let signal = check(&mut watch, &made, 0, expected, syscall, 0)?;
     assert_ne!(signal.at("mount.parent_mount_id"), &json!(outside), "the namespace has mounts of its own");
 
     let below = target.join("below");
@@ -103,7 +119,7 @@ fn a_file_system_a_bind_mount_and_a_move() -> Result<()> {
         "device": device(&made, 7)?, "fs_type": "tmpfs", "mountpoint.path": &bind,
         "source.path": &below, "visible": true, "root": "/below",
     });
-    check(&mut watch, &made, 1, expected, json!({"path": &below, "destination_path": &bind}))?;
+    check(&mut watch, &made, 1, expected, json!({"path": &below, "destination_path": &bind}), 0)?;
 
     let then_moved = mount_tmpfs(own_namespace(), &target)
         .then_stat(&target)
@@ -122,18 +138,21 @@ fn a_file_system_a_bind_mount_and_a_move() -> Result<()> {
     ]);
     assert_eq!(differences, "");
     assert_eq!(places(&signal), (json!(&target), json!(&moved)));
+    returned(&signal, 0);
     Ok(())
 }
 
-/// Makes the calls; the last of their mount events, which has these members.
+/// Makes the calls, of which number `call` is the last that mounts: its event, which has these members.
 fn last_mount(
     watch: &mut Watch,
     calls: &Calls,
+    call: usize,
     members: impl Fn(&Made) -> Result<Vec<(&'static str, Value)>>,
 ) -> Result<Signal> {
     let made = watch.make(calls)?;
     let signal = watch.signals("mount", &made)?.pop().context("a signal")?;
     assert_eq!(signal.differences(&members(&made)?), "");
+    returned(&signal, made.result(call));
     Ok(signal)
 }
 
@@ -176,16 +195,17 @@ fn the_new_interface() -> Result<()> {
         "mount_id": id(&made, 5)?, "parent_mount_id": id(&made, 5)?, "bind_src_mount_id": 0,
         "device": device(&made, 5)?, "fs_type": "tmpfs", "source.path": "none", "detached": true, "root": "/",
     });
-    check(&mut watch, &made, 0, expected, Value::Null)?;
+    check(&mut watch, &made, 0, expected, Value::Null, made.result(4))?;
 
     let attach = new(own_namespace())
         .then(libc::SYS_move_mount, [r(4), s(""), n(AT_FDCWD), s(&target), n(FROM_EMPTY_PATH)])
         .then_stat(&place);
-    last_mount(&mut watch, &attach, |made| {
+    last_mount(&mut watch, &attach, 6, |made| {
         Ok(vec![
             ("mount.mount_id", json!(id(made, 5)?)),
             ("mount.parent_mount_id", json!(id(made, 7)?)),
             ("mount.fs_type", json!("tmpfs")),
+            ("mount.device", json!(device(made, 5)?)),
             ("mount.visible", json!(true)),
             ("mount.detached", Value::Null),
             ("file.destination.path", json!(&target)),
@@ -198,29 +218,93 @@ fn the_new_interface() -> Result<()> {
         .then(libc::SYS_move_mount, [n(AT_FDCWD), s(&target), n(AT_FDCWD), s(&moved), n(0)])
         .then_stat(&place)
         .then_stat(&moved);
-    let signal = last_mount(&mut watch, &then_moved, |made| {
+    let signal = last_mount(&mut watch, &then_moved, 3, |made| {
         Ok(vec![
             ("mount.mount_id", json!(id(made, 5)?)),
             ("mount.parent_mount_id", json!(id(made, 4)?)),
+            ("mount.fs_type", json!("tmpfs")),
+            ("mount.device", json!(device(made, 5)?)),
             ("mount.visible", json!(true)),
+            ("mount.detached", Value::Null),
             ("file.destination.path", json!(&moved)),
         ])
     })?;
     assert_eq!(places(&signal), (json!(&target), json!(&moved)));
 
+    let kind = FileTruth::of(&target)?.filesystem;
     let copy = own_namespace()
         .then(libc::SYS_open_tree, [n(AT_FDCWD), s(&target), n(CLONE)])
         .then(libc::SYS_statx, [r(2), s(""), n(0x1000), n(0x17ff), integration_tests::harness::call::b(256)])
         .then_stat(&target);
-    let signal = last_mount(&mut watch, &copy, |made| {
+    let signal = last_mount(&mut watch, &copy, 2, |made| {
         Ok(vec![
             ("mount.mount_id", json!(id(made, 3)?)),
             ("mount.bind_src_mount_id", json!(id(made, 4)?)),
+            ("mount.fs_type", json!(&kind)),
+            ("mount.device", json!(device(made, 3)?)),
             ("mount.detached", json!(true)),
             ("mount.visible", Value::Null),
         ])
     })?;
     assert_eq!(signal.0["mount"]["source.path"], json!(&target));
+    Ok(())
+}
+
+#[test]
+fn a_single_file_is_mounted() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["mount", "open"])? else { return Ok(()) };
+    let target = watch.place()?;
+    let (file, over) = (target.join("file"), target.join("over"));
+    let make = |calls: Calls, path: &Path| calls.then(libc::SYS_mknod, [s(path), n(0o100_600), n(0)]);
+    let calls = make(make(mount_tmpfs(own_namespace(), &target), &file), &over)
+        .then_stat(&target)
+        .then_stat(&file)
+        .then(libc::SYS_mount, [s(&file), s(&over), n(0), n(number(MS_BIND)), n(0)])
+        .then_stat(&over)
+        .then(libc::SYS_openat, [n(AT_FDCWD), s(&over), n(libc::O_RDONLY)]);
+    let made = watch.make(&calls)?;
+    let expected = json!({
+        "mount_id": id(&made, 8)?, "parent_mount_id": id(&made, 5)?, "bind_src_mount_id": id(&made, 6)?,
+        "device": device(&made, 8)?, "fs_type": "tmpfs", "mountpoint.path": &over,
+        "source.path": &file, "visible": true, "root": "/file",
+    });
+    let syscall = json!({"path": &file, "destination_path": &over});
+    check(&mut watch, &made, 1, expected, syscall, 0)?;
+    assert_eq!(made.stat(6, "")?.inode, made.stat(8, "")?.inode, "the same file");
+    let expected = Expected::of(made.stat(8, "tmpfs")?.file(&over), json!({"path": &over, "flags": 0}));
+    watch.expect("open", &made, &expected.with("flags", &["O_RDONLY"][..]).retval(made.last()))?;
+    Ok(())
+}
+
+/// A mount of this machine, which is unmounted in the end.
+struct Mounted<'p>(&'p Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(self.0).status());
+    }
+}
+
+#[test]
+fn a_mount_from_before_the_processes_started() -> Result<()> {
+    if !integration_tests::harness::can_run() {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    let top = directory.path().canonicalize()?;
+    ensure!(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&top).status()?.success(), "mount");
+    let _mounted = Mounted(&top);
+    let Some(mut watch) = Watch::of(&["open", "chmod", "umount"])? else { return Ok(()) };
+    let file = top.join("file");
+    fs::write(&file, "")?;
+    let truth = FileTruth::of(&file)?;
+    assert_eq!(truth.filesystem, "tmpfs");
+    let made = watch.make(&Calls::new().then(libc::SYS_openat, [n(AT_FDCWD), s(&file), n(0)]))?;
+    let expected = Expected::of(truth.file(&file), json!({"path": &file, "flags": 0}));
+    watch.expect("open", &made, &expected.with("flags", &["O_RDONLY"][..]).retval(made.last()))?;
+    let made = watch.make(&Calls::new().then(libc::SYS_chmod, [s(&file), n(0o640)]))?;
+    let expected = Expected::of(truth.file(&file), json!({"path": &file, "mode": 0o640}));
+    watch.expect("chmod", &made, &expected.destination(json!({"mode": 0o640})))?;
     Ok(())
 }
 

@@ -13,10 +13,18 @@ use libc::{
 };
 use serde_json::{Value, json};
 
+use crate::mounts::{number, own_namespace};
 use crate::watch::{Expected, Watch, text};
 
 /// What an open is expected to tell: `names` are the flags by name.
-fn opened(truth: &FileTruth, path: &Path, given: &str, flags: i32, names: &[&str], mode: u32) -> Expected {
+pub(crate) fn opened(
+    truth: &FileTruth,
+    path: &Path,
+    given: &str,
+    flags: i32,
+    names: &[&str],
+    mode: u32,
+) -> Expected {
     let mut syscall = json!({"path": given, "flags": flags});
     if mode != 0 {
         syscall["mode"] = mode.into();
@@ -91,6 +99,71 @@ fn open_in_every_form() -> Result<()> {
 }
 
 #[test]
+fn a_file_is_created_with_what_the_umask_leaves() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["open"])? else { return Ok(()) };
+    let path = watch.place()?.join("new");
+    let (flags, creates) = (O_CREAT | O_WRONLY, O_CREAT | O_WRONLY | O_TRUNC);
+    let how = words(&[u64::try_from(flags)?, 0o666, 0]);
+    let (names, create_names) = (["O_WRONLY", "O_CREAT"], ["O_WRONLY", "O_CREAT", "O_TRUNC"]);
+    let rows: [(_, Vec<Arg>, _, &[&str]); 4] = [
+        (libc::SYS_open, vec![s(&path), n(flags), n(0o666)], flags, &names),
+        (libc::SYS_openat, vec![n(AT_FDCWD), s(&path), n(flags), n(0o666)], flags, &names),
+        (libc::SYS_openat2, vec![n(AT_FDCWD), s(&path), how, n(24)], flags, &names),
+        (libc::SYS_creat, vec![s(&path), n(0o666)], creates, &create_names),
+    ];
+    for (number, arguments, flags, names) in rows {
+        let made = watch.make(&Calls::new().then(libc::SYS_umask, [n(0o077)]).then(number, arguments))?;
+        let truth = FileTruth::of(&path)?;
+        assert_eq!(truth.mode, 0o100_600, "what came out");
+        let expected = opened(&truth, &path, text(&path), flags, names, 0o666);
+        watch.expect("open", &made, &expected.retval(made.last()))?;
+        fs::remove_file(&path)?;
+    }
+    Ok(())
+}
+
+/// `RESOLVE_*` of openat2, and an argument of a later kernel, which is longer.
+#[test]
+fn openat2_resolves_as_it_is_told() -> Result<()> {
+    const NO_XDEV: u64 = 1;
+    const NO_SYMLINKS: u64 = 4;
+    const BENEATH: u64 = 8;
+    const IN_ROOT: u64 = 16;
+    let Some(mut watch) = Watch::of(&["open"])? else { return Ok(()) };
+    let place = watch.place()?;
+    let (path, link) = (place.join("file.conf"), place.join("link"));
+    fs::write(&path, "contents")?;
+    // Within the directory as root it leads to the file, elsewhere to none.
+    symlink("/../file.conf", &link)?;
+    let at = || Calls::new().then(libc::SYS_openat, [n(AT_FDCWD), s(&place), n(O_PATH)]);
+    let openat2 = |given: &str, resolve: u64, more: usize| {
+        let how: Vec<u64> = [0, 0, resolve].into_iter().chain(std::iter::repeat_n(0, more)).collect();
+        let size = i64::try_from(8 * how.len()).unwrap_or_default();
+        at().then(libc::SYS_openat2, [r(0), s(given), words(&how), n(size)])
+    };
+    for (given, resolve, more) in [
+        ("file.conf", NO_XDEV, 0),
+        ("file.conf", NO_SYMLINKS, 1),
+        ("./file.conf", BENEATH, 5),
+        ("/file.conf", IN_ROOT, 0),
+        ("link", IN_ROOT, 1),
+        ("../../file.conf", IN_ROOT, 0),
+    ] {
+        let made = watch.make(&openat2(given, resolve, more))?;
+        let expected = opened(&FileTruth::of(&path)?, &path, given, O_RDONLY, &["O_RDONLY"], 0);
+        watch.expect("open", &made, &expected.retval(made.last()).after(1))?;
+    }
+    for (given, resolve, error) in
+        [("link", NO_SYMLINKS, libc::ELOOP), ("../file.conf", BENEATH, libc::EXDEV)]
+    {
+        let made = openat2(given, resolve, 0).make(&watch.trigger)?;
+        assert_eq!(made.last(), i64::from(-error), "{given}");
+        assert_eq!(watch.signals("open", &made)?.len(), 1, "{given}: only that of the directory");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_file_without_a_name() -> Result<()> {
     let Some(mut watch) = Watch::of(&["open"])? else { return Ok(()) };
     let place = watch.place()?;
@@ -128,18 +201,53 @@ fn open_by_handle() -> Result<()> {
     Ok(())
 }
 
+/// The mount of a file that is opened by handle is that of the descriptor.
+#[test]
+fn open_by_handle_through_another_mount() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["open"])? else { return Ok(()) };
+    let place = watch.place()?;
+    let (from, bind) = (place.join("from"), place.join("bind"));
+    for directory in [&from, &bind] {
+        fs::create_dir(directory)?;
+    }
+    fs::write(from.join("file"), "contents")?;
+    let mut handle = vec![0_u8; 136];
+    handle[0] = 128;
+    let calls = own_namespace()
+        .then(libc::SYS_mount, [s(&from), s(&bind), n(0), n(number(libc::MS_BIND)), n(0)])
+        .then(libc::SYS_name_to_handle_at, [n(AT_FDCWD), s(from.join("file")), x(&handle), b(8), n(0)])
+        .then(libc::SYS_openat, [n(AT_FDCWD), s(&bind), n(O_RDONLY)])
+        .then(libc::SYS_open_by_handle_at, [r(4), p(3, 2), n(O_RDONLY)])
+        .then_stat(bind.join("file"))
+        .then_stat(from.join("file"));
+    let made = watch.make(&calls)?;
+    let truth = made.stat(6, &FileTruth::of(&from)?.filesystem)?;
+    assert_ne!(truth.mount_id, made.stat(7, "")?.mount_id, "another mount");
+    let expected = opened(&truth, &bind.join("file"), "", O_RDONLY, &["O_RDONLY"], 0);
+    watch.expect("open", &made, &expected.retval(made.result(5)).after(1))?;
+    Ok(())
+}
+
 #[test]
 fn truncation_is_an_open() -> Result<()> {
+    const KEEP_SIZE: i32 = 1;
+    const PUNCH_HOLE: i32 = 2;
     let Some(mut watch) = Watch::of(&["open"])? else { return Ok(()) };
     let place = watch.place()?;
     let path = place.join("app.log");
     let truncates = O_CREAT | O_WRONLY | O_TRUNC;
     let names = &["O_WRONLY", "O_CREAT", "O_TRUNC"][..];
     let open = || Calls::new().then(libc::SYS_openat, [n(AT_FDCWD), s(&path), n(O_WRONLY)]);
+    let fallocate = |mode: i32, start: i32, length: i32| {
+        open().then(libc::SYS_fallocate, [r(0), n(mode), n(start), n(length)])
+    };
     for (calls, given, flags, names, size) in [
         (Calls::new().then(libc::SYS_truncate, [s(&path), n(4)]), text(&path), truncates, names, 4),
         (open().then(libc::SYS_ftruncate, [r(0), n(3)]), "", truncates, names, 3),
         (open().then(libc::SYS_fallocate, [r(0), n(0), n(100), n(50)]), "", O_WRONLY, &["O_WRONLY"], 150),
+        // A mode of fallocate is none of a file.
+        (fallocate(PUNCH_HOLE | KEEP_SIZE, 0, 4), "", O_WRONLY, &["O_WRONLY"], 8),
+        (fallocate(KEEP_SIZE, 0, 4096), "", O_WRONLY, &["O_WRONLY"], 8),
     ] {
         fs::write(&path, "contents")?;
         let made = watch.make(&calls)?;
