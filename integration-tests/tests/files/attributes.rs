@@ -89,6 +89,12 @@ fn chmod() -> Result<()> {
         forms.push(form(place.at().then(FCHMODAT2, plain), &place.file, "./file.conf"));
         let empty = [r(0), s(""), n(mode), n(AT_EMPTY_PATH)];
         forms.push(form(place.open().then(FCHMODAT2, empty), &place.file, ""));
+        let itself = |name: &str| [r(0), s(name), n(mode), n(AT_SYMLINK_NOFOLLOW)];
+        forms.push(form(place.at().then(FCHMODAT2, itself("file.conf")), &place.file, "file.conf"));
+        // A link has no mode of its own to change, which is no lack of permission.
+        let made = place.at().then(FCHMODAT2, itself("link")).make(&watch.trigger)?;
+        assert_eq!(made.last(), i64::from(-libc::EOPNOTSUPP));
+        assert!(watch.signals("chmod", &made)?.is_empty());
     }
     for Form { calls, path, given: name } in forms {
         fs::set_permissions(path, fs::Permissions::from_mode(0o644))?;

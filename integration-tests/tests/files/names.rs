@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::Result;
-use integration_tests::harness::FileTruth;
-use integration_tests::harness::call::{Arg, Calls, b, n, r, s};
+use integration_tests::harness::call::{Arg, Calls, b, n, r, s, w};
+use integration_tests::harness::{FileTruth, Setup};
 use libc::{AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, O_DIRECTORY, O_PATH, O_RDWR, O_TMPFILE};
 use serde_json::{Value, json};
 
@@ -36,6 +36,102 @@ fn mkdir() -> Result<()> {
         let truth = FileTruth::of(path)?;
         let expected = Expected::of(truth.file(path), json!({"path": given, "mode": mode}));
         watch.expect("mkdir", &made, &expected.destination(json!({"mode": mode})))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_directory_is_made_with_what_the_umask_leaves() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["mkdir"])? else { return Ok(()) };
+    let path = watch.place()?.join("made");
+    let calls = Calls::new().then(libc::SYS_umask, [n(0o077)]).then(libc::SYS_mkdir, [s(&path), n(0o1757)]);
+    let made = watch.make(&calls)?;
+    let truth = FileTruth::of(&path)?;
+    assert_eq!(truth.mode, 0o041_700, "what came out");
+    let expected = Expected::of(truth.file(&path), json!({"path": &path, "mode": 0o1757}));
+    watch.expect("mkdir", &made, &expected.destination(json!({"mode": 0o1757})))?;
+    Ok(())
+}
+
+/// Rules on the lengths match where these are the true ones; a byte more or less is another one.
+#[test]
+fn lengths_of_names_and_paths() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let top = directory.path().canonicalize()?;
+    let (first, second) = (top.join("name-of-19-bytes.ab"), top.join("of-8.bcd"));
+    let new = top.join("new-directory");
+    let one = |number, arguments: Vec<Arg>| Calls::new().then(number, arguments);
+    let at = |event: &str, file: &str, path: &Path| {
+        let name = path.file_name().map_or(0, std::ffi::OsStr::len);
+        (format!("{event}.{file}"), name, path.as_os_str().len())
+    };
+    let (reads, writes, attribute) = (n(libc::O_RDONLY), n(libc::O_WRONLY), s("trusted.a"));
+    let pipe = Calls::new().then(libc::SYS_pipe2, [b(8), n(0)]);
+    let into = [r(1), n(0), w(0, 0, 4), n(0), n(1), n(0)];
+    // In this order: what one makes the next uses.
+    let rows = vec![
+        ("open", one(libc::SYS_open, vec![s(&first), writes]), vec![at("open", "file", &first)]),
+        (
+            "splice",
+            pipe.then(libc::SYS_open, [s(&first), reads]).then(libc::SYS_splice, into),
+            vec![at("splice", "file", &first)],
+        ),
+        ("chmod", one(libc::SYS_chmod, vec![s(&first), n(0o600)]), vec![at("chmod", "file", &first)]),
+        ("chown", one(libc::SYS_chown, vec![s(&first), n(0), n(0)]), vec![at("chown", "file", &first)]),
+        ("utimes", one(libc::SYS_utimes, vec![s(&first), n(0)]), vec![at("utimes", "file", &first)]),
+        (
+            "setxattr",
+            one(libc::SYS_setxattr, vec![s(&first), attribute.clone(), s("v"), n(1), n(0)]),
+            vec![at("setxattr", "file", &first)],
+        ),
+        (
+            "removexattr",
+            one(libc::SYS_removexattr, vec![s(&first), attribute]),
+            vec![at("removexattr", "file", &first)],
+        ),
+        (
+            "link",
+            one(libc::SYS_link, vec![s(&first), s(&second)]),
+            vec![at("link", "file", &first), at("link", "file.destination", &second)],
+        ),
+        ("unlink", one(libc::SYS_unlink, vec![s(&second)]), vec![at("unlink", "file", &second)]),
+        (
+            "rename",
+            one(libc::SYS_rename, vec![s(&first), s(&second)]),
+            vec![at("rename", "file", &first), at("rename", "file.destination", &second)],
+        ),
+        (
+            "symlink",
+            one(libc::SYS_symlink, vec![s("of-8.bcd"), s(&first)]),
+            vec![at("symlink", "file", &first)],
+        ),
+        ("mkdir", one(libc::SYS_mkdir, vec![s(&new), n(0o700)]), vec![at("mkdir", "file", &new)]),
+        ("chdir", one(libc::SYS_chdir, vec![s(&new)]), vec![at("chdir", "file", &new)]),
+        ("rmdir", one(libc::SYS_rmdir, vec![s(&new)]), vec![at("rmdir", "file", &new)]),
+    ];
+    let mut setup = Setup::new();
+    let called = "process.file.name == \"call\"";
+    for (event, _, files) in &rows {
+        for (file, name, path) in files {
+            let exact = format!("{file}.name.length == {name} && {file}.path.length == {path} && {called}");
+            let other = format!("({file}.name.length != {name} || {file}.path.length != {path}) && {called}");
+            let id = file.replace('.', "_");
+            setup = setup.rule(&id, &exact).rule(&format!("{id}_other"), &other);
+        }
+        assert!(!files.is_empty(), "{event}");
+    }
+    let Some(mut watch) = Watch::with(&[], setup)? else { return Ok(()) };
+    fs::write(&first, "contents")?;
+    for (event, calls, files) in rows {
+        let made = watch.make(&calls)?;
+        watch.pair.settle()?;
+        let count = |id: &str| {
+            watch.pair.signals.of_rule(id).filter(|signal| signal.at("process.pid") == made.pid()).count()
+        };
+        for (file, ..) in files {
+            let id = file.replace('.', "_");
+            assert_eq!((count(&id), count(&format!("{id}_other"))), (1, 0), "{event}: {file}");
+        }
     }
     Ok(())
 }
