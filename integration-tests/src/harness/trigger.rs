@@ -15,6 +15,8 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct Trigger {
     path: PathBuf,
+    /// The shell that starts it, if it is not the test.
+    parent: Option<PathBuf>,
 }
 
 impl Trigger {
@@ -29,7 +31,7 @@ impl Trigger {
         if let Some(compiled) = std::env::var_os("CWS_TRIGGERS") {
             let compiled = Path::new(&compiled).join(name);
             std::fs::copy(&compiled, &path).with_context(|| format!("copy {}", compiled.display()))?;
-            return Ok(Self { path });
+            return Ok(Self { path, parent: None });
         }
         let output = Command::new("cc")
             .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-o"])
@@ -38,7 +40,7 @@ impl Trigger {
             .output()
             .context("start cc")?;
         ensure!(output.status.success(), "cc {name}.c: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(Self { path })
+        Ok(Self { path, parent: None })
     }
 
     /// The same program under another name.
@@ -48,7 +50,13 @@ impl Trigger {
     pub fn named(&self, name: &str, directory: &Path) -> Result<Self> {
         let path = directory.join(name);
         std::fs::copy(&self.path, &path).with_context(|| format!("copy to {}", path.display()))?;
-        Ok(Self { path })
+        Ok(Self { path, parent: None })
+    }
+
+    /// The same program, started by this shell, which waits for it.
+    #[must_use]
+    pub fn started_by(&self, shell: &Path) -> Self {
+        Self { path: self.path.clone(), parent: Some(shell.to_owned()) }
     }
 
     /// The executable.
@@ -63,7 +71,7 @@ impl Trigger {
     /// # Errors
     /// If it fails, or prints no JSON.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Value> {
-        self.finish(Command::new(&self.path).args(arguments))
+        self.finish(self.command().args(arguments))
     }
 
     /// As [`Trigger::run`], as the user and group with this id.
@@ -71,7 +79,15 @@ impl Trigger {
     /// # Errors
     /// As [`Trigger::run`].
     pub fn run_as<A: AsRef<OsStr>>(&self, id: u32, arguments: impl IntoIterator<Item = A>) -> Result<Value> {
-        self.finish(Command::new(&self.path).uid(id).gid(id).args(arguments))
+        self.finish(self.command().uid(id).gid(id).args(arguments))
+    }
+
+    fn command(&self) -> Command {
+        let Some(shell) = &self.parent else { return Command::new(&self.path) };
+        let mut command = Command::new(shell);
+        // What comes after it keeps the shell from becoming it.
+        command.args(["-c", "\"$0\" \"$@\"; exit $?"]).arg(&self.path);
+        command
     }
 
     fn finish(&self, command: &mut Command) -> Result<Value> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use integration_tests::harness::call::{Calls, Made, b, n, r, s, words, x};
-use integration_tests::harness::{Pair, Setup, Signal, Trigger, can_run};
-use libc::{AF_INET, AF_PACKET, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM};
+use integration_tests::harness::{Pair, Setup, Signal, Trigger, can_run, ordinary_program};
+use libc::{AF_INET, AF_PACKET, PR_SET_SECUREBITS, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM};
 
 use crate::address::sockaddr;
 use crate::server::Server;
@@ -16,7 +16,11 @@ use crate::wire::{query, question};
 
 const METADATA: &str = "127.53.0.25";
 const A: u16 = 1;
+const NULL: u16 = 10;
 const TXT: u16 = 16;
+const NOBODY: u32 = 65534;
+/// What lies below a name server of whoever attacks.
+const TAIL: &str = "t.example.com";
 
 /// Whom things are asked of.
 struct Place {
@@ -73,6 +77,28 @@ fn watch_packets() -> Calls {
         )
 }
 
+/// Makes a ring for packets on a socket that sees none, by a user who is not root but may have such sockets.
+fn ring_of_packets(by: u32) -> Calls {
+    // Blocks of 4096 bytes, one of them; frames of 2048 bytes, two of them.
+    let ring = words(&[1 << 32 | 4096, 2 << 32 | 2048]);
+    // SECBIT_NO_SETUID_FIXUP: capabilities stay.
+    Calls::new()
+        .then(libc::SYS_prctl, [n(PR_SET_SECUREBITS), n(4), n(0), n(0), n(0)])
+        .then(libc::SYS_setresuid, [n(by), n(by), n(by)])
+        .then(libc::SYS_socket, [n(AF_PACKET), n(SOCK_RAW), n(0)])
+        .then(libc::SYS_setsockopt, [r(2), n(libc::SOL_PACKET), n(libc::PACKET_RX_RING), ring, n(16)])
+}
+
+/// A name of this length.
+fn of_length(length: usize) -> String {
+    let mut name = "a".repeat(40) + ".";
+    while name.len() + 41 + TAIL.len() < length {
+        name += &("b".repeat(40) + ".");
+    }
+    let rest = length - name.len() - TAIL.len() - 1;
+    format!("{name}{}.{TAIL}", "c".repeat(rest))
+}
+
 /// What must match which rules, by a program of this name.
 fn hostile(place: &Place) -> Result<Vec<(&'static str, &'static str, Calls)>> {
     let long = format!("{}.{}.{}.t.example.com", "0eaba82m".repeat(7), "a".repeat(60), "b".repeat(30));
@@ -80,6 +106,16 @@ fn hostile(place: &Place) -> Result<Vec<(&'static str, &'static str, Calls)>> {
         ("callback_service_asked_for", "java", place.ask("c8k2.oastify.com", A)?),
         ("tunnel_service_asked_for", "agent", place.ask("tunnel.us.ngrok.com", A)?),
         ("dns_name_carries_data", "agent", place.ask(&long, TXT)?),
+        ("dns_name_carries_data", "agent", place.ask(&of_length(131), A)?),
+        ("dns_label_carries_data", "dnscat", place.ask(&format!("{}.{TAIL}", "d".repeat(46)), TXT)?),
+        ("dns_label_carries_data", "iodine", place.ask(&format!("vaaaakardli.{TAIL}"), NULL)?),
+        ("remote_shell_service_asked_for", "tmate", place.ask("ssh.tmate.io", A)?),
+        ("messenger_asked_for_by_script", "curl", place.ask("api.telegram.org", A)?),
+        ("paste_site_asked_for_by_script", "wget", place.ask("pastebin.com", A)?),
+        ("own_address_asked_for_by_script", "python3", place.ask("api.ipify.org", A)?),
+        ("program_without_network_connected", "gawk", connect("9.9.9.9:4444")?),
+        ("chat_or_onion_port_connected", "perl", connect("9.9.9.9:6667")?),
+        ("exploited_socket_option_set_by_user", "exploit", ring_of_packets(NOBODY)),
         ("dns_text_read_by_shell", "perl", place.ask("cmd.example.com", TXT)?),
         ("shell_connected", "bash", connect("203.0.113.7:4444")?),
         // Their names are known from what a server has answered.
@@ -101,6 +137,16 @@ fn harmless(place: &Place) -> Result<Vec<(&'static str, Calls)>> {
         ("kdevtmpfsi", place.ask("notminexmr.com", A)?),
         ("java", place.ask("oastify.com.example.org", A)?),
         ("agent", place.ask("www.example.com", TXT)?),
+        ("agent", place.ask(&of_length(129), A)?),
+        ("agent", place.ask(&of_length(130), A)?),
+        ("agent", place.ask(&format!("{}.{TAIL}", "d".repeat(45)), TXT)?),
+        ("agent", place.ask(&format!("{}.{TAIL}", "d".repeat(46)), A)?),
+        ("unbound", place.ask(&format!("{}.{TAIL}", "d".repeat(46)), TXT)?),
+        ("curl", place.ask("mypastebin.com", A)?),
+        ("curl", place.ask("tmate.io.example.com", A)?),
+        ("gawk", connect("10.0.0.7:4444")?),
+        ("exploit", ring_of_packets(0)),
+        ("dumpcap", ring_of_packets(NOBODY)),
         ("perl", place.ask("cmd.example.com", A)?),
         ("bash", connect("127.0.0.1:4444")?),
         ("agent", connect("10.0.0.7:443")?),
@@ -133,7 +179,15 @@ fn the_default_policy_sees_what_is_hostile_and_not_what_is_close_to_it() -> Resu
     }
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/policies/default.policy");
     let line = format!("runtime_security_config.imds_ipv4: {METADATA}");
-    let mut pair = Pair::start(&Setup::new().policy_file(&policy).probe_line(&line))?;
+    // What happens often is told all the same.
+    let often = tempfile::tempdir()?;
+    let loud = often.path().join("default.policy");
+    let text = fs::read_to_string(policy)?;
+    fs::write(
+        &loud,
+        text.lines().filter(|line| !line.starts_with("    every: ")).collect::<Vec<_>>().join("\n"),
+    )?;
+    let mut pair = Pair::start(&Setup::new().policy_file(&loud).probe_line(&line))?;
     let trigger = pair.trigger("call")?;
     let sink = UdpSocket::bind("127.53.0.24:53")?;
     let metadata = TcpListener::bind((METADATA, 80))?;
@@ -142,8 +196,8 @@ fn the_default_policy_sees_what_is_hostile_and_not_what_is_close_to_it() -> Resu
     let place = Place { sink: sink.local_addr()?, metadata: metadata.local_addr()?, directory };
 
     // Whose address is 192.0.2.77.
-    let server = Server::start("127.53.0.26:53")?;
-    let known = Place { sink: server.address, metadata: place.metadata, directory: place.directory.clone() };
+    let names = Server::start("127.53.0.26:53")?;
+    let known = Place { sink: names.address, metadata: place.metadata, directory: place.directory.clone() };
     let asked = known.ask("xmr-eu1.nanopool.org", A)?;
     let answered = asked.then(libc::SYS_recvfrom, [r(0), b(512), n(512), n(0), n(0), n(0)]);
     let made = make(&place, &trigger, "kdevtmpfsi", &answered)?.succeeded()?;
@@ -153,6 +207,11 @@ fn the_default_policy_sees_what_is_hostile_and_not_what_is_close_to_it() -> Resu
     for (rule, name, calls) in hostile(&place)? {
         done.push((Some(rule), name, make(&place, &trigger, name, &calls)?));
     }
+    // By what a server has started.
+    let server = ordinary_program("/bin/sh", "nginx", &place.directory)?;
+    let tool = trigger.named("wget", &place.directory)?.started_by(&server);
+    done.push((Some("shell_of_server_connected"), "wget", connect("9.9.9.9:443")?.make(&tool)?));
+    done.push((None, "wget", connect("10.0.0.7:443")?.make(&tool)?));
     for (name, calls) in harmless(&place)? {
         done.push((None, name, make(&place, &trigger, name, &calls)?));
     }
