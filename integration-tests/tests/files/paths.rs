@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use integration_tests::harness::FileTruth;
 use integration_tests::harness::call::{Arg, Calls, Made, b, join, n, r, s, shown, w};
 use libc::{
@@ -261,6 +262,33 @@ fn deep_and_long_paths_are_whole_or_said_to_be_cut() -> Result<()> {
     assert!(path.ends_with("/d/d/d/file") && shown(&file).ends_with(path) && path.len() > 1000, "{path}");
     assert_eq!(seen["path_resolution_error"], json!(TRUNCATED));
     assert_eq!(seen["inode"], json!(FileTruth::of(&file)?.inode));
+
+    // 1,500 directories, and what follows is as ever.
+    let place = watch.place()?;
+    nest(&place, std::iter::repeat_n("d", 1500))?;
+    let deepest = place.join("d/".repeat(1500));
+    let file = deepest.join("file");
+    let calls = Calls::new().then(libc::SYS_chdir, [s(&deepest)]);
+    for calls in [openat(calls, "file", O_RDONLY), openat(Calls::new(), &file, O_RDONLY)] {
+        let made = watch.make(&calls)?;
+        let seen = opened(&mut watch, &made)?;
+        let path = seen["path"].as_str().context("a path")?;
+        assert!(path.ends_with("/d/d/d/file") && shown(&file).ends_with(path) && path.len() > 1000, "{path}");
+        assert_eq!(seen["path_resolution_error"], json!(TRUNCATED));
+        assert_eq!(seen["inode"], json!(FileTruth::of(&file)?.inode));
+    }
+    let made = watch.make(&Calls::new().then(libc::SYS_chmod, [s(&file), n(0o600)]))?;
+    let signal = watch.signals("chmod", &made)?.pop().context("no chmod")?;
+    let error = signal.at("file.path_resolution_error");
+    assert!(*error == json!(TRUNCATED) || *error == json!(AS_GIVEN), "{:#}", signal.0);
+    let path = signal.at("file.path").as_str().context("a path")?;
+    assert!(path.ends_with("/d/d/d/file") && shown(&file).ends_with(path), "{path}");
+    // What removes the directory of the test holds a descriptor of each one on the way.
+    ensure!(Command::new("rm").arg("-rf").arg(place.join("d")).status()?.success(), "rm");
+    let file = watch.place()?.join("file");
+    fs::write(&file, "")?;
+    let made = watch.make(&openat(Calls::new(), &file, O_RDONLY))?;
+    assert_eq!(opened(&mut watch, &made)?, FileTruth::of(&file)?.file(&file));
 
     // Longer than PATH_MAX, which takes several steps to reach.
     let place = watch.place()?;
