@@ -14,29 +14,50 @@ use crate::dns;
 use crate::server::Server;
 use crate::wire::{query, question};
 
-/// A namespace that is connected to this one. Gone when dropped, with its interfaces.
-struct Namespace {
+/// A network namespace. Gone when dropped, with its interfaces.
+pub(crate) struct Namespace {
     name: String,
 }
 
-fn ip(arguments: &str) -> Result<()> {
+pub(crate) fn ip(arguments: &str) -> Result<()> {
     let output = Command::new("ip").args(arguments.split(' ')).output()?;
     ensure!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
 impl Namespace {
-    fn new() -> Result<Self> {
+    /// One that has nothing but a loopback interface, which is up.
+    pub(crate) fn alone() -> Result<Self> {
         let name = format!("cws-test-{}", std::process::id());
         ip(&format!("netns add {name}"))?;
         let made = Self { name };
+        made.ip("link set lo up")?;
+        Ok(made)
+    }
+
+    /// One that is connected to that of the test.
+    pub(crate) fn new() -> Result<Self> {
+        let made = Self::alone()?;
         let name = &made.name;
         ip(&format!("link add cwst0 type veth peer name cwst1 netns {name}"))?;
         ip("addr add 10.199.53.1/24 dev cwst0")?;
         ip("link set cwst0 up")?;
-        ip(&format!("-n {name} addr add 10.199.53.2/24 dev cwst1"))?;
-        ip(&format!("-n {name} link set cwst1 up"))?;
+        made.ip("addr add 10.199.53.2/24 dev cwst1")?;
+        made.ip("link set cwst1 up")?;
         Ok(made)
+    }
+
+    /// The same command within.
+    pub(crate) fn ip(&self, arguments: &str) -> Result<()> {
+        ip(&format!("-n {} {arguments}", self.name))
+    }
+
+    /// Two calls that bring a process into it.
+    pub(crate) fn enter(&self) -> Calls {
+        let path = format!("/run/netns/{}", self.name);
+        Calls::new()
+            .then(libc::SYS_openat, [n(libc::AT_FDCWD), s(path), n(libc::O_RDONLY)])
+            .then(libc::SYS_setns, [r(0), n(libc::CLONE_NEWNET)])
     }
 }
 
@@ -85,12 +106,8 @@ fn a_question_of_another_network_namespace_is_its_askers() -> Result<()> {
     let mut message = query(5, &[question("in-fragments.over-veth.test", 1, 1)]);
     message.resize(4000, 0);
     let to = server.address;
-    let calls = Calls::new()
-        .then(
-            libc::SYS_openat,
-            [n(libc::AT_FDCWD), s(format!("/run/netns/{}", namespace.name)), n(libc::O_RDONLY)],
-        )
-        .then(libc::SYS_setns, [r(0), n(libc::CLONE_NEWNET)])
+    let calls = namespace
+        .enter()
         .then(libc::SYS_socket, [n(libc::AF_INET), n(libc::SOCK_DGRAM), n(0)])
         .then(libc::SYS_sendto, [r(2), x(&message), n(4000), n(0), sockaddr(to), n(16)]);
     let made = calls.make(&trigger)?.succeeded()?;

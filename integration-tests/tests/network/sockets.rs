@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use crate::address::{port, size, sockaddr, unix};
 
 /// A pair that signals what the trigger `call` does to sockets.
-struct Watch {
-    pair: Pair,
-    trigger: Trigger,
+pub(crate) struct Watch {
+    pub(crate) pair: Pair,
+    pub(crate) trigger: Trigger,
 }
 
 impl Watch {
-    fn start(setup: Setup) -> Result<Option<Self>> {
+    pub(crate) fn start(setup: Setup) -> Result<Option<Self>> {
         if !can_run() {
             return Ok(None);
         }
@@ -32,14 +32,20 @@ impl Watch {
         Ok(Some(Self { pair, trigger }))
     }
 
-    fn signals(&mut self, event: &str, made: &Made) -> Result<Vec<Signal>> {
+    pub(crate) fn signals(&mut self, event: &str, made: &Made) -> Result<Vec<Signal>> {
         self.pair.settle()?;
         let of_process = |signal: &&Signal| signal.at("process.pid") == made.pid();
         Ok(self.pair.signals.of_rule(event).filter(of_process).cloned().collect())
     }
 
     /// Fails unless the calls caused just this event, with this object and result.
-    fn expect(&mut self, event: &str, made: &Made, expected: Value, retval: i64) -> Result<Signal> {
+    pub(crate) fn expect(
+        &mut self,
+        event: &str,
+        made: &Made,
+        expected: Value,
+        retval: i64,
+    ) -> Result<Signal> {
         let mut signals = self.signals(event, made)?;
         ensure!(signals.len() == 1, "{event}: {signals:#?} {made:?}\n{}", self.pair.logs());
         let signal = signals.remove(0);
@@ -66,11 +72,11 @@ impl Watch {
     }
 }
 
-fn socket(domain: i32, kind: i32) -> Calls {
+pub(crate) fn socket(domain: i32, kind: i32) -> Calls {
     Calls::new().then(libc::SYS_socket, [n(domain), n(kind), n(0)])
 }
 
-fn address(text: &str) -> SocketAddr {
+pub(crate) fn address(text: &str) -> SocketAddr {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
