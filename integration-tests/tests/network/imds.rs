@@ -1,15 +1,16 @@
 //! Metadata services of clouds.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context as _, Result};
 use integration_tests::harness::call::{Calls, b, n, r, x};
 use integration_tests::harness::{Pair, Setup, can_run};
-use libc::{AF_INET, SOCK_STREAM};
+use libc::{AF_INET, AF_INET6, SOCK_STREAM};
 use serde_json::json;
 
-use crate::address::sockaddr;
+use crate::address::{size, sockaddr};
+use crate::namespaces::Namespace;
 
 const SERVICE: &str = "127.53.0.11";
 
@@ -127,5 +128,116 @@ fn requests_to_the_services_of_each_provider() -> Result<()> {
         assert_eq!(found[0].differences(&[("imds", imds)]), "", "{provider}");
     }
     assert_eq!(pair.signals.of_rule("first").count(), 1);
+    Ok(())
+}
+
+/// Adds calls of a process that asks itself: it listens, connects, and sends both the request and the answer.
+fn asks_itself(calls: Calls, at: SocketAddr, request: &str, answer: &str) -> Result<Calls> {
+    let domain = if at.is_ipv4() { AF_INET } else { AF_INET6 };
+    let first = calls.count();
+    let length = |text: &str| -> Result<_> { Ok(n(i64::try_from(text.len())?)) };
+    Ok(calls
+        .then(libc::SYS_socket, [n(domain), n(SOCK_STREAM), n(0)])
+        .then(libc::SYS_bind, [r(first), sockaddr(at), n(size(at))])
+        .then(libc::SYS_listen, [r(first), n(1)])
+        .then(libc::SYS_socket, [n(domain), n(SOCK_STREAM), n(0)])
+        .then(libc::SYS_connect, [r(first + 3), sockaddr(at), n(size(at))])
+        .then(libc::SYS_accept4, [r(first), n(0), n(0), n(0)])
+        .then(libc::SYS_write, [r(first + 3), x(request.as_bytes()), length(request)?])
+        .then(libc::SYS_write, [r(first + 5), x(answer.as_bytes()), length(answer)?])
+        .then(libc::SYS_recvfrom, [r(first + 3), b(512), length(answer)?, n(0x100), n(0), n(0)]))
+}
+
+/// The address by which AWS's service is reached over IPv6, in a namespace of its own.
+#[test]
+fn the_service_of_ipv6_is_one() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    let setup = Setup::new()
+        .rule("metadata", "imds.type in [\"request\", \"response\"] && process.file.name == \"call\"");
+    let mut pair = Pair::start(&setup)?;
+    let trigger = pair.trigger("call")?;
+    let namespace = Namespace::alone()?;
+    for address in ["fd00:ec2::254", "fd00:ec2::253"] {
+        namespace.ip(&format!("addr add {address}/128 dev lo nodad"))?;
+    }
+    let request = "GET /latest/meta-data/ HTTP/1.1\r\nHost: [fd00:ec2::254]\r\nUser-Agent: six\r\n\r\n";
+    let answer = "HTTP/1.1 200 OK\r\nServer: EC2ws\r\nContent-Length: 2\r\n\r\nhi";
+    for (at, is_service) in
+        [("[fd00:ec2::254]:80", true), ("[fd00:ec2::253]:80", false), ("[fd00:ec2::254]:81", false)]
+    {
+        let at: SocketAddr = at.parse()?;
+        let made = asks_itself(namespace.enter(), at, request, answer)?.make(&trigger)?.succeeded()?;
+        pair.settle()?;
+        let found: Vec<_> =
+            pair.signals.of_rule("metadata").filter(|it| it.at("process.pid") == made.pid()).collect();
+        let expected = [
+            (
+                "EGRESS",
+                json!({
+                    "type": "request", "cloud_provider": "aws", "url": "/latest/meta-data/",
+                    "host": "[fd00:ec2::254]", "user_agent": "six", "aws": {"is_imds_v2": false},
+                }),
+            ),
+            (
+                "INGRESS",
+                json!({
+                    "type": "response", "cloud_provider": "aws", "server": "EC2ws", "aws": {"is_imds_v2": false},
+                }),
+            ),
+        ];
+        assert_eq!(found.len(), if is_service { 2 } else { 0 }, "{at}: {found:#?}\n{}", pair.logs());
+        for (signal, (direction, imds)) in found.iter().zip(expected) {
+            let remote = if direction == "EGRESS" { "network.destination" } else { "network.source" };
+            let differences = signal.differences(&[
+                ("imds", imds),
+                ("network.l3_protocol", json!("ETH_P_IPV6")),
+                ("network.network_direction", json!(direction)),
+                (remote, json!({"ip": "fd00:ec2::254", "port": 80})),
+            ]);
+            assert_eq!(differences, "");
+        }
+    }
+    Ok(())
+}
+
+/// What the service answers as well: an old version of HTTP, without a host. What is no HTTP, or has too many headers, is counted.
+#[test]
+fn requests_without_a_host_are_seen_and_odd_ones_counted() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    const SERVICE: &str = "127.53.0.35";
+    let setup = Setup::new()
+        .probe_line(&format!("runtime_security_config.imds_ipv4: {SERVICE}"))
+        .rule("metadata", "imds.type == \"request\" && process.file.name == \"call\"");
+    let mut pair = Pair::start(&setup)?;
+    let trigger = pair.trigger("call")?;
+    let at: SocketAddr = format!("{SERVICE}:80").parse()?;
+    let many = format!("GET /many HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(65));
+    for (request, url) in [
+        ("GET /latest/meta-data/ HTTP/1.0\r\n\r\n", Some("/latest/meta-data/")),
+        ("GET /latest/user-data HTTP/1.1\r\n\r\n", Some("/latest/user-data")),
+        ("GET /nine\r\n\r\n", None),
+        (many.as_str(), None),
+    ] {
+        let answer = "HTTP/1.0 200 OK\r\n\r\n";
+        let made = asks_itself(Calls::new(), at, request, answer)?.make(&trigger)?.succeeded()?;
+        pair.settle()?;
+        let found: Vec<_> =
+            pair.signals.of_rule("metadata").filter(|it| it.at("process.pid") == made.pid()).collect();
+        assert_eq!(found.len(), usize::from(url.is_some()), "{request}: {found:#?}\n{}", pair.logs());
+        let imds = url.map(|url| {
+            json!({
+                "type": "request", "cloud_provider": "aws", "url": url, "aws": {"is_imds_v2": false},
+            })
+        });
+        for (signal, imds) in found.iter().zip(imds) {
+            assert_eq!(signal.differences(&[("imds", imds)]), "", "{request}");
+        }
+    }
+    let counters = &pair.status()?["agent"]["pipeline"]["network"];
+    assert_eq!(counters["imds_malformed"], 2, "{counters:#}");
     Ok(())
 }
