@@ -1,12 +1,13 @@
 //! Many questions at once, and packets that are none: each is seen or counted.
 
-use std::net::UdpSocket;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use anyhow::Result;
 use integration_tests::harness::{Pair, Setup, can_run};
 use serde_json::Value;
 
-use crate::wire::{query, question};
+use crate::wire::{framed, query, question};
 
 const QUESTIONS: u64 = 100_000;
 
@@ -89,5 +90,41 @@ fn what_is_no_message_is_counted_and_does_no_harm() -> Result<()> {
     assert_eq!(after.0 - before.0, malformed + 2);
     let signals = pair.signals.of_rule("any").count();
     assert_eq!(signals, 2, "{}", pair.logs());
+    Ok(())
+}
+
+/// Frames of TCP that hold no message, one that is too large to be copied, and more questions than are told.
+#[test]
+fn what_is_not_told_is_counted() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    let mut pair = Pair::start(&Setup::new().rule("any", "dns.question.count >= 0"))?;
+    let listener = TcpListener::bind("127.53.0.34:53")?;
+    let sink = UdpSocket::bind("127.53.0.34:53")?;
+    let before = seen_and_lost(&pair)?;
+    let good = query(1, &[question("www.frames.test", 1, 1)]);
+    let mut large = good.clone();
+    large.resize(20_000, 0);
+    // Shorter than a header; a message that is none; one of which the kernel copies a part.
+    let frames = [framed(&good[..11]), framed(&[&good[..12], &[0xff; 8]].concat()), framed(&large)];
+    // All stay open: the end of a stream is not what is looked at.
+    let mut streams = Vec::new();
+    for frame in &frames {
+        let mut stream = TcpStream::connect(listener.local_addr()?)?;
+        stream.write_all(frame)?;
+        streams.push((stream, listener.accept()?));
+    }
+    let many = query(2, &vec![question("many.frames.test", 1, 1); 19]);
+    UdpSocket::bind("127.0.0.1:0")?.send_to(&many, sink.local_addr()?)?;
+    let after = settled(&mut pair)?;
+    let count = |name: &str| after.2[name].as_u64().unwrap_or(0) - before.2[name].as_u64().unwrap_or(0);
+    let counts = ["dns_malformed", "truncated", "dns_questions_dropped", "dns_messages"].map(count);
+    assert_eq!(counts, [2, 1, 3, 1], "{:#}", after.2);
+    // The same for people.
+    let text = String::from_utf8_lossy(&pair.command(&["status"])?.stdout).into_owned();
+    for part in ["  network: ", "dns_malformed 2", "truncated 1", "dns_questions_dropped 3"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
     Ok(())
 }

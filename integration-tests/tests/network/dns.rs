@@ -148,22 +148,27 @@ fn tcp_byte_by_byte_is_one_question_and_one_answer() -> Result<()> {
     for byte in &stream {
         calls = calls.then(libc::SYS_write, [r(0), x(&[*byte]), n(1)]);
     }
-    // The answer has 35 + 2 + 12 + 16 bytes at least; MSG_WAITALL.
-    calls = calls.then(libc::SYS_recvfrom, [r(0), b(80), n(65), n(0x100), n(0), n(0)]);
+    // The whole answer, behind its length: a header, the question, an alias and an address; MSG_WAITALL.
+    let answer = 12 + (19 + 4) + (2 + 10 + 11) + (11 + 10 + 4);
+    calls = calls.then(libc::SYS_recvfrom, [r(0), b(128), n(2 + answer), n(0x100), n(0), n(0)]);
     let made = calls.make(&trigger)?.succeeded()?;
     let found = signals(&mut pair, &made)?;
-    assert!(!found.is_empty(), "{}", pair.logs());
-    let question = &found[0];
-    let differences = question.differences(&[
-        ("dns.id", json!(7)),
-        ("dns.is_query", json!(true)),
-        ("dns.question.name", json!("alias.by-tcp.test")),
-        ("dns.question.size", json!(message.len())),
-        ("network.l4_protocol", json!("IP_PROTO_TCP")),
-    ]);
-    assert_eq!(differences, "");
-    let questions = found.iter().filter(|signal| signal.at("dns.is_query") == &json!(true)).count();
-    assert_eq!(questions, 1);
+    assert_eq!(found.len(), 2, "{found:#?}\n{}", pair.logs());
+    let asked = |size: i64| json!({"class": "CLASS_INET", "type": "A", "name": "alias.by-tcp.test", "size": size, "count": 1});
+    let expected = [
+        (json!({"id": 7, "is_query": true, "question": asked(i64::try_from(message.len())?)}), "EGRESS"),
+        (json!({"id": 7, "is_query": false, "question": asked(answer), "response": {"code": 0}}), "INGRESS"),
+    ];
+    for (signal, (dns, direction)) in found.iter().zip(expected) {
+        let remote = if direction == "EGRESS" { "network.destination" } else { "network.source" };
+        let differences = signal.differences(&[
+            ("dns", dns),
+            ("network.l4_protocol", json!("IP_PROTO_TCP")),
+            ("network.network_direction", json!(direction)),
+            (remote, endpoint("127.53.0.3", 53)),
+        ]);
+        assert_eq!(differences, "");
+    }
     Ok(())
 }
 
