@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::Result;
 use integration_tests::harness::call::{Arg, Calls, Made, b, n, r, s, w, x};
 use integration_tests::harness::{Pair, Setup, Signal, can_run};
-use libc::{AT_FDCWD, O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
+use libc::{AT_FDCWD, MS_BIND, O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
 
-use crate::mounts::{mount_tmpfs, own_namespace};
+use crate::mounts::{mount_tmpfs, number, own_namespace};
 
 const NOBODY: u32 = 65534;
 
@@ -35,6 +35,20 @@ fn dirty_pipe(path: &Path) -> Calls {
         .then(libc::SYS_write, [w(0, 0, 4), s("hello"), n(5)])
         .then(libc::SYS_read, [w(0, 0, 0), b(5), n(5)])
         .then(libc::SYS_splice, [r(1), n(0), w(0, 0, 4), n(0), n(1), n(0)])
+}
+
+/// A pipe is emptied in part into a file of root's, by who was root when it was opened. The flags of the pipe are those that
+/// an overwritten page leaves.
+fn half_emptied_pipe(path: &Path) -> Calls {
+    open(Calls::new().then(libc::SYS_pipe2, [b(8), n(0)]), path, O_WRONLY)
+        .then(libc::SYS_write, [w(0, 0, 4), s("hello"), n(5)])
+        .then(libc::SYS_setresuid, [n(NOBODY), n(NOBODY), n(NOBODY)])
+        .then(libc::SYS_splice, [w(0, 0, 0), n(0), r(1), n(0), n(2), n(0)])
+}
+
+/// Mounts `file` over another one, whose directory is a file system of its own.
+fn covered(calls: Calls, file: &Path, path: &str) -> Calls {
+    create(calls, path).then(libc::SYS_mount, [s(file), s(path), n(0), n(number(MS_BIND)), n(0)])
 }
 
 /// `security.capability` with CAP_NET_RAW: revision 2, effective.
@@ -102,7 +116,78 @@ fn hostile(place: &Path) -> Vec<(&'static str, Calls)> {
                 [s(file("capable")), s("security.capability"), capability(), n(20), n(0)],
             ),
         ),
+        (
+            "link_put_where_code_starts",
+            create(at("/etc", &["/etc/sudoers.d"]), "/etc/new")
+                .then(libc::SYS_link, [s("/etc/new"), s("/etc/sudoers.d/new")]),
+        ),
+        (
+            "symbolic_link_put_where_code_starts",
+            at("/etc", &["/etc/systemd", "/etc/systemd/system", "/etc/systemd/system/a.target.wants"]).then(
+                libc::SYS_symlink,
+                [s("/tmp/x.service"), s("/etc/systemd/system/a.target.wants/x.service")],
+            ),
+        ),
+        ("sensitive_file_covered_by_mount", covered(at("/etc", &[]), &file("plain"), "/etc/passwd")),
+        ("log_covered_by_mount", covered(at("/var/log", &[]), &file("plain"), "/var/log/auth.log")),
+        (
+            "log_moved",
+            create(at("/var/log", &[]), "/var/log/auth.log")
+                .then(libc::SYS_rename, [s("/var/log/auth.log"), s("/var/log/a")]),
+        ),
         ("ransom_note_written", open(Calls::new(), file("HOW_TO_RECOVER_your_files.txt"), creates)),
+    ]
+}
+
+/// What must match which rules where a program of this name does it, or one that this one has started.
+fn hostile_by_name(place: &Path) -> Vec<(&'static str, &'static str, Calls)> {
+    let creates = O_CREAT | O_WRONLY;
+    let credentials = create(at("/root", &["/root/.aws"]), "/root/.aws/credentials");
+    let history = place.join(".zsh_history");
+    let hole = open(create(at("/var/log", &[]), "/var/log/wtmp"), "/var/log/wtmp", O_RDWR);
+    let opened = hole.count() - 1;
+    vec![
+        (
+            "kernel_module_file_changed",
+            "cp",
+            open(at("/usr/lib", &["/usr/lib/modules"]), "/usr/lib/modules/rootkit.ko", creates),
+        ),
+        ("cloud_credentials_read", "cat", open(credentials, "/root/.aws/credentials", O_RDONLY)),
+        (
+            "shell_history_file_removed",
+            "rm",
+            create(Calls::new(), &history).then(libc::SYS_unlink, [s(&history)]),
+        ),
+        (
+            "static_pod_changed",
+            "cp",
+            open(
+                at("/etc", &["/etc/kubernetes", "/etc/kubernetes/manifests"]),
+                "/etc/kubernetes/manifests/p.yaml",
+                creates,
+            ),
+        ),
+        (
+            "trusted_certificates_changed",
+            "cp",
+            open(at("/etc", &["/etc/ssl", "/etc/ssl/certs"]), "/etc/ssl/certs/own.pem", creates),
+        ),
+        (
+            "agent_configuration_changed",
+            "bash",
+            open(
+                at("/etc", &["/etc/datadog-agent"]),
+                "/etc/datadog-agent/security-agent.yaml",
+                creates | O_TRUNC,
+            ),
+        ),
+        ("web_server_wrote_script", "php-fpm8.2", open(Calls::new(), place.join("x.php"), creates)),
+        // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+        (
+            "login_records_written",
+            "fallocate",
+            hole.then(libc::SYS_fallocate, [r(opened), n(3), n(0), n(384)]),
+        ),
     ]
 }
 
@@ -116,10 +201,56 @@ fn harmless(place: &Path) -> Vec<Calls> {
         open(create(at("/var/log", &[]), "/var/log/auth.log"), "/var/log/auth.log", O_WRONLY | O_APPEND),
         open(Calls::new(), "/proc/sys/kernel/core_pattern", O_RDONLY),
         open(Calls::new(), "/proc/self/mem", O_RDONLY),
-        create(Calls::new(), file("plain")).then(libc::SYS_chmod, [s(file("plain")), n(0o755)]),
+        create(Calls::new(), file("tool.sh")).then(libc::SYS_chmod, [s(file("tool.sh")), n(0o755)]),
         Calls::new().then(libc::SYS_symlink, [s("/usr/bin/vi"), s(file("editor"))]),
         open(create(Calls::new(), file("id_ed25519.pub")), file("id_ed25519.pub"), O_RDONLY),
         dirty_pipe(Path::new("/etc/hostname")),
+        open(create(Calls::new(), file("authorized_keys2")), file("authorized_keys2"), O_RDONLY),
+        open(create(Calls::new(), file(".zshrc")), file(".zshrc"), O_RDONLY),
+        open(create(at("/etc", &["/etc/sudoers.d"]), "/etc/sudoers.d/x"), "/etc/sudoers.d/x", O_RDONLY),
+        open(create(at("/usr/local/bin", &[]), "/usr/local/bin/ls"), "/usr/local/bin/ls", O_RDONLY),
+        open(
+            create(at("/usr/lib", &["/usr/lib/modules"]), "/usr/lib/modules/a.ko"),
+            "/usr/lib/modules/a.ko",
+            O_RDONLY,
+        ),
+        open(create(Calls::new(), file("release_agent.old")), file("release_agent.old"), O_WRONLY),
+        create(at("/etc", &["/etc/sudoers.d"]), "/etc/sudoers.d/x")
+            .then(libc::SYS_symlink, [s("/etc/sudoers.d/x"), s("/etc/who")]),
+        at("/etc", &["/etc/systemd", "/etc/systemd/system"])
+            .then(libc::SYS_symlink, [s("/dev/null"), s("/etc/systemd/system/masked.service")]),
+        covered(at("/etc", &[]), &file("plain"), "/etc/resolv.conf"),
+        covered(at("/var/log", &[]), &file("plain"), "/var/log/app.log"),
+        create(at("/var/log", &[]), "/var/log/app.log")
+            .then(libc::SYS_rename, [s("/var/log/app.log"), s("/var/log/app.log.1")]),
+        open(create(at("/var/log", &[]), "/var/log/wtmp"), "/var/log/wtmp", O_RDONLY),
+    ]
+}
+
+/// What is no matter where a program of this name does it.
+fn harmless_by_name(place: &Path) -> Vec<(&'static str, Calls)> {
+    let file = |name: &str| place.join(name);
+    let creates = O_CREAT | O_WRONLY;
+    let at_release = open(create(Calls::new(), file("release_agent")), file("release_agent"), O_RDONLY);
+    vec![
+        ("cloud-init", open(Calls::new(), file("authorized_keys"), creates)),
+        ("visudo", open(at("/etc", &["/etc/sudoers.d"]), "/etc/sudoers.d/x", creates)),
+        ("vim", open(Calls::new(), file(".bashrc"), creates)),
+        ("dpkg", open(at("/usr/local/bin", &[]), "/usr/local/bin/ls", creates)),
+        ("depmod", open(at("/usr/lib", &["/usr/lib/modules"]), "/usr/lib/modules/modules.dep", creates)),
+        ("cat", at_release.then(libc::SYS_unlink, [s(file("release_agent"))])),
+        (
+            "systemctl",
+            at("/etc", &["/etc/systemd", "/etc/systemd/system"])
+                .then(libc::SYS_symlink, [s("/usr/lib/x.service"), s("/etc/systemd/system/x.service")]),
+        ),
+        (
+            "logrotate",
+            create(at("/var/log", &[]), "/var/log/secure")
+                .then(libc::SYS_rename, [s("/var/log/secure"), s("/var/log/secure.1")]),
+        ),
+        ("sshd", open(at("/var/log", &[]), "/var/log/lastlog", creates)),
+        ("rsync", open(Calls::new(), file("uploaded.php"), creates)),
     ]
 }
 
@@ -143,19 +274,35 @@ fn the_default_policy_sees_what_is_hostile_and_not_what_is_close_to_it() -> Resu
     let mut pair = Pair::start(&Setup::new().policy_file(&policy))?;
     let trigger = pair.trigger("call")?;
     let place = pair.path("place");
-    fs::create_dir(&place)?;
+    let programs = pair.path("programs");
+    for directory in [&place, &programs] {
+        fs::create_dir(directory)?;
+    }
+    fs::write(place.join("plain"), "")?;
 
     let mut done = Vec::new();
     for (rule, calls) in hostile(&place) {
         done.push((Some(rule), calls.make(&trigger)?.succeeded()?));
+    }
+    for (rule, name, calls) in hostile_by_name(&place) {
+        done.push((Some(rule), calls.make(&trigger.named(name, &programs)?)?.succeeded()?));
     }
     // Pages of a file of root's, by someone who is not root.
     done.push((
         Some("file_page_spliced_into_used_pipe"),
         dirty_pipe(Path::new("/etc/hostname")).make_as(NOBODY, &trigger)?,
     ));
+    done.push((
+        Some("file_page_made_writable_by_pipe"),
+        half_emptied_pipe(&place.join("plain")).make(&trigger)?.succeeded()?,
+    ));
+    // What was left behind is not what is meant.
+    fs::remove_file(place.join("release_agent"))?;
     for calls in harmless(&place) {
         done.push((None, calls.make(&trigger)?.succeeded()?));
+    }
+    for (name, calls) in harmless_by_name(&place) {
+        done.push((None, calls.make(&trigger.named(name, &programs)?)?.succeeded()?));
     }
     pair.settle()?;
     for (number, (rule, made)) in done.iter().enumerate() {
