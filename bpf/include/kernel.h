@@ -119,9 +119,14 @@ enum bpf_attach_type {
 #define UTIME_OMIT 0x3ffffffe
 
 /* uapi/linux/mount.h */
-#define MS_BIND                 4096
-#define MS_MOVE                 8192
-#define MS_REMOUNT              32
+#define MS_BIND    4096
+#define MS_MOVE    8192
+#define MS_REMOUNT 32
+/* MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED */
+#define MS_PROPAGATION (1 << 17 | 1 << 18 | 1 << 19 | 1 << 20)
+/* What stood in the upper half of the flags before Linux 2.4, and still may. */
+#define MS_MGC_VAL              0xC0ED0000
+#define MS_MGC_MSK              0xffff0000
 #define UMOUNT_NOFOLLOW         8
 #define OPEN_TREE_CLONE         1
 #define MOVE_MOUNT_F_SYMLINKS   0x00000001

@@ -82,18 +82,52 @@ static __always_inline void mount__go_upon(const struct call *call)
 #endif
 }
 
+/* What mount(2) does. */
+enum mount_deed {
+    MOUNT_NEW,
+    MOUNT_REMOUNT,
+    MOUNT_BIND,
+    MOUNT_MOVE,
+    /* Says how a mount propagates: neither makes, moves nor changes what is to be seen. */
+    MOUNT_PROPAGATION,
+};
+
+/* Asks for the flags as path_mount of the kernel does, in the same order: all but the first that it asks for
+ * have no effect, so that whoever sets them hides nothing. */
+static __always_inline enum mount_deed mount__deed(__u32 flags)
+{
+    if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
+        flags &= ~MS_MGC_MSK;
+    if (flags & MS_REMOUNT)
+        return MOUNT_REMOUNT;
+    if (flags & MS_BIND)
+        return MOUNT_BIND;
+    if (flags & MS_PROPAGATION)
+        return MOUNT_PROPAGATION;
+    return flags & MS_MOVE ? MOUNT_MOVE : MOUNT_NEW;
+}
+
+/* Whether the call is one that is reported; of the calls that mount, those that only set propagation are not.
+ */
+static __always_inline bool mount__is_event(const struct call *call)
+{
+    return call->form != FORM_MOUNT || mount__deed(call->args[3]) != MOUNT_PROPAGATION;
+}
+
 /* mount(source, target, type, flags, data) */
 static __always_inline void mount__find_mount(struct mount_body *body, struct builder *builder,
                                               const struct call *call, struct task_struct *task)
 {
     __u64 source = call->args[0], type = call->args[2];
+    enum mount_deed deed = mount__deed(call->args[3]);
+    bool has_source_path = deed == MOUNT_BIND || deed == MOUNT_MOVE;
 #ifndef CWS_OLD_KERNEL
     struct walk *walk = walk__scratch();
     __u64 source_dentry = 0;
     __u32 ignored = 0;
 #endif
 
-    body->what = MOUNT_CALL_MOUNT;
+    body->what = deed == MOUNT_REMOUNT ? MOUNT_CALL_REMOUNT : MOUNT_CALL_MOUNT;
     body->flags = call->args[3];
     body->call.dirfd = AT_FDCWD;
     body->call.flags = CALL_FLAG_NO_DIRFD;
@@ -103,11 +137,11 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     /* There is no room for a second walk. */
     if (source) {
         body->source_given = tail__append_user_string(builder, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
-        if (body->flags & (MS_BIND | MS_MOVE))
+        if (has_source_path)
             body->source = body->source_given;
     }
 #else
-    if (body->flags & (MS_BIND | MS_MOVE)) {
+    if (has_source_path) {
         /* After a move nothing is left there but the mount point: the path is that of before all the same. */
         file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, AT_FDCWD, source,
                             WALK_FOLLOW);
@@ -123,11 +157,10 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     mount__go_upon(call);
     mount_body__fill_mount(body, builder);
 #ifndef CWS_OLD_KERNEL
-    if (call->objects[1].status && call->ret >= 0 &&
-        (body->flags & (MS_BIND | MS_MOVE | MS_REMOUNT)) == MS_BIND)
+    if (call->objects[1].status && call->ret >= 0 && deed == MOUNT_BIND)
         mount_body__correct_source(body, source_dentry);
 #endif
-    if (!(body->flags & (MS_BIND | MS_MOVE)))
+    if (!has_source_path)
         mount_body__fill_device_name(body, builder);
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
@@ -220,13 +253,19 @@ static __always_inline void mount__find_move_mount(struct mount_body *body, stru
     body->what = MOUNT_CALL_MOVE_MOUNT;
     body->flags = call->args[4];
     body->call.dirfd = call->args[2];
-    file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
-                        body->flags & MOVE_MOUNT_F_SYMLINKS ? WALK_FOLLOW : 0);
+    /* Since 6.13 either path may be missing instead of empty. */
+    if (call->args[1] || !(body->flags & MOVE_MOUNT_F_EMPTY_PATH))
+        file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, call->args[0], call->args[1],
+                            body->flags & MOVE_MOUNT_F_SYMLINKS ? WALK_FOLLOW : 0);
     /* A detached mount has no path of its own, and the descriptor shows where it is now. */
     if (body->source_given.length)
         mount_body__fill_source(body, builder, task);
-    file_event__look_up(call, 1, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        call->args[2], call->args[3], body->flags & MOVE_MOUNT_T_SYMLINKS ? WALK_FOLLOW : 0);
+    if (!call->args[3] && body->flags & MOVE_MOUNT_T_EMPTY_PATH)
+        file_event__take_object_or_descriptor(call, 1, task, call->args[2]);
+    else
+        file_event__look_up(call, 1, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                            call->args[2], call->args[3],
+                            body->flags & MOVE_MOUNT_T_SYMLINKS ? WALK_FOLLOW : 0);
     if (moved.status && call->ret >= 0) {
         call->objects[1] = moved;
         file_event__take_object(call, 1);
@@ -330,9 +369,14 @@ static __always_inline int mount__report_form(__u32 form, __u64 task)
 
 static __always_inline int mount__exit_known(__u32 form, __s64 ret, __u32 record_flags)
 {
+    struct call *call;
+
     if (form == FORM_NONE || !call__is_reported(ret) || filter__keeps(KIND_MOUNT) == FILTER_KEEP_NONE)
         return 0;
     if (!call__load(form, ret, record_flags))
+        return 0;
+    call = call__scratch();
+    if (!call || !mount__is_event(call))
         return 0;
     return mount__report_form(form, bpf_get_current_task());
 }

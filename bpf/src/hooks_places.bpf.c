@@ -50,7 +50,7 @@ static __always_inline int see_path_mount(__u64 *ctx)
     if (form != FORM_MOUNT || !call__load(form, ret, caller.record_flags))
         return 0;
     call = call__scratch();
-    if (!call)
+    if (!call || !mount__is_event(call))
         return 0;
     call->objects[1] = object__found((__u64)BPF_CORE_READ(path, dentry), path__mount(path));
     call->texts[0] = address_of((void *)ctx[0]);

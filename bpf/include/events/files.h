@@ -30,7 +30,7 @@
 
 /* ---- mount_body.call -------------------------------------------------------------------------------- */
 
-/* mount(2): flags are MS_*. */
+/* mount(2) of something new, a bind mount or a move: flags are MS_*. */
 #define MOUNT_CALL_MOUNT 0
 /* A file system was made, not yet attached: flags are MOUNT_ATTR_*. */
 #define MOUNT_CALL_FSMOUNT 1
@@ -40,6 +40,8 @@
 #define MOUNT_CALL_MOVE_MOUNT 3
 /* The root was exchanged; mountpoint is where the old root went. */
 #define MOUNT_CALL_PIVOT_ROOT 4
+/* mount(2) gave a mount that was there, or its file system, other options: flags are MS_*. */
+#define MOUNT_CALL_REMOUNT 5
 
 /* ---- structures ------------------------------------------------------------------------------------- */
 
@@ -169,7 +171,7 @@ struct mount_body {
     __u32 what;
     /* As given; see MOUNT_CALL_*. */
     __u32 flags;
-    /* Of the new or moved mount. */
+    /* Of the new, moved or changed mount. */
     __u32 mount_id;
     /* The mount it is mounted on; itself if on none. */
     __u32 parent_mount_id;

@@ -18,6 +18,7 @@ pub const MOUNT_CALL_FSMOUNT: u32 = 1;
 pub const MOUNT_CALL_OPEN_TREE: u32 = 2;
 pub const MOUNT_CALL_MOVE_MOUNT: u32 = 3;
 pub const MOUNT_CALL_PIVOT_ROOT: u32 = 4;
+pub const MOUNT_CALL_REMOUNT: u32 = 5;
 #[doc = "What all file events have in common: the call as its caller made it. First member of their bodies."]
 #[repr(C)]
 #[derive(
@@ -363,7 +364,7 @@ pub struct mount_body {
     pub what: __u32,
     #[doc = "As given; see MOUNT_CALL_*."]
     pub flags: __u32,
-    #[doc = "Of the new or moved mount."]
+    #[doc = "Of the new, moved or changed mount."]
     pub mount_id: __u32,
     #[doc = "The mount it is mounted on; itself if on none."]
     pub parent_mount_id: __u32,
