@@ -75,6 +75,15 @@ static __always_inline int file_event__take_path(struct path path)
     return walk->status;
 }
 
+/* As above, for what stands for a descriptor in calls that name a directory: AT_FDCWD is the working
+ * directory. */
+static __always_inline int file_event__take_directory(struct task_struct *task, __s32 dirfd)
+{
+    if (dirfd == AT_FDCWD)
+        return file_event__take_path(BPF_CORE_READ(task, fs, pwd));
+    return file_event__take_descriptor(task, dirfd);
+}
+
 /* Takes what a hook saw for what the walk has found. False if none saw it. */
 static __always_inline bool file_event__take_object(const struct call *call, const __u32 side)
 {
@@ -94,7 +103,7 @@ static __always_inline bool file_event__take_object(const struct call *call, con
     return true;
 }
 
-/* Takes what a hook saw, or the file behind a descriptor if none did. */
+/* Takes what a hook saw, or the file behind a descriptor (AT_FDCWD: the working directory) if none did. */
 static __always_inline void file_event__take_object_or_descriptor(const struct call *call, const __u32 side,
                                                                   struct task_struct *task, __s32 descriptor)
 {
@@ -102,7 +111,7 @@ static __always_inline void file_event__take_object_or_descriptor(const struct c
     if (file_event__take_object(call, side))
         return;
 #endif
-    file_event__take_descriptor(task, descriptor);
+    file_event__take_directory(task, descriptor);
 }
 
 /* Appends the path at `address`, as the caller gave it, and looks it up if no hook saw the object. Sets

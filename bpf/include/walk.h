@@ -606,7 +606,9 @@ BODY int walk__path_of(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
     walk->links = 0;
     walk->name_length = 0;
     walk->status = WALK_FAILED;
-    walk->exact = !length;
+    /* Also if the text is empty and names the descriptor: it may have been another one when the call read it.
+     */
+    walk->exact = false;
     /* An empty string names the descriptor itself (AT_EMPTY_PATH). */
     if (length && !walk__prepend(walk, record->bytes + (offset & (RECORD_SIZE_MAX - 1)), length))
         return WALK_FAILED;

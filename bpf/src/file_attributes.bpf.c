@@ -38,6 +38,7 @@ static __always_inline struct file_name file_name__at(__s32 dirfd, __u64 path, _
 static __always_inline struct file_name attributes__name(const struct call *call)
 {
     const __u64 *args = call->args;
+    bool takes_null = true;
     struct file_name name;
 
     switch (call->form) {
@@ -58,9 +59,13 @@ static __always_inline struct file_name attributes__name(const struct call *call
         return file_name__at(args[0], args[1], args[3]);
     case FORM_FCHOWNAT:
         return file_name__at(args[0], args[1], args[4]);
+    /* Those below take NULL for a path, and then act on the descriptor; of the others it is refused. These
+     * two only with the flag. */
     case FORM_SETXATTRAT:
     case FORM_REMOVEXATTRAT:
-        return file_name__at(args[0], args[1], args[2]);
+        name = file_name__at(args[0], args[1], args[2]);
+        takes_null = args[2] & AT_EMPTY_PATH;
+        break;
     case FORM_FUTIMESAT:
     case FORM_FUTIMESAT32:
         name = file_name__at(args[0], args[1], 0);
@@ -72,8 +77,7 @@ static __always_inline struct file_name attributes__name(const struct call *call
     default:
         return file_name__of_path(args[0], WALK_FOLLOW);
     }
-    /* Without a path these two act on the descriptor. */
-    if (!name.path)
+    if (!name.path && takes_null)
         name.flags |= CALL_FLAG_BY_DESCRIPTOR;
     return name;
 }

@@ -347,8 +347,7 @@ __noinline int link__report(__u64 task_address)
         file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
         if (!judgement__by_file(&call->judgement, 0, &body->file))
             return 0;
-        if (body->file.flags & FILE_FLAG_VALID && !(body->file.flags & FILE_FLAG_LOOKED_UP) &&
-            !body->call.path.length)
+        if (body->file.flags & FILE_FLAG_VALID && !body->call.path.length)
             body->call.flags |= CALL_FLAG_BY_DESCRIPTOR;
         before = file_before__find(call->form);
         if (before && before->info.device == body->file.device &&
