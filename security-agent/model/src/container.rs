@@ -77,25 +77,26 @@ record! {
     pub struct UserSession {
         leaf {
             /// Identifier of the session.
-            id: u64 = "id", "7.74";
+            id: u64 = "id", "7.74", { filled: false, };
             /// Kind of the session.
-            session_type: u32 = "session_type", "7.74", { constants: Some(&USER_SESSION_TYPE), };
+            session_type: u32 = "session_type", "7.74", { constants: Some(&USER_SESSION_TYPE), filled: false, };
             /// Kubernetes user that ran `kubectl exec`.
-            k8s_username: Text = "k8s_username", "7.56", { weight: weight::RESOLVED, };
+            k8s_username: Text = "k8s_username", "7.56", { weight: weight::RESOLVED, filled: false, };
             /// Unique id of the Kubernetes user.
-            k8s_uid: Text = "k8s_uid", "7.56", { weight: weight::RESOLVED, };
+            k8s_uid: Text = "k8s_uid", "7.56", { weight: weight::RESOLVED, filled: false, };
             /// Groups of the Kubernetes user.
-            k8s_groups: TextList = "k8s_groups", "7.56", { weight: weight::RESOLVED, };
+            k8s_groups: TextList = "k8s_groups", "7.56", { weight: weight::RESOLVED, filled: false, };
             /// Port of the SSH client.
-            ssh_port: u16 = "ssh_port", "7.74";
+            ssh_port: u16 = "ssh_port", "7.74", { filled: false, };
             /// Address of the SSH client.
             ssh_client_ip: Option<IpAddr> = "ssh_client_ip", "7.74", {
                 example: Some("exec.file.name == \"su\" && process.user_session.ssh_client_ip not in 10.0.0.0/8"),
+                filled: false,
             };
             /// How the SSH client proved its identity.
-            ssh_auth_method: u32 = "ssh_auth_method", "7.74", { constants: Some(&SSH_AUTH_METHOD), };
+            ssh_auth_method: u32 = "ssh_auth_method", "7.74", { constants: Some(&SSH_AUTH_METHOD), filled: false, };
             /// Fingerprint of the public key of the SSH client.
-            ssh_public_key: Text = "ssh_public_key", "7.74";
+            ssh_public_key: Text = "ssh_public_key", "7.74", { filled: false, };
         }
     }
 }

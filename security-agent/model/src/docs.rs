@@ -51,6 +51,9 @@ fn table(out: &mut String, mut rows: Vec<Row>, lists: bool) {
         if leaf.length {
             write!(meaning, " `{name}.length` is its length in bytes.").unwrap();
         }
+        if !leaf.filled {
+            meaning.push_str(" **Not filled.**");
+        }
         if let Some(example) = leaf.example {
             write!(meaning, "<br>`{}`", example.replace('|', "\\|")).unwrap();
         }
@@ -119,6 +122,8 @@ What rules can read of events. `security-agent runtime fields PATTERN` prints th
   (`10.0.0.0/8`), `string` fields with strings (`\"…\"`), patterns (`~\"…\"`) and regular expressions (`r\"…\"`).
 - A field of an array type (`string[]`) matches if one of its values does; `!=`, `!~` and `not in` if none does.
 - A field that an event does not have is zero: `\"\"`, `0`, `false`, no values.
+- A field that is *not filled* is one of CWS that this agent never gives a value, so it is always zero. A rule that uses it
+  loads, with a warning (P055).
 - A rule belongs to one type of event, that of its fields. Fields of [every event](#fields-of-every-event) alone do not make
   a rule.
 

@@ -37,8 +37,8 @@ record! {
             modification_time: u64 = "modification_time", "7.31", {
                 time: true, example: Some("exec.file.modification_time < 30s"),
             };
-            /// Digests of the content as `algorithm:hex`. Computed when a rule uses them or by a `hash` action.
-            hashes: TextList = "hashes", "7.47", { weight: weight::REMOTE, };
+            /// Digests of the content as `algorithm:hex`.
+            hashes: TextList = "hashes", "7.47", { weight: weight::REMOTE, filled: false, };
             /// The file is on a mount that is attached to no mount tree (`fsmount`, `open_tree`).
             mount_detached: bool = "mount_detached", "7.74";
             /// The mount shows in `/proc/self/mountinfo`.
@@ -89,6 +89,8 @@ record! {
             mount_path: Text;
             /// Why the path is missing or cut; empty if it is neither.
             path_error: Text;
+            /// Who says which file it is: `kernel` or `user`; empty if it was not told.
+            path_resolution: Text;
             /// What is mounted: the device or, for a bind mount, its source.
             mount_source: Text;
         }
@@ -100,19 +102,19 @@ record! {
     pub struct Package {
         leaf {
             /// Name of the package that installed the file.
-            name: Text = "name", "7.44", { weight: weight::REMOTE, };
+            name: Text = "name", "7.44", { weight: weight::REMOTE, filled: false, };
             /// Version of the package.
-            version: Text = "version", "7.44", { weight: weight::REMOTE, };
+            version: Text = "version", "7.44", { weight: weight::REMOTE, filled: false, };
             /// Epoch of the version of the package.
-            epoch: i64 = "epoch", "7.74", { weight: weight::REMOTE, };
+            epoch: i64 = "epoch", "7.74", { weight: weight::REMOTE, filled: false, };
             /// Release of the version of the package.
-            release: Text = "release", "7.74", { weight: weight::REMOTE, };
+            release: Text = "release", "7.74", { weight: weight::REMOTE, filled: false, };
             /// Version of the source package it was built from.
-            source_version: Text = "source_version", "7.44", { weight: weight::REMOTE, };
+            source_version: Text = "source_version", "7.44", { weight: weight::REMOTE, filled: false, };
             /// Epoch of the version of the source package.
-            source_epoch: i64 = "source_epoch", "7.74", { weight: weight::REMOTE, };
+            source_epoch: i64 = "source_epoch", "7.74", { weight: weight::REMOTE, filled: false, };
             /// Release of the version of the source package.
-            source_release: Text = "source_release", "7.74", { weight: weight::REMOTE, };
+            source_release: Text = "source_release", "7.74", { weight: weight::REMOTE, filled: false, };
         }
     }
 }
@@ -122,23 +124,24 @@ record! {
     pub struct FileMetadata {
         leaf {
             /// Size of the file in bytes.
-            size: u64 = "size", "7.74";
+            size: u64 = "size", "7.74", { filled: false, };
             /// What the file is, by its content.
-            file_type: u32 = "type", "7.74", { constants: Some(&FILE_TYPE), };
+            file_type: u32 = "type", "7.74", { constants: Some(&FILE_TYPE), filled: false, };
             /// The file is an executable.
-            is_executable: bool = "is_executable", "7.74";
+            is_executable: bool = "is_executable", "7.74", { filled: false, };
             /// Instruction set the executable is made for.
-            architecture: u32 = "architecture", "7.74", { constants: Some(&ARCHITECTURE), };
+            architecture: u32 = "architecture", "7.74", { constants: Some(&ARCHITECTURE), filled: false, };
             /// Word size of the executable.
-            abi: u32 = "abi", "7.74", { constants: Some(&ABI), };
+            abi: u32 = "abi", "7.74", { constants: Some(&ABI), filled: false, };
             /// The executable was packed by UPX.
             is_upx_packed: bool = "is_upx_packed", "7.74", {
                 example: Some("exec.file.metadata.is_upx_packed == true"),
+                filled: false,
             };
             /// Compression of the file.
-            compression: u32 = "compression", "7.74", { constants: Some(&COMPRESSION), };
+            compression: u32 = "compression", "7.74", { constants: Some(&COMPRESSION), filled: false, };
             /// The executable is a Go program obfuscated by garble.
-            is_garble_obfuscated: bool = "is_garble_obfuscated", "7.74";
+            is_garble_obfuscated: bool = "is_garble_obfuscated", "7.74", { filled: false, };
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct Leaf {
     pub constants: Option<&'static Group>,
     /// A rule that uses it.
     pub example: Option<&'static str>,
+    /// Whether this agent ever gives it a value. Fields without one are there so that rules written for CWS load, with a
+    /// warning.
+    pub filled: bool,
 }
 
 impl Leaf {
@@ -65,6 +68,7 @@ impl Leaf {
         max_literal: None,
         constants: None,
         example: None,
+        filled: true,
     };
 }
 

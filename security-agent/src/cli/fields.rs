@@ -99,7 +99,13 @@ impl Row {
     /// The documentation on one line.
     fn meaning(&self) -> String {
         match self.derived {
-            None => self.field.leaf.doc.split_whitespace().collect::<Vec<_>>().join(" "),
+            None => {
+                let mut meaning = self.field.leaf.doc.split_whitespace().collect::<Vec<_>>().join(" ");
+                if !self.field.leaf.filled {
+                    meaning.push_str(" Not filled by this agent.");
+                }
+                meaning
+            }
             Some(Derived::Length) => format!("Length of `{}` in bytes.", self.field.name),
             Some(Derived::Count(iterator)) => format!("Number of elements of `{iterator}`."),
         }

@@ -3,8 +3,8 @@
 use model::{File, Text};
 use proto::wire::Record;
 use proto::wire::layout::{
-    FILE_FLAG_DETACHED, FILE_FLAG_NO_INODE, FILE_FLAG_OVERLAY, FILE_FLAG_PATH_TRUNCATED, FILE_FLAG_PATH_USER,
-    FILE_FLAG_UNREACHABLE, FILE_FLAG_UPPER_LAYER, FILE_FLAG_VALID, file_info,
+    FILE_FLAG_DETACHED, FILE_FLAG_LOOKED_UP, FILE_FLAG_NO_INODE, FILE_FLAG_OVERLAY, FILE_FLAG_PATH_TRUNCATED,
+    FILE_FLAG_PATH_USER, FILE_FLAG_UNREACHABLE, FILE_FLAG_UPPER_LAYER, FILE_FLAG_VALID, file_info,
 };
 
 use super::{Data, until_nul};
@@ -41,6 +41,19 @@ pub(super) fn file(record: &Record<'_>, info: &file_info, failed: bool, users: &
         mount_path: Text::new(mount_path(path.bytes(), info)),
         path_error: path_error(path, info, failed).into(),
         ..File::default()
+    }
+}
+
+/// Who says which file `info` is: `kernel`, if it is the object that the call used, or `user`, if it was found beside the
+/// call by what the caller had written, which may have been something else a moment before. Empty for no file.
+pub(super) fn path_resolution(info: &file_info) -> Text {
+    let flag = |bits: u32| info.flags & bits != 0;
+    if !flag(FILE_FLAG_VALID) {
+        Text::default()
+    } else if flag(FILE_FLAG_LOOKED_UP | FILE_FLAG_PATH_USER) {
+        "user".into()
+    } else {
+        "kernel".into()
     }
 }
 

@@ -98,6 +98,8 @@ codes! {
     EXPOSED = "P053", "policy that others can change";
     /// `event.rule.tags` compared with something other than literals.
     TAGS_NOT_LITERAL = "P054", "tags compared with a value of the event";
+    /// A field that this agent never gives a value. A warning: the rule loads, but what it asks of the field never holds.
+    NEVER_FILLED = "P055", "field without a value";
     /// A `tests` entry that cannot be read.
     BAD_TEST = "P060", "wrong test";
 }

@@ -137,6 +137,24 @@ const RULE_TAGS: &str = "event.rule.tags";
 /// A condition, with its expression if that is not the rule's own.
 type Variant = (Option<Box<str>>, secl::Rule);
 
+/// Warns of each field of a rule that this agent never gives a value: the rule would be silent without a reason.
+fn never_filled(conditions: &[Variant], text: &Text) -> Vec<Report> {
+    let fields = conditions.iter().flat_map(|(_, condition)| condition.fields());
+    let empty = fields.filter(|(id, _)| model::field_by_id(*id).is_some_and(|field| !field.leaf.filled));
+    let names: BTreeSet<&str> = empty.map(|(_, name)| name).collect();
+    let report = |name: &str| {
+        // A field of a macro stands for itself nowhere in the rule.
+        let place = text
+            .as_str()
+            .find(name)
+            .map_or(Place::from(text), |start| Place::In(text.clone(), start, start + name.len()));
+        let message =
+            format!("this agent never fills `{name}`, which is always empty; the rule loads all the same");
+        Report::warning(codes::NEVER_FILLED, place, message)
+    };
+    names.into_iter().map(report).collect()
+}
+
 /// Why a rule is not compiled.
 pub(super) enum Refusal {
     /// Something is wrong with it.
@@ -181,6 +199,7 @@ impl<'a> RuleCompiler<'a> {
         let own = conditions.iter().filter(|(variant, _)| variant.is_none());
         let warnings = own.flat_map(|(_, condition)| language_reports(condition.warnings(), text));
         reports.extend(warnings.map(|report| report.of(info.id.as_str())));
+        reports.extend(never_filled(&conditions, text).into_iter().map(|report| report.of(info.id.as_str())));
         let mut rules = Vec::new();
         let mut disabled = None;
         for (variant, condition) in conditions {

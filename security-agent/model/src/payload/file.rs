@@ -296,6 +296,11 @@ record! {
             detached: bool = "detached", "7.74";
             /// The mount shows in `/proc/self/mountinfo`.
             visible: bool = "visible", "7.74";
+            /// The call changed the options of a mount that was there, or of its file system (`MS_REMOUNT`), and mounted
+            /// nothing.
+            remount: bool = "remount", "none", {
+                example: Some(r#"mount.remount && mount.mountpoint.path == "/""#),
+            };
             /// File system type as given to the system call.
             syscall_fs_type: Text = "syscall.fs_type", "7.59";
             /// Mount point as given to the system call.
@@ -320,6 +325,8 @@ record! {
             bind_source_mount_id: u32;
             /// Device number of the file system.
             device: u32;
+            /// See `File::path_resolution`, of the mount point.
+            path_resolution: Text;
         }
     }
 }
@@ -389,6 +396,8 @@ record! {
             device: u32;
             /// Why the mount point is missing or cut; empty if it is neither.
             path_error: Text;
+            /// See `File::path_resolution`.
+            path_resolution: Text;
         }
     }
 }

@@ -18,6 +18,9 @@ objects! {
         "extension" [opt str] = text(file.extension());
         /// Why the path is missing or cut.
         "path_resolution_error" [opt str] = text(&file.path_error);
+        /// Who says that this was the file: `kernel` (the very object that the call used) or `user` (found by the text of the
+        /// caller, beside the call; another thread of the caller can forge it).
+        "path_resolution" [opt str] = text(&file.path_resolution);
         /// Inode number.
         "inode" [opt int] = non_zero_u64(file.inode);
         /// File type and permission bits.

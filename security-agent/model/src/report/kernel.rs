@@ -85,8 +85,12 @@ objects! {
         "fs_type" [opt str] = text(&mount.fs_type);
         /// Where it was mounted.
         "mountpoint.path" [opt str] = text(&mount.mountpoint_path);
+        /// Who says that this was the mount point: `kernel` or `user`, as of a file.
+        "path_resolution" [opt str] = text(&mount.path_resolution);
         /// What was mounted.
         "source.path" [opt str] = text(&mount.source_path);
+        /// The mount was there before, or its file system: it was given other options.
+        "remount" [opt bool] = yes(mount.remount);
         /// The mount is attached to no mount tree.
         "detached" [opt bool] = yes(mount.detached);
         /// The mount shows in `/proc/self/mountinfo`.
@@ -105,6 +109,8 @@ objects! {
         "mountpoint.path" [opt str] = text(&umount.mountpoint_path);
         /// Why the mount point is missing or cut.
         "path_resolution_error" [opt str] = text(&umount.path_error);
+        /// Who says that this was the mount point: `kernel` or `user`, as of a file.
+        "path_resolution" [opt str] = text(&umount.path_resolution);
         /// Flags of the call.
         "flags" [opt str] = (umount.flags != 0).then(|| flags(&UMOUNT_FLAGS, umount.flags));
     }

@@ -13,7 +13,7 @@ use proto::wire::layout::{ERROR_DESTINATION, ERROR_FILE, file_call, file_info, s
 use proto::wire::{Kind, Record};
 
 use super::Data;
-use super::file::file;
+use super::file::{file, path_resolution};
 use crate::resolve::users::Users;
 
 /// What a record of a file event tells; `None` if its kind is no such event, or if it is about none that rules know.
@@ -34,7 +34,7 @@ pub(super) fn payload(record: &Record<'_>, users: &Users) -> Option<Payload> {
         Kind::Removexattr => Payload::Removexattr(attributes::xattr(view, &record.body())),
         Kind::Symlink => Payload::Symlink(names::symlink(view, &record.body())),
         Kind::Umount => Payload::Umount(mounts::umount(view, &record.body())),
-        Kind::Mount => mounts::mount(view, &record.body())?,
+        Kind::Mount => mounts::mount(view, &record.body()),
         Kind::Splice => Payload::Splice(splice(view, &record.body())),
         _ => return None,
     })
@@ -58,12 +58,16 @@ impl View<'_, '_> {
 
     /// The file that an event is about.
     fn file(self, info: &file_info) -> File {
-        file(self.record, info, self.failed(ERROR_FILE), self.users)
+        self.told(info, self.failed(ERROR_FILE))
     }
 
     /// The second file of an event.
     fn destination(self, info: &file_info) -> File {
-        file(self.record, info, self.failed(ERROR_DESTINATION), self.users)
+        self.told(info, self.failed(ERROR_DESTINATION))
+    }
+
+    fn told(self, info: &file_info, failed: bool) -> File {
+        File { path_resolution: path_resolution(info), ..file(self.record, info, failed, self.users) }
     }
 }
 

@@ -3,35 +3,30 @@
 use model::payload::{Mount, PivotRoot, Umount};
 use model::{Payload, Text};
 use proto::wire::layout::{
-    FILE_FLAG_DETACHED, MOUNT_CALL_MOUNT, MOUNT_CALL_PIVOT_ROOT, mount_body, path_body,
+    FILE_FLAG_DETACHED, MOUNT_CALL_PIVOT_ROOT, MOUNT_CALL_REMOUNT, mount_body, path_body,
 };
 
-use super::super::file::normalized_path;
+use super::super::file::{normalized_path, path_resolution};
 use super::super::until_nul;
 use super::{View, result};
 
-/// `MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED` of mount(2): says how an existing mount propagates.
-const CHANGES_PROPAGATION: u32 = 1 << 17 | 1 << 18 | 1 << 19 | 1 << 20;
-
-/// `None` for calls that mount nothing: a change of propagation.
-pub(super) fn mount(view: View<'_, '_>, body: &mount_body) -> Option<Payload> {
-    if body.what == MOUNT_CALL_MOUNT && body.flags & CHANGES_PROPAGATION != 0 {
-        return None;
-    }
+/// What the call did is the probe's to say, which knows how the kernel reads flags that exclude each other.
+pub(super) fn mount(view: View<'_, '_>, body: &mount_body) -> Payload {
     if body.what == MOUNT_CALL_PIVOT_ROOT {
-        return Some(Payload::PivotRoot(PivotRoot {
+        return Payload::PivotRoot(PivotRoot {
             syscall_path: view.text(body.source_given),
             syscall_put_old: view.text(body.call.path),
             call: result(&body.call),
-        }));
+        });
     }
     let detached = body.mount_flags & FILE_FLAG_DETACHED != 0;
-    Some(Payload::Mount(Mount {
+    Payload::Mount(Mount {
         fs_type: Text::new(until_nul(&body.filesystem)),
         mountpoint_path: normalized_path(view.record, &body.mountpoint),
         source_path: view.text(body.source),
         root_path: view.text(body.root),
         detached,
+        remount: body.what == MOUNT_CALL_REMOUNT,
         visible: !detached,
         syscall_fs_type: view.text(body.type_given),
         syscall_mountpoint_path: view.text(body.call.path),
@@ -41,7 +36,8 @@ pub(super) fn mount(view: View<'_, '_>, body: &mount_body) -> Option<Payload> {
         parent_mount_id: body.parent_mount_id,
         bind_source_mount_id: body.bind_source_mount_id,
         device: body.device,
-    }))
+        path_resolution: path_resolution(&body.mountpoint),
+    })
 }
 
 /// The record's file is the root of the mount that is gone, under the path of its mount point.
@@ -56,5 +52,6 @@ pub(super) fn umount(view: View<'_, '_>, body: &path_body) -> Umount {
         mount_id: root.mount_id,
         device: body.file.device,
         path_error: root.path_error,
+        path_resolution: root.path_resolution,
     }
 }

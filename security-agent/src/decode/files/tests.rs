@@ -3,9 +3,9 @@
 use model::Payload;
 use proto::wire::layout::{
     CALL_FLAG_BY_DESCRIPTOR, FILE_FLAG_DETACHED, FILE_FLAG_LOOKED_UP, FILE_FLAG_MEMFD, FILE_FLAG_NO_INODE,
-    FILE_FLAG_PATH_USER, FILE_FLAG_VALID, MOUNT_CALL_FSMOUNT, MOUNT_CALL_PIVOT_ROOT, OPEN_CALL_FALLOCATE,
-    TIME_NOW, chown_body, file_call, file_info, link_body, mount_body, open_body, path_body, record_header,
-    task_context, utimes_body, xattr_body,
+    FILE_FLAG_PATH_USER, FILE_FLAG_VALID, MOUNT_CALL_FSMOUNT, MOUNT_CALL_MOUNT, MOUNT_CALL_PIVOT_ROOT,
+    MOUNT_CALL_REMOUNT, OPEN_CALL_FALLOCATE, TIME_NOW, chown_body, file_call, file_info, link_body,
+    mount_body, open_body, path_body, record_header, task_context, utimes_body, xattr_body,
 };
 use proto::wire::{Kind, Record, RecordBuilder};
 use zerocopy::{Immutable, IntoBytes};
@@ -164,9 +164,41 @@ fn a_mount_that_is_attached_nowhere_is_not_visible() {
 }
 
 #[test]
-fn calls_that_mount_nothing_are_no_event() {
-    let private = mount_body { flags: 1 << 18 | 1 << 14, ..mount_body::default() };
-    assert!(decode(Kind::Mount, |_| private).is_none());
+fn what_the_probe_reports_is_a_mount_whatever_its_flags() {
+    // Bits that would say how a mount propagates, were they alone: MS_BIND | MS_PRIVATE, MS_MGC_VAL, MS_REMOUNT | MS_SHARED.
+    for (what, flags) in [
+        (MOUNT_CALL_MOUNT, 1 << 12 | 1 << 18),
+        (MOUNT_CALL_MOUNT, 0xC0ED_0000),
+        (MOUNT_CALL_REMOUNT, 1 << 5 | 1 << 20),
+    ] {
+        let event = decode(Kind::Mount, |_| mount_body { what, flags, ..mount_body::default() });
+        let Some(Payload::Mount(mount)) = event else { panic!("{event:?}") };
+        assert_eq!(mount.remount, what == MOUNT_CALL_REMOUNT);
+    }
+}
+
+#[test]
+fn files_tell_who_says_which_they_are() {
+    for (flags, resolution) in [
+        (0, ""),
+        (FILE_FLAG_VALID, "kernel"),
+        (FILE_FLAG_VALID | FILE_FLAG_NO_INODE, "kernel"),
+        (FILE_FLAG_VALID | FILE_FLAG_LOOKED_UP, "user"),
+        (FILE_FLAG_VALID | FILE_FLAG_LOOKED_UP | FILE_FLAG_PATH_USER, "user"),
+    ] {
+        let event = decode(Kind::Rmdir, |builder| path_body {
+            file: file_info { flags, path: builder.push(b"/etc"), ..file_info::default() },
+            ..path_body::default()
+        });
+        let Some(Payload::Rmdir(rmdir)) = event else { panic!("{event:?}") };
+        assert_eq!(rmdir.file.path_resolution.as_bytes(), resolution.as_bytes(), "{flags:#x}");
+        let event = decode(Kind::Mount, |_| mount_body {
+            mountpoint: file_info { flags, ..file_info::default() },
+            ..mount_body::default()
+        });
+        let Some(Payload::Mount(mount)) = event else { panic!("{event:?}") };
+        assert_eq!(mount.path_resolution.as_bytes(), resolution.as_bytes(), "{flags:#x}");
+    }
 }
 
 #[test]
