@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::file_truth::FileTruth;
-use super::trigger::Trigger;
+use super::trigger::{Started, Trigger};
 
 /// An argument of a system call.
 #[derive(Debug, Clone)]
@@ -131,6 +131,14 @@ impl Calls {
     /// If the trigger cannot be run.
     pub fn make(&self, trigger: &Trigger) -> Result<Made> {
         trigger.run(&self.words).map(Made)
+    }
+
+    /// Makes them and stays: the process is there until what is returned is dropped.
+    ///
+    /// # Errors
+    /// If the trigger cannot be started.
+    pub fn make_and_stay(self, trigger: &Trigger) -> Result<Started> {
+        trigger.start(self.then(libc::SYS_pause, []).words)
     }
 
     /// Makes them as the user and group with this id.

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -90,6 +90,16 @@ impl Trigger {
         command
     }
 
+    /// Starts it and lets it run: it ends with what is returned.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Started> {
+        let mut command = Command::new(&self.path);
+        let child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        Ok(Started { child })
+    }
+
     fn finish(&self, command: &mut Command) -> Result<Value> {
         let name = self.path.display();
         let output = command.stdin(Stdio::null()).output()?;
@@ -97,6 +107,28 @@ impl Trigger {
         ensure!(output.status.success(), "{name}: {}: {stderr}", output.status);
         serde_json::from_slice(&output.stdout)
             .with_context(|| format!("{name} printed {:?}", String::from_utf8_lossy(&output.stdout)))
+    }
+}
+
+/// A trigger that runs, and is killed with this.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+}
+
+impl Started {
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown as set_owner, symlink};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use integration_tests::harness::FileTruth;
 use integration_tests::harness::call::{Arg, Calls, n, r, s, words, xattr_args};
 use integration_tests::harness::times::rfc3339;
@@ -41,15 +41,22 @@ impl Place {
     }
 }
 
-/// A form of a call: the calls, the file that it is about, and its path as given (empty: none).
+/// A form of a call: the calls, the file that it is about, its path as given (empty: none), and whether it was found by a
+/// text, which may have been empty.
 struct Form<'a> {
     calls: Calls,
     path: &'a Path,
     given: &'a str,
+    by_text: bool,
 }
 
 fn form<'a>(calls: Calls, path: &'a Path, given: &'a str) -> Form<'a> {
-    Form { calls, path, given }
+    Form { calls, path, given, by_text: !given.is_empty() }
+}
+
+/// Of a call that names a descriptor by an empty text.
+fn empty(calls: Calls, path: &Path) -> Form<'_> {
+    Form { calls, path, given: "", by_text: true }
 }
 
 /// Whether this kernel has a call.
@@ -87,8 +94,8 @@ fn chmod() -> Result<()> {
     if exists("fchmodat2") {
         let plain = [r(0), s("./file.conf"), n(mode), n(0)];
         forms.push(form(place.at().then(FCHMODAT2, plain), &place.file, "./file.conf"));
-        let empty = [r(0), s(""), n(mode), n(AT_EMPTY_PATH)];
-        forms.push(form(place.open().then(FCHMODAT2, empty), &place.file, ""));
+        let arguments = [r(0), s(""), n(mode), n(AT_EMPTY_PATH)];
+        forms.push(empty(place.open().then(FCHMODAT2, arguments), &place.file));
         let itself = |name: &str| [r(0), s(name), n(mode), n(AT_SYMLINK_NOFOLLOW)];
         forms.push(form(place.at().then(FCHMODAT2, itself("file.conf")), &place.file, "file.conf"));
         // A link has no mode of its own to change, which is no lack of permission.
@@ -96,12 +103,12 @@ fn chmod() -> Result<()> {
         assert_eq!(made.last(), i64::from(-libc::EOPNOTSUPP));
         assert!(watch.signals("chmod", &made)?.is_empty());
     }
-    for Form { calls, path, given: name } in forms {
+    for Form { calls, path, given: name, by_text } in forms {
         fs::set_permissions(path, fs::Permissions::from_mode(0o644))?;
         let before = FileTruth::of(path)?;
         let made = watch.make(&calls)?;
         assert_eq!(FileTruth::of(path)?.mode & 0o7777, 0o4711, "it was changed");
-        let expected = Expected::of(before.file(path), given(name, json!({"mode": mode})));
+        let expected = Expected::of(before.file(path), given(name, json!({"mode": mode}))).by_text(by_text);
         watch.expect("chmod", &made, &expected.destination(json!({"mode": mode})))?;
     }
     Ok(())
@@ -179,23 +186,23 @@ fn chown() -> Result<()> {
             65534,
         ),
         (
-            form(
+            empty(
                 place.open().then(libc::SYS_fchownat, at("", to(65534, 65534), AT_EMPTY_PATH)),
                 &place.file,
-                "",
             ),
             65534,
             65534,
         ),
     ] {
-        let Form { calls, path, given: name } = form;
+        let Form { calls, path, given: name, by_text } = form;
         set_owner(&place.file, Some(0), Some(0))?;
         std::os::unix::fs::lchown(&place.link, Some(0), Some(0))?;
         let before = FileTruth::of(path)?;
         let made = watch.make(&calls)?;
         let after = FileTruth::of(path)?;
         assert_eq!((after.uid == 65534, after.gid == 65534), (uid == 65534, gid == 65534), "it was changed");
-        let expected = Expected::of(before.file(path), given(name, json!({"uid": uid, "gid": gid})));
+        let expected =
+            Expected::of(before.file(path), given(name, json!({"uid": uid, "gid": gid}))).by_text(by_text);
         watch.expect("chown", &made, &expected.destination(owner(uid, gid)))?;
     }
     Ok(())
@@ -216,6 +223,15 @@ fn utimes() -> Result<()> {
     let in_seconds = [at(access, 0), at(modification, 0)];
     let in_micro = [at(access, 123_456_000), at(modification, 654_321_000)];
     let in_nano = [at(access, 123_456_789), at(modification, 987_654_321)];
+    // futimens(3)
+    let futimens =
+        || form(place.open().then(libc::SYS_utimensat, [r(0), n(0), nano.clone(), n(0)]), file, "");
+    // AT_EMPTY_PATH since 5.8, as faccessat2.
+    let utimensat_empty = if exists("faccessat2") {
+        empty(place.open().then(libc::SYS_utimensat, [r(0), s(""), nano.clone(), n(AT_EMPTY_PATH)]), file)
+    } else {
+        futimens()
+    };
     let utimensat =
         |times: Arg, flags: i32| place.at().then(libc::SYS_utimensat, [r(0), s("link"), times, n(flags)]);
     for (form, times) in [
@@ -224,8 +240,8 @@ fn utimes() -> Result<()> {
         (form(place.at().then(libc::SYS_futimesat, [r(0), s("link"), micro]), file, "link"), in_micro),
         (form(utimensat(nano.clone(), 0), file, "link"), in_nano),
         (form(utimensat(nano.clone(), AT_SYMLINK_NOFOLLOW), link, "link"), in_nano),
-        // futimens(3)
-        (form(place.open().then(libc::SYS_utimensat, [r(0), n(0), nano, n(0)]), file, ""), in_nano),
+        (futimens(), in_nano),
+        (utimensat_empty, in_nano),
         // The time of the call, and none: neither is a time that was given.
         (form(Calls::new().then(libc::SYS_utime, [s(file), n(0)]), file, text(file)), [0, 0]),
         (
@@ -234,7 +250,7 @@ fn utimes() -> Result<()> {
         ),
         (form(utimensat(words(&[0, UTIME_OMIT, 0, UTIME_NOW]), 0), file, "link"), [0, 0]),
     ] {
-        let Form { calls, path, given: name } = form;
+        let Form { calls, path, given: name, by_text } = form;
         let before = FileTruth::of(path)?;
         let made = watch.make(&calls)?;
         assert_ne!(FileTruth::of(path)?.change_time, before.change_time, "it was changed");
@@ -244,7 +260,7 @@ fn utimes() -> Result<()> {
                 destination.insert(member.to_owned(), rfc3339(time).into());
             }
         }
-        let expected = Expected::of(before.file(path), given(name, json!({})));
+        let expected = Expected::of(before.file(path), given(name, json!({}))).by_text(by_text);
         watch.expect("utimes", &made, &expected.destination(destination))?;
     }
     Ok(())
@@ -261,30 +277,46 @@ fn extended_attributes() -> Result<()> {
     let set = |name: Arg| [name, attribute(), s("blue"), n(4), n(0)];
     let set_by_path = |number, path: &Path| Calls::new().then(number, set(s(path)));
     let remove_by_path = |number, path: &Path| Calls::new().then(number, [s(path), attribute()]);
-    // In pairs: what one sets the next removes.
+    // In pairs: what one sets the next removes. With whether the file is named by text.
     let mut forms = vec![
-        (set_by_path(libc::SYS_setxattr, file), file),
-        (remove_by_path(libc::SYS_removexattr, link), file),
-        (set_by_path(libc::SYS_setxattr, link), file),
-        (remove_by_path(libc::SYS_lremovexattr, file), file),
-        (set_by_path(libc::SYS_lsetxattr, link), link),
-        (remove_by_path(libc::SYS_lremovexattr, link), link),
-        (place.open().then(libc::SYS_fsetxattr, set(r(0))), file),
-        (place.open().then(libc::SYS_fremovexattr, [r(0), attribute()]), file),
+        (set_by_path(libc::SYS_setxattr, file), file, true),
+        (remove_by_path(libc::SYS_removexattr, link), file, true),
+        (set_by_path(libc::SYS_setxattr, link), file, true),
+        (remove_by_path(libc::SYS_lremovexattr, file), file, true),
+        (set_by_path(libc::SYS_lsetxattr, link), link, true),
+        (remove_by_path(libc::SYS_lremovexattr, link), link, true),
+        (place.open().then(libc::SYS_fsetxattr, set(r(0))), file, false),
+        (place.open().then(libc::SYS_fremovexattr, [r(0), attribute()]), file, false),
     ];
     if exists("setxattrat") {
         let arguments = [r(0), s("link"), n(0), attribute(), xattr_args("blue"), n(16)];
-        forms.push((place.at().then(SETXATTRAT, arguments), file));
-        forms.push((place.at().then(REMOVEXATTRAT, [r(0), s("link"), n(0), attribute()]), file));
+        forms.push((place.at().then(SETXATTRAT, arguments), file, true));
+        forms.push((place.at().then(REMOVEXATTRAT, [r(0), s("link"), n(0), attribute()]), file, true));
+        // Of the descriptor itself: by an empty path, and by none.
+        for (path, by_text) in [(s(""), true), (n(0), false)] {
+            let name = [r(0), path, n(AT_EMPTY_PATH), attribute()];
+            let value = [xattr_args("blue"), n(16)];
+            forms.push((place.open().then(SETXATTRAT, name.iter().cloned().chain(value)), file, by_text));
+            forms.push((place.open().then(REMOVEXATTRAT, name), file, by_text));
+        }
     }
-    for (index, (calls, path)) in forms.into_iter().enumerate() {
+    for (index, (calls, path, by_text)) in forms.into_iter().enumerate() {
         let before = FileTruth::of(path)?;
         let made = watch.make(&calls)?;
         assert_ne!(FileTruth::of(path)?.change_time, before.change_time, "it was changed");
         let event = if index % 2 == 0 { "setxattr" } else { "removexattr" };
         let destination = json!({"attribute_name": "trusted.color.of", "attribute_namespace": "trusted"});
-        let expected = Expected::of(before.file(path), Value::Null).destination(destination);
+        let expected = Expected::of(before.file(path), Value::Null).destination(destination).by_text(by_text);
         watch.expect(event, &made, &expected)?;
+    }
+    // The working directory, which not all kernels that have the call take for a descriptor.
+    let arguments = [n(AT_FDCWD), n(0), n(AT_EMPTY_PATH), attribute(), xattr_args("blue"), n(16)];
+    let here = Calls::new().then(libc::SYS_chdir, [s(&place.directory)]).then(SETXATTRAT, arguments);
+    let made = here.make(&watch.trigger)?;
+    if made.last() == 0 {
+        let signal = watch.signals("setxattr", &made)?.pop().context("no signal")?;
+        assert_eq!(signal.at("file.path"), &json!(&place.directory));
+        assert_eq!(signal.at("file.inode"), &json!(FileTruth::of(&place.directory)?.inode));
     }
     Ok(())
 }

@@ -15,5 +15,6 @@ mod paths;
 mod policy;
 mod races;
 mod refused;
+mod resolution;
 mod rings;
 mod watch;

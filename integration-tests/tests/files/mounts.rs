@@ -7,9 +7,13 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use integration_tests::harness::call::{Calls, Made, n, r, s};
 use integration_tests::harness::{FileTruth, Signal};
-use libc::{AT_FDCWD, CLONE_NEWNS, MNT_DETACH, MS_BIND, MS_MOVE, MS_PRIVATE, MS_REC};
+use libc::{
+    AT_FDCWD, CLONE_NEWNS, MNT_DETACH, MS_BIND, MS_MOVE, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT,
+    MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
+};
 use serde_json::{Value, json};
 
+use crate::resolution;
 use crate::watch::{Expected, Watch, retval};
 
 /// A private mount namespace; two calls, of which one is `mount` but no event.
@@ -170,6 +174,57 @@ fn what_changes_no_mount_is_no_event() -> Result<()> {
     Ok(())
 }
 
+/// The magic number that programs from before Linux 2.4 have in the upper half of the flags. Two of its bits are
+/// `MS_PRIVATE` and `MS_SLAVE`.
+const MAGIC: libc::c_ulong = 0xC0ED_0000;
+
+#[test]
+fn flags_that_the_kernel_does_not_look_at_hide_no_mount() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["mount"])? else { return Ok(()) };
+    let place = watch.place()?;
+    let (target, other) = (place.join("target"), place.join("other"));
+    for directory in [&target, &other] {
+        fs::create_dir(directory)?;
+    }
+    let mount = |calls: Calls, source: &Path, at: &Path, flags: libc::c_ulong| {
+        calls.then(libc::SYS_mount, [s(source), s(at), s("tmpfs"), n(number(flags)), n(0)])
+    };
+    let none = Path::new("none-such");
+    let mounted = |flags| mount(own_namespace(), none, &target, flags);
+    // What is done; with which flags; where; from where; whether to a mount that is there.
+    let rows = [
+        (mounted(MAGIC), &target, none, false),
+        (mount(mounted(0), &target, &other, MS_BIND | MAGIC), &other, target.as_path(), false),
+        (mount(mounted(0), &target, &other, MS_BIND | MS_PRIVATE), &other, &target, false),
+        (mount(mounted(0), &target, &other, MS_BIND | MS_SHARED | MS_MOVE), &other, &target, false),
+        (mount(mounted(0), &target, &other, MS_MOVE | MAGIC), &other, &target, false),
+        (mount(mounted(0), none, &target, MS_REMOUNT | MS_RDONLY), &target, none, true),
+        (mount(mounted(0), none, &target, MS_REMOUNT | MS_SHARED | MS_MOVE), &target, none, true),
+        (mount(mounted(0), &other, &target, MS_REMOUNT | MS_BIND | MS_SLAVE | MAGIC), &target, none, true),
+    ];
+    for (row, (calls, at, source, is_remount)) in rows.into_iter().enumerate() {
+        let count = calls.count();
+        let made = watch.make(&calls.then_stat(at))?;
+        let signals = watch.signals("mount", &made)?;
+        assert_eq!(signals.len(), count - 2, "row {row}: {signals:#?}");
+        let signal = signals.into_iter().next_back().context("a signal")?;
+        resolution::check_mount(&watch.pair.status()?, "mount", &signal)?;
+        let differences = signal.differences(&[
+            ("mount.mount_id", json!(id(&made, count)?)),
+            ("mount.fs_type", json!("tmpfs")),
+            ("mount.remount", if is_remount { json!(true) } else { Value::Null }),
+        ]);
+        assert_eq!(differences, "", "row {row}");
+        assert_eq!(places(&signal), (json!(source), json!(at)), "row {row}");
+    }
+    // Changes of propagation mount nothing, whatever stands beside.
+    for flags in [MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE, MAGIC | 1 << 20, MS_PRIVATE | MS_MOVE] {
+        let made = mount(mounted(0), &other, &target, flags).make(&watch.trigger)?;
+        assert_eq!(watch.signals("mount", &made)?.len(), 1, "{flags:#x}: {made:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_new_interface() -> Result<()> {
     const CREATE: i32 = 6;
@@ -327,7 +382,8 @@ fn umount() -> Result<()> {
             umount["flags"] = names;
         }
         expected.more.push(("umount", umount));
-        watch.expect("umount", &made, &expected)?;
+        let signal = watch.expect("umount", &made, &expected)?;
+        resolution::check_mount(&watch.pair.status()?, "umount", &signal)?;
     }
     Ok(())
 }

@@ -288,7 +288,8 @@ fn a_file_without_a_name_gets_one() -> Result<()> {
         }
         // Without a path as given the arguments are not told.
         let syscall = if by_proc { syscall } else { Value::Null };
-        let expected = Expected::of(before.file(&nameless), syscall).destination(after.file(&path));
+        let expected =
+            Expected::of(before.file(&nameless), syscall).destination(after.file(&path)).by_text(true);
         let signal = watch.expect("link", &made, &expected)?;
         assert_eq!(signal.at("file.inode"), &json!(after.inode));
         fs::remove_file(&path)?;

@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use integration_tests::harness::FileTruth;
 use integration_tests::harness::call::{Arg, Calls, Made, b, join, n, r, s, shown, w};
+use integration_tests::harness::{FileTruth, Setup, can_run};
 use libc::{
     AT_FDCWD, CLONE_FS, MNT_DETACH, MS_BIND, MS_MOVE, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY, O_RDWR,
     O_WRONLY,
@@ -380,6 +381,68 @@ fn the_links_of_proc_lead_to_what_is_there() -> Result<()> {
     let signal = watch.signals("chmod", &made)?.pop().context("no chmod")?;
     assert_eq!(signal.at("file.path"), &json!(&file));
     assert_eq!(signal.at("file.path_resolution_error"), &Value::Null);
+    Ok(())
+}
+
+/// Waits until a process that makes calls has come to its last one.
+fn wait_for(path: &Path) -> Result<()> {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !path.exists() {
+        ensure!(Instant::now() < until, "no {}", path.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// The root of a process in another mount namespace, as containers have it: what is opened through it has the path of that
+/// namespace, not one of the opener, which has none. So a rule about the file, as the process itself knows it, matches.
+#[test]
+fn the_root_of_a_process_in_another_namespace() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    // With the whole of another root, and with a root that is a directory of the other namespace.
+    for exchanged in [true, false] {
+        let rule = |path: &str| format!("process.file.name == \"call\" && open.file.path =~ \"{path}\"");
+        let own = if exchanged { "/etc/told-by-path" } else { "/**/etc/told-by-path" };
+        let setup = Setup::new()
+            .rule("by_path", &rule(own))
+            .rule("by_name", "process.file.name == \"call\" && open.file.name == \"told-by-path\"");
+        let Some(mut watch) = Watch::with(&[], setup)? else { return Ok(()) };
+        let root = watch.place()?;
+        let inside = |path: &str| root.join(path);
+        let calls = mount_tmpfs(own_namespace(), &root)
+            .then(libc::SYS_mkdir, [s(inside("etc")), n(0o755)])
+            .then(libc::SYS_mkdir, [s(inside("old")), n(0o755)])
+            .then(libc::SYS_mknod, [s(inside("etc/told-by-path")), n(0o100_600), n(0)])
+            .then(libc::SYS_chdir, [s(&root)]);
+        let calls = if exchanged {
+            calls
+                .then(libc::SYS_pivot_root, [s("."), s("old")])
+                .then(libc::SYS_umount2, [s("/old"), n(MNT_DETACH)])
+        } else {
+            calls.then(libc::SYS_chroot, [s(".")])
+        };
+        let stays = calls.then(libc::SYS_mknod, [s("/ready"), n(0o100_600), n(0)]);
+        let process = stays.make_and_stay(&watch.trigger)?;
+        let seen_from_outside = PathBuf::from(format!("/proc/{}/root", process.pid()));
+        wait_for(&seen_from_outside.join("ready"))?;
+
+        let made = watch.make(&openat(Calls::new(), seen_from_outside.join("etc/told-by-path"), O_RDONLY))?;
+        let path = if exchanged { "/etc/told-by-path".into() } else { shown(inside("etc/told-by-path")) };
+        watch.pair.settle()?;
+        for rule in ["by_path", "by_name"] {
+            let of_rule = watch.pair.signals.of_rule(rule);
+            let signals: Vec<_> = of_rule.filter(|signal| signal.at("process.pid") == made.pid()).collect();
+            let [signal] = &signals[..] else { panic!("{rule}, exchanged: {exchanged}: {signals:#?}") };
+            let differences = signal.differences(&[
+                ("file.path", json!(path)),
+                ("file.filesystem", json!("tmpfs")),
+                ("file.path_resolution_error", json!(OUTSIDE)),
+            ]);
+            assert_eq!(differences, "", "{rule}, exchanged: {exchanged}");
+        }
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use integration_tests::harness::{Pair, Setup, Signal, Trigger, can_run};
 use serde_json::{Map, Value, json};
 
 use crate::fields::{Fields, seen};
+use crate::resolution;
 
 /// A running pair and the trigger that makes calls.
 pub(crate) struct Watch {
@@ -31,6 +32,8 @@ pub(crate) struct Expected {
     pub(crate) retval: i64,
     /// Events of the type that the calls of the trigger cause before the one in question.
     pub(crate) earlier: usize,
+    /// Whether the call names its file by text; if not said, whether `syscall` has a path.
+    pub(crate) by_text: Option<bool>,
 }
 
 impl Expected {
@@ -52,6 +55,12 @@ impl Expected {
     /// The call returned this.
     pub(crate) fn retval(mut self, retval: i64) -> Self {
         self.retval = retval;
+        self
+    }
+
+    /// The call names its file by text, also if that is not told.
+    pub(crate) fn by_text(mut self, by_text: bool) -> Self {
+        self.by_text = Some(by_text);
         self
     }
 
@@ -100,11 +109,12 @@ impl Watch {
     pub(crate) fn signals(&mut self, event: &str, made: &Made) -> Result<Vec<Signal>> {
         self.pair.settle()?;
         let of_process = |signal: &&Signal| signal.at("process.pid") == made.pid();
-        let signals: Vec<_> = self.pair.signals.of_rule(event).filter(of_process).cloned().collect();
+        let mut signals: Vec<_> = self.pair.signals.of_rule(event).filter(of_process).cloned().collect();
         let (_, fields) = self.fields.iter().find(|(name, _)| name == event).context("not watched")?;
         for signal in &signals {
             fields.check(signal)?;
         }
+        signals.iter_mut().try_for_each(resolution::set_aside)?;
         Ok(signals)
     }
 
@@ -142,6 +152,7 @@ impl Watch {
         ensure!(differences.is_empty(), "{event}: {differences}");
         let retval = retval(&signal, event).context("no result")?;
         ensure!(retval == expected.retval.to_string(), "{event} returned {retval}, not {}", expected.retval);
+        resolution::check(&self.pair.status()?, event, &signal, expected)?;
         Ok(signal)
     }
 }
