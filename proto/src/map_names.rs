@@ -27,6 +27,8 @@ pub const MAP_NAMES: &[&str] = &[
     "operations",
     "path_scratch",
     "record_scratch",
+    "request_scratch",
+    "requests",
     "script_scratch",
     "slot_owners",
     "slots",
