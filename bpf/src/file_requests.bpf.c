@@ -23,6 +23,8 @@
 #define IORING_FILE_INDEX_ALLOC (~0U)
 /* io_uring_types.h: IOSQE_CQE_SKIP_SUCCESS */
 #define REQ_F_CQE_SKIP (1 << 6)
+/* IOSQE_FIXED_FILE: the number of the file is that of a slot. */
+#define REQ_F_FIXED_FILE (1 << 0)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -59,6 +61,8 @@ struct io_ring_ctx___before_6_13 {
 struct io_cqe {
     __u64 user_data;
     __s32 res;
+    /* Until there is a result. */
+    int fd;
 };
 
 /* What an operation asks for lies at its beginning. */
@@ -151,8 +155,6 @@ struct request {
     __u32 form;
     /* Slot of the ring that the file is put in, plus one; 0 if it gets a descriptor. */
     __u32 file_slot;
-    /* Address of the file that is acted on, 0 if it is named. */
-    __u64 file;
     /* By which the result is known in the ring. */
     __u64 ring;
     __u64 user_data;
@@ -221,7 +223,13 @@ static __always_inline __u32 request__kind(__u8 opcode, __u64 flags_of_unlink)
     }
 }
 
-/* Whether programs at functions of the kernel tell it already, or nobody wants it. */
+static __always_inline __u32 request__kind_of(struct io_kiocb *req, __u8 opcode)
+{
+    return request__kind(opcode,
+                         opcode == IORING_OP_UNLINKAT ? BPF_CORE_READ((struct io_unlink *)req, flags) : 0);
+}
+
+/* Whether somebody wants it, and no program at a function of the kernel tells it already. */
 static __always_inline bool request__is_wanted(__u32 kind)
 {
     return kind && !KIND_AT_FUNCTIONS(kind) && filter__keeps(kind) != FILTER_KEEP_NONE;
@@ -238,7 +246,6 @@ static __always_inline void request__read(struct request *request, struct io_kio
     struct io_sync *sync = (void *)req;
 
     request->file_slot = 0;
-    request->file = 0;
     request->before.form = FORM_NONE;
     request->texts[0][0] = 0;
     request->texts[1][0] = 0;
@@ -314,7 +321,6 @@ static __always_inline struct call *request__load(const struct request *request,
         return NULL;
     for (int i = 0; i < 6; i++)
         call->args[i] = request->args[i];
-    call->file = request->file;
     switch (request->form) {
     case FORM_RENAMEAT2:
     case FORM_LINKAT:
@@ -383,8 +389,21 @@ static __always_inline __u64 ring__file(struct io_ring_ctx___files *ring, __u32 
     return file & ~7UL;
 }
 
-/* Tells the request, of which the result is known; `by_text`: what was opened is not. */
-static __always_inline void request__report(struct request *request, __s64 ret, bool by_text)
+/* The file that a request is about to act on, by its number. Until it is carried out it is not in the
+ * request.
+ */
+static __always_inline __u64 request__given_file(struct io_kiocb *req)
+{
+    __s32 number = BPF_CORE_READ(req, cqe.fd);
+
+    if (req->flags & REQ_F_FIXED_FILE)
+        return ring__file((void *)BPF_CORE_READ(req, ctx), number);
+    return (__u64)task__file((void *)bpf_get_current_task(), number);
+}
+
+/* Tells the request, of which the result is known. `file`: what it acts on, if that is a file that it was
+ * given; `by_text`: what was opened is not known. */
+static __always_inline void request__report(struct request *request, __s64 ret, __u64 file, bool by_text)
 {
     __u64 thread = bpf_get_current_pid_tgid();
     struct call *call;
@@ -409,6 +428,7 @@ static __always_inline void request__report(struct request *request, __s64 ret, 
         break;
     case FORM_FALLOCATE:
     case FORM_FTRUNCATE:
+        call->file = file;
         open__report_loaded(call);
         break;
     case FORM_MKDIRAT:
@@ -443,49 +463,49 @@ int on_request(__u64 *ctx)
     struct io_kiocb *req = (void *)ctx[0];
     __u64 address = ctx[0];
     __u8 opcode = req->opcode;
-    __u64 flags = opcode == IORING_OP_UNLINKAT ? BPF_CORE_READ((struct io_unlink *)req, flags) : 0;
     struct request *request;
     __u32 zero = 0;
 
-    if (!request__is_wanted(request__kind(opcode, flags)) || current__is_probe())
+    if (!request__is_wanted(request__kind_of(req, opcode)) || current__is_probe())
         return 0;
     request = bpf_map_lookup_elem(&request_scratch, &zero);
     if (!request)
         return 0;
     request__read(request, req, opcode);
-    if (request->form == FORM_FALLOCATE || request->form == FORM_FTRUNCATE)
-        request->file = 1;
     request->ring = (__u64)BPF_CORE_READ(req, ctx);
     request->user_data = BPF_CORE_READ(req, cqe.user_data);
     request__remember(request);
     if (request__is_silent(req))
-        request__report(request, 0, true);
+        request__report(request, 0, request__given_file(req), true);
     else
+        /* If that fails, its end finds nothing and is counted. */
         bpf_map_update_elem(&requests, &address, request, BPF_ANY);
     return 0;
 }
 
-static __always_inline void request__end(__u64 address, __s64 ret)
+/* The request at `address` has ended. False if its beginning is not known. */
+static __always_inline bool request__end(__u64 address, __s64 ret)
 {
     struct request *request = bpf_map_lookup_elem(&requests, &address);
     struct io_kiocb *req = (void *)address;
 
     if (!request)
-        return;
-    /* It has been given its file by now. */
-    if (request->file)
-        request->file = (__u64)BPF_CORE_READ(req, file);
-    request__report(request, ret, false);
+        return false;
+    request__report(request, ret, (__u64)BPF_CORE_READ(req, file), false);
     bpf_map_delete_elem(&requests, &address);
+    return true;
 }
 
 SEC("tp_btf/io_uring_complete")
 int on_request_complete(__u64 *ctx)
 {
     struct io_kiocb *req = (void *)ctx[1];
+    __u32 kind = request__kind_of(req, BPF_CORE_READ(req, opcode));
+    __s64 ret = BPF_CORE_READ(req, cqe.res);
 
-    if (request__kind(BPF_CORE_READ(req, opcode), 0))
-        request__end(ctx[1], BPF_CORE_READ(req, cqe.res));
+    /* Without a beginning too many were under way, or it was before the programs. */
+    if (kind && !request__end(ctx[1], ret) && request__is_wanted(kind) && call__is_reported(ret))
+        losses__count(kind);
     return 0;
 }
 

@@ -133,3 +133,32 @@ fn what_the_kernel_skips_is_counted_as_lost() -> Result<()> {
     }
     Ok(())
 }
+
+/// Where tracepoints show requests of rings, what is asked for is kept until its result: for so many at a time, and no more.
+#[test]
+fn requests_for_which_there_is_no_room_are_counted_as_lost() -> Result<()> {
+    const REQUESTS: u64 = 900;
+    if !can_run() {
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().canonicalize()?;
+    let rule = format!("mkdir.file.path =~ \"{}/many-*\" && event.async", path.display());
+    let mut pair = Pair::start(&Setup::new().rule("makes", &rule))?;
+    if !pair.status()?.to_string().contains("tp_btf/io_uring_submit_req") {
+        println!("skipped: nothing is kept of requests here");
+        return Ok(());
+    }
+    let trigger = pair.trigger("ring-many")?;
+    let before = Counted::of(&pair, "mkdir")?;
+    let truth = trigger.run([path.as_os_str(), REQUESTS.to_string().as_ref()])?;
+    assert_eq!(truth["made"], REQUESTS);
+    pair.settle()?;
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    pair.settle()?;
+    let counted = Counted::of(&pair, "mkdir")?.since(before);
+    counted.check("mkdir", REQUESTS, 0);
+    assert!(counted.lost > 0, "there is no room for so many: {counted:?}");
+    assert_eq!(pair.signals.of_rule("makes").count() as u64, counted.reported);
+    Ok(())
+}

@@ -21,13 +21,14 @@ static void *map(int descriptor, size_t size, off_t offset)
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, descriptor, offset));
 }
 
-static struct ring ring_open(void)
+/* With room for so many requests, and twice as many results. */
+static inline struct ring ring_open_for(unsigned requests)
 {
     struct io_uring_params parameters = {};
     struct ring ring = {};
     char *submission, *completion;
 
-    ring.descriptor = (int)CHECK(syscall(SYS_io_uring_setup, 4, &parameters));
+    ring.descriptor = (int)CHECK(syscall(SYS_io_uring_setup, requests, &parameters));
     submission = map(ring.descriptor, parameters.sq_off.array + parameters.sq_entries * sizeof(unsigned),
                      IORING_OFF_SQ_RING);
     completion =
@@ -45,14 +46,25 @@ static struct ring ring_open(void)
     return ring;
 }
 
-/* Hands in a request; waits for so many results. */
-static inline void ring_submit(struct ring *ring, struct io_uring_sqe request, unsigned results)
+static inline struct ring ring_open(void)
+{
+    return ring_open_for(4);
+}
+
+/* Puts a request in the ring, for the next call. */
+static inline void ring_put(struct ring *ring, struct io_uring_sqe request)
 {
     unsigned tail = *ring->submission_tail, index = tail & *ring->submission_mask;
 
     ring->requests[index] = request;
     ring->submission_array[index] = index;
     __atomic_store_n(ring->submission_tail, tail + 1, __ATOMIC_RELEASE);
+}
+
+/* Hands in a request; waits for so many results. */
+static inline void ring_submit(struct ring *ring, struct io_uring_sqe request, unsigned results)
+{
+    ring_put(ring, request);
     CHECK(syscall(SYS_io_uring_enter, ring->descriptor, 1, results, IORING_ENTER_GETEVENTS, NULL, 0));
 }
 
