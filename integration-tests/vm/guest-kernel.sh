@@ -15,7 +15,17 @@ export CWS_TRIGGERS=$dir/../../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CW
 
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+# A checkout below /tmp stays where it is.
+root=$(realpath "$vm/../..")
+if [[ $root == /tmp/* ]]; then
+    mkdir -p /run/checkout
+    mount --rbind "$root" /run/checkout
+fi
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+if [[ $root == /tmp/* ]]; then
+    mkdir -p "$root"
+    mount --rbind /run/checkout "$root"
+fi
 ip link set lo up
 # Before 5.11 what a map takes counts as locked memory, of which an ordinary login may have little: not so here.
 ulimit -l unlimited
