@@ -11,7 +11,7 @@ vm=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 CWS_VM_PLANS='fentry tracepoint' CWS_VM_TESTS=. CWS_VM_DEPTH=each CWS_VM_UNITS=
 # shellcheck source=/dev/null
 . "$dir/settings"
-export CWS_TRIGGERS=$dir/../../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CWS_PATIENCE=10 CWS_RACE_TRIES=${CWS_RACE_TRIES:-30}
+export CWS_TRIGGERS=$dir/../../triggers PATH=$PATH:/usr/sbin:/sbin HOME=/root CWS_PATIENCE=10 CWS_RACE_TRIES=${CWS_RACE_TRIES:-15}
 
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
