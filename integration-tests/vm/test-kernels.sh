@@ -69,10 +69,12 @@ boot() {
 }
 
 integration-tests/vm/fetch-kernels.sh target/kernels "${kernels[@]}" >"$out/kernels"
-while read -r name image _; do
+for name in "${kernels[@]}"; do
+    image=$(awk -v name="$name" '$1 == name { print $2 }' "$out/kernels")
+    [[ -n $image ]] || continue
     while (($(jobs -rp | wc -l) >= jobs)); do wait -n; done
     boot "$name" "$image" &
-done <"$out/kernels"
+done
 wait
 
 failed=0 passed=0
