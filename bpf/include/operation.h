@@ -189,22 +189,14 @@ static __always_inline struct call *operation__outcome(struct operation *operati
 
 /* A program at the end of a function of the file system layer: which of its arguments is the name, and how
  * many there are, depends on the kernel. */
-#define VFS_EXIT(kind, family, function, variant, dentry_argument, arguments)                                \
-    SEC("fexit/" #function)                                                                                  \
-    int exit_##function##_##variant(__u64 *ctx)                                                              \
-    {                                                                                                        \
-        WITH_SCRATCH(kind,                                                                                   \
-                     family##__outcome(address_of((void *)ctx[dentry_argument]), (__s32)ctx[arguments]));    \
-        return 0;                                                                                            \
-    }
+#define VFS_EXIT(kind, family, function, variant, dentry_argument, count)                                    \
+    AT_RETURN(#function, exit_##function##_##variant, count,                                                 \
+              WITH_SCRATCH(kind, family##__outcome(address_of((void *)arguments[dentry_argument]),           \
+                                                   (__s32)arguments[count])))
 
 /* A program at the end of the function around: its result follows its arguments. */
-#define OPERATION_EXIT(kind, family, function, arguments)                                                    \
-    SEC("fexit/" #function)                                                                                  \
-    int exit_##function(__u64 *ctx)                                                                          \
-    {                                                                                                        \
-        WITH_SCRATCH(kind, family##__end(ctx, (__s32)ctx[arguments]));                                       \
-        return 0;                                                                                            \
-    }
+#define OPERATION_EXIT(kind, family, function, count)                                                        \
+    AT_RETURN(#function, exit_##function, count,                                                             \
+              WITH_SCRATCH(kind, family##__end(arguments, (__s32)arguments[count])))
 
 #endif /* OPERATION_H */

@@ -50,6 +50,9 @@ const volatile __u32 own_pid = 0;
 const volatile __u64 kinds_at_functions[2] = {};
 #define KIND_AT_FUNCTIONS(kind) (kinds_at_functions[(kind) >> 6 & 1] >> ((kind)&63) & 1)
 
+/* Programs at functions are there by probes (kprobe, kretprobe), not by trampolines (fentry, fexit). */
+const volatile bool functions_by_probes = false;
+
 /* Address of the kernel's ____fput, from /proc/kallsyms; 0 if it can't be told. */
 const volatile __u64 fput_callback = 0;
 

@@ -35,6 +35,7 @@
 #include "operation.h"
 
 #ifndef CWS_OLD_KERNEL
+#include "function.h"
 #include "process_capabilities.bpf.c"
 #endif
 #include "process.bpf.c"

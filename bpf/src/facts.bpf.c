@@ -8,6 +8,8 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "probe.h"
+
 /* Whether the program that is loaded ran. No global data: old kernels have none. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -40,6 +42,36 @@ FACT("iter/task", fact_iter_task)
 FACT("fentry/security_file_open", fact_fentry)
 FACT("fexit/security_file_open", fact_fexit)
 FACT("lsm/file_open", fact_lsm)
+
+/* Calls of the function that both probes are at. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 256);
+    __type(key, struct function_call);
+    __type(value, __u64);
+} fact_calls SEC(".maps");
+
+SEC("?kprobe")
+int fact_kprobe(__u64 *context)
+{
+    struct function_call call = function_call__entered(context);
+    __u64 argument = CONTEXT_WORD(context, WORD_OF_ARGUMENT(0));
+
+    bpf_map_update_elem(&fact_calls, &call, &argument, BPF_ANY);
+    return 0;
+}
+
+/* What is kept at the entry has to be found at the return. */
+SEC("?kretprobe")
+int fact_kretprobe(__u64 *context)
+{
+    struct function_call call = function_call__returned(context);
+    __u64 *argument = bpf_map_lookup_elem(&fact_calls, &call);
+
+    if (argument && *argument)
+        fire();
+    return 0;
+}
 
 /* Reads the memory of the kernel. Where a lockdown forbids it, the helper fails, or since 5.13 such a program
  * is refused; else all that is reported would be empty. */

@@ -45,18 +45,10 @@
     }
 
 #define EXIT(width, prefix, flags, family, call, form)                                                       \
-    SEC("fexit/" prefix #call)                                                                               \
-    int width##_exit_##call(__u64 *ctx)                                                                      \
-    {                                                                                                        \
-        return family##__leave(FORM_##form, ctx[1], flags);                                                  \
-    }
+    WITH_RESULT(prefix #call, width##_exit_##call, 1, family##__leave(FORM_##form, result, flags))
 
 #define ENTER(width, prefix, flags, family, call, form)                                                      \
-    SEC("fentry/" prefix #call)                                                                              \
-    int width##_enter_##call(__u64 *ctx)                                                                     \
-    {                                                                                                        \
-        return family##__arrive(FORM_##form, flags);                                                         \
-    }
+    AT_ENTRY(prefix #call, width##_enter_##call, 0, family##__arrive(FORM_##form, flags))
 
 #if defined(__TARGET_ARCH_x86)
 #define EXIT_IA32(family, call, form)    EXIT(ia32, IA32, RECORD_FLAG_COMPAT, family, call, form)
@@ -126,16 +118,8 @@ BOTH_ALIKE(splice, splice, SPLICE)
 
 /* Calls with 16-bit ids are of 32-bit code alone. */
 #define CREDENTIALS(width, prefix, call, kind, success, flags)                                               \
-    SEC("fentry/" prefix #call)                                                                              \
-    int width##_enter_##call(__u64 *ctx)                                                                     \
-    {                                                                                                        \
-        return credentials__enter();                                                                         \
-    }                                                                                                        \
-    SEC("fexit/" prefix #call)                                                                               \
-    int width##_exit_##call(__u64 *ctx)                                                                      \
-    {                                                                                                        \
-        return credentials__exit(ctx[1], kind, success, flags);                                              \
-    }
+    AT_ENTRY(prefix #call, width##_enter_##call, 0, credentials__enter())                                    \
+    WITH_RESULT(prefix #call, width##_exit_##call, 1, credentials__exit(result, kind, success, flags))
 
 #if defined(__TARGET_ARCH_x86)
 #define CREDENTIALS_IA32(call, kind, success) CREDENTIALS(ia32, IA32, call, kind, success, RECORD_FLAG_COMPAT)
@@ -181,12 +165,8 @@ EXIT_APART(setsockopt, setsockopt, SETSOCKOPT)
 
 #if defined(__TARGET_ARCH_x86)
 /* One call of 32-bit code for all that is done to sockets. */
-SEC("fexit/" COMPAT "socketcall")
-int compat_exit_socketcall(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_BIND, compat__exit_socketcall(ctx[1]));
-    return 0;
-}
+WITH_RESULT(COMPAT "socketcall", compat_exit_socketcall, 1,
+            WITH_SCRATCH(KIND_BIND, compat__exit_socketcall(result)))
 #endif
 
 /* ---- kernel activity -------------------------------------------------------------------------------- */

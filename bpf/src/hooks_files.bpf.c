@@ -18,19 +18,9 @@ static __always_inline int open__hook_exit(__s64 ret)
 }
 
 /* All system calls that open by path come through here, and only here is the descriptor known. */
-SEC("fexit/do_sys_openat2")
-int exit_do_sys_openat2(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
-    return 0;
-}
+WITH_RESULT("do_sys_openat2", exit_do_sys_openat2, 3, WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)result)))
 
-SEC("fexit/do_handle_open")
-int exit_do_handle_open(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
-    return 0;
-}
+WITH_RESULT("do_handle_open", exit_do_handle_open, 3, WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)result)))
 
 /* As open__exit(), for an operation that has been loaded into the call scratch. */
 static __always_inline int open__report_loaded(struct call *call)
@@ -42,11 +32,11 @@ static __always_inline int open__report_loaded(struct call *call)
 
 /* Requests of rings: there is no descriptor yet, or ever. What the kernel opens for other ends has no form.
  */
-static __always_inline int open__by_ring(__u64 *ctx)
+static __always_inline int open__by_ring(__u64 *arguments)
 {
-    __u64 file = address_of((void *)ctx[3]);
+    __u64 file = address_of((void *)arguments[3]);
     __s64 ret = file >= (__u64)-4095 ? (__s64)file : 0;
-    struct open_flags *flags = (void *)address_of((void *)ctx[2]);
+    struct open_flags *flags = (void *)address_of((void *)arguments[2]);
     struct caller caller;
     struct call *call;
 
@@ -58,8 +48,8 @@ static __always_inline int open__by_ring(__u64 *ctx)
     call = call__scratch();
     if (!call)
         return 0;
-    call->args[0] = ctx[0];
-    call->args[1] = (__u64)BPF_CORE_READ((struct filename *)address_of((void *)ctx[1]), name);
+    call->args[0] = arguments[0];
+    call->args[1] = (__u64)BPF_CORE_READ((struct filename *)address_of((void *)arguments[1]), name);
     /* The kernel adds O_LARGEFILE itself. */
     call->args[2] = BPF_CORE_READ(flags, open_flag) & ~O_LARGEFILE;
     call->args[3] = BPF_CORE_READ(flags, mode) & 07777;
@@ -71,26 +61,15 @@ static __always_inline int open__by_ring(__u64 *ctx)
     return open__report_loaded(call);
 }
 
-SEC("fexit/do_filp_open")
-int exit_do_filp_open(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_OPEN, open__by_ring(ctx));
-    return 0;
-}
+AT_RETURN("do_filp_open", exit_do_filp_open, 3, WITH_SCRATCH(KIND_OPEN, open__by_ring(arguments)))
 
 /* Its name since 7.0. */
-SEC("fexit/do_file_open")
-int exit_do_file_open(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_OPEN, open__by_ring(ctx));
-    return 0;
-}
+AT_RETURN("do_file_open", exit_do_file_open, 3, WITH_SCRATCH(KIND_OPEN, open__by_ring(arguments)))
 
 /* ---- truncate, fallocate ---------------------------------------------------------------------------- */
 
-static __always_inline int see_vfs_truncate(const struct path *path, __s64 length, long result)
+static __always_inline int see_vfs_truncate(const struct path *path, __s64 ret)
 {
-    __s64 ret = (__s32)result;
     struct caller caller;
     struct call *call;
     __u32 form;
@@ -107,27 +86,14 @@ static __always_inline int see_vfs_truncate(const struct path *path, __s64 lengt
     return open__report_loaded(call);
 }
 
-SEC("fexit/vfs_truncate")
-int BPF_PROG(exit_vfs_truncate, const struct path *path, __s64 length, long result)
-{
-    WITH_SCRATCH(KIND_OPEN, see_vfs_truncate(path, length, result));
-    return 0;
-}
+AT_RETURN("vfs_truncate", exit_vfs_truncate, 2,
+          WITH_SCRATCH(KIND_OPEN, see_vfs_truncate((const struct path *)arguments[0], (__s32)arguments[2])))
 
-SEC("fexit/do_sys_ftruncate")
-int exit_do_sys_ftruncate(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
-    return 0;
-}
+WITH_RESULT("do_sys_ftruncate", exit_do_sys_ftruncate, 3,
+            WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)result)))
 
 /* Its name since 7.0. */
-SEC("fexit/ksys_ftruncate")
-int exit_ksys_ftruncate(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)ctx[3]));
-    return 0;
-}
+WITH_RESULT("ksys_ftruncate", exit_ksys_ftruncate, 3, WITH_SCRATCH(KIND_OPEN, open__hook_exit((__s32)result)))
 
 static __always_inline int see_vfs_fallocate(struct file *file, int mode, __s64 offset, __s64 length, int ret)
 {
@@ -162,12 +128,9 @@ static __always_inline int see_vfs_fallocate(struct file *file, int mode, __s64 
     return open__report_loaded(call);
 }
 
-SEC("fexit/vfs_fallocate")
-int BPF_PROG(exit_vfs_fallocate, struct file *file, int mode, __s64 offset, __s64 length, int ret)
-{
-    WITH_SCRATCH(KIND_OPEN, see_vfs_fallocate(file, mode, offset, length, ret));
-    return 0;
-}
+AT_RETURN("vfs_fallocate", exit_vfs_fallocate, 4,
+          WITH_SCRATCH(KIND_OPEN, see_vfs_fallocate((struct file *)arguments[0], arguments[1], arguments[2],
+                                                    arguments[3], (__s32)arguments[4])))
 
 /* ---- chmod, chown, utimes --------------------------------------------------------------------------- */
 
@@ -203,45 +166,34 @@ static __always_inline bool attributes__hook_exit(__u32 form, const struct calle
     return true;
 }
 
-/* Programs at both ends of a function that is given the path first and returns its result after `arguments`
- * arguments. */
-#define ATTRIBUTE_HOOKS(kind, family, function, arguments)                                                   \
-    static __always_inline int function##__enter(__u64 *ctx)                                                 \
+/* Programs at both ends of a function of `count` arguments, of which the first is the path. */
+#define ATTRIBUTE_HOOKS(kind, family, function, count)                                                       \
+    static __always_inline int function##__enter(__u64 *arguments)                                           \
     {                                                                                                        \
         struct caller caller;                                                                                \
                                                                                                              \
         if (!caller__find(&caller))                                                                          \
             return 0;                                                                                        \
         return attributes__hook_enter(CALLER_FORM(&caller, family, FORM_NONE), &caller,                      \
-                                      (const struct path *)address_of((void *)ctx[0]));                      \
+                                      (const struct path *)address_of((void *)arguments[0]));                \
     }                                                                                                        \
                                                                                                              \
-    static __always_inline int function##__exit(__u64 *ctx)                                                  \
+    static __always_inline int function##__exit(__u64 *arguments)                                            \
     {                                                                                                        \
         struct caller caller;                                                                                \
                                                                                                              \
         if (!caller__find(&caller))                                                                          \
             return 0;                                                                                        \
         if (attributes__hook_exit(CALLER_FORM(&caller, family, FORM_NONE), &caller,                          \
-                                  (const struct path *)address_of((void *)ctx[0]), (__s32)ctx[arguments]))   \
+                                  (const struct path *)address_of((void *)arguments[0]),                     \
+                                  (__s32)arguments[count]))                                                  \
             family##__report(bpf_get_current_task());                                                        \
         file_before__forget();                                                                               \
         return 0;                                                                                            \
     }                                                                                                        \
                                                                                                              \
-    SEC("fentry/" #function)                                                                                 \
-    int enter_##function(__u64 *ctx)                                                                         \
-    {                                                                                                        \
-        WITH_SCRATCH(kind, function##__enter(ctx));                                                          \
-        return 0;                                                                                            \
-    }                                                                                                        \
-                                                                                                             \
-    SEC("fexit/" #function)                                                                                  \
-    int exit_##function(__u64 *ctx)                                                                          \
-    {                                                                                                        \
-        WITH_SCRATCH(kind, function##__exit(ctx));                                                           \
-        return 0;                                                                                            \
-    }
+    AT_ENTRY(#function, enter_##function, 1, WITH_SCRATCH(kind, function##__enter(arguments)))               \
+    AT_RETURN(#function, exit_##function, count, WITH_SCRATCH(kind, function##__exit(arguments)))
 
 ATTRIBUTE_HOOKS(KIND_CHMOD, chmod, chmod_common, 2)
 ATTRIBUTE_HOOKS(KIND_CHOWN, chown, chown_common, 3)

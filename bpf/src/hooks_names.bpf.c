@@ -24,12 +24,9 @@ static __always_inline int see_security_path_mkdir(const struct path *dir, struc
     return 0;
 }
 
-SEC("fentry/security_path_mkdir")
-int BPF_PROG(hook_path_mkdir, const struct path *dir, struct dentry *dentry, __u32 mode)
-{
-    WITH_SCRATCH(KIND_MKDIR, see_security_path_mkdir(dir, dentry, mode));
-    return 0;
-}
+AT_ENTRY("security_path_mkdir", hook_path_mkdir, 3,
+         WITH_SCRATCH(KIND_MKDIR, see_security_path_mkdir((const struct path *)arguments[0],
+                                                          (struct dentry *)arguments[1], arguments[2])))
 
 static __always_inline int mkdir__outcome_of(struct operation *operation, __u64 dentry, __s64 ret)
 {
@@ -65,21 +62,13 @@ static __always_inline int mkdir__outcome_by_dentry(__u64 dentry, __u64 made)
     return mkdir__outcome_of(operation, made, 0);
 }
 
-SEC("fexit/vfs_mkdir")
-int exit_vfs_mkdir_since_6_15(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_MKDIR,
-                 mkdir__outcome_by_dentry(address_of((void *)ctx[2]), address_of((void *)ctx[4])));
-    return 0;
-}
+AT_RETURN("vfs_mkdir", exit_vfs_mkdir_since_6_15, 4,
+          WITH_SCRATCH(KIND_MKDIR, mkdir__outcome_by_dentry(address_of((void *)arguments[2]),
+                                                            address_of((void *)arguments[4]))))
 
-SEC("fexit/vfs_mkdir")
-int exit_vfs_mkdir_with_delegation(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_MKDIR,
-                 mkdir__outcome_by_dentry(address_of((void *)ctx[2]), address_of((void *)ctx[5])));
-    return 0;
-}
+AT_RETURN("vfs_mkdir", exit_vfs_mkdir_with_delegation, 5,
+          WITH_SCRATCH(KIND_MKDIR, mkdir__outcome_by_dentry(address_of((void *)arguments[2]),
+                                                            address_of((void *)arguments[5]))))
 
 /* The text of a path that was copied from the caller. */
 static __always_inline __u64 filename__text(__u64 filename)
@@ -87,7 +76,7 @@ static __always_inline __u64 filename__text(__u64 filename)
     return (__u64)BPF_CORE_READ((struct filename *)filename, name);
 }
 
-static __always_inline int mkdir__end(__u64 *ctx, __s64 ret)
+static __always_inline int mkdir__end(__u64 *arguments, __s64 ret)
 {
     __u64 untold = operation__untold(ret);
     struct caller caller;
@@ -105,9 +94,9 @@ static __always_inline int mkdir__end(__u64 *ctx, __s64 ret)
     if (!call)
         return 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
-        call->args[0] = ctx[0];
-        call->args[1] = filename__text(address_of((void *)ctx[1]));
-        call->args[2] = ctx[2];
+        call->args[0] = arguments[0];
+        call->args[1] = filename__text(address_of((void *)arguments[1]));
+        call->args[2] = arguments[2];
     }
     return mkdir__report(bpf_get_current_task());
 }
@@ -142,24 +131,18 @@ static __always_inline int see_security_path_rmdir(const struct path *dir, struc
     return remove__see(dir, dentry, KIND_RMDIR, FORM_RMDIR);
 }
 
-SEC("fentry/security_path_rmdir")
-int BPF_PROG(hook_path_rmdir, const struct path *dir, struct dentry *dentry)
-{
-    WITH_SCRATCH(KIND_RMDIR, see_security_path_rmdir(dir, dentry));
-    return 0;
-}
+AT_ENTRY("security_path_rmdir", hook_path_rmdir, 2,
+         WITH_SCRATCH(KIND_RMDIR, see_security_path_rmdir((const struct path *)arguments[0],
+                                                          (struct dentry *)arguments[1])))
 
 static __always_inline int see_security_path_unlink(const struct path *dir, struct dentry *dentry)
 {
     return remove__see(dir, dentry, KIND_UNLINK, FORM_UNLINK);
 }
 
-SEC("fentry/security_path_unlink")
-int BPF_PROG(hook_path_unlink, const struct path *dir, struct dentry *dentry)
-{
-    WITH_SCRATCH(KIND_UNLINK, see_security_path_unlink(dir, dentry));
-    return 0;
-}
+AT_ENTRY("security_path_unlink", hook_path_unlink, 2,
+         WITH_SCRATCH(KIND_UNLINK, see_security_path_unlink((const struct path *)arguments[0],
+                                                            (struct dentry *)arguments[1])))
 
 static __always_inline int remove__outcome(__u64 dentry, __s64 ret)
 {
@@ -184,7 +167,7 @@ VFS_EXIT(KIND_RMDIR, remove, vfs_rmdir, with_delegation, 2, 4)
 VFS_EXIT(KIND_UNLINK, remove, vfs_unlink, before_5_12, 1, 3)
 VFS_EXIT(KIND_UNLINK, remove, vfs_unlink, since_5_12, 2, 4)
 
-static __always_inline int remove__end_of(__u64 *ctx, __s64 ret, __u32 kind)
+static __always_inline int remove__end_of(__u64 *arguments, __s64 ret, __u32 kind)
 {
     __u64 untold = operation__untold(ret);
     struct caller caller;
@@ -202,21 +185,21 @@ static __always_inline int remove__end_of(__u64 *ctx, __s64 ret, __u32 kind)
     if (!call)
         return 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
-        call->args[0] = ctx[0];
-        call->args[1] = filename__text(address_of((void *)ctx[1]));
+        call->args[0] = arguments[0];
+        call->args[1] = filename__text(address_of((void *)arguments[1]));
         call->args[2] = kind == KIND_RMDIR ? AT_REMOVEDIR : 0;
     }
     return remove__report(bpf_get_current_task());
 }
 
-static __always_inline int rmdir__end(__u64 *ctx, __s64 ret)
+static __always_inline int rmdir__end(__u64 *arguments, __s64 ret)
 {
-    return remove__end_of(ctx, ret, KIND_RMDIR);
+    return remove__end_of(arguments, ret, KIND_RMDIR);
 }
 
-static __always_inline int unlink__end(__u64 *ctx, __s64 ret)
+static __always_inline int unlink__end(__u64 *arguments, __s64 ret)
 {
-    return remove__end_of(ctx, ret, KIND_UNLINK);
+    return remove__end_of(arguments, ret, KIND_UNLINK);
 }
 
 OPERATION_EXIT(KIND_RMDIR, rmdir, do_rmdir, 2)
@@ -274,13 +257,11 @@ static __always_inline int see_security_path_rename(const struct path *old_dir, 
     return 0;
 }
 
-SEC("fentry/security_path_rename")
-int BPF_PROG(hook_path_rename, const struct path *old_dir, struct dentry *old_dentry,
-             const struct path *new_dir, struct dentry *new_dentry, __u32 flags)
-{
-    WITH_SCRATCH(KIND_RENAME, see_security_path_rename(old_dir, old_dentry, new_dir, new_dentry, flags));
-    return 0;
-}
+AT_ENTRY("security_path_rename", hook_path_rename, 5,
+         WITH_SCRATCH(KIND_RENAME, see_security_path_rename((const struct path *)arguments[0],
+                                                            (struct dentry *)arguments[1],
+                                                            (const struct path *)arguments[2],
+                                                            (struct dentry *)arguments[3], arguments[4])))
 
 static __always_inline int rename__outcome(__u64 renamedata, __s64 ret)
 {
@@ -319,7 +300,7 @@ static __always_inline int rename__outcome(__u64 renamedata, __s64 ret)
 
 VFS_EXIT(KIND_RENAME, rename, vfs_rename, since_5_12, 0, 1)
 
-static __always_inline int rename__end(__u64 *ctx, __s64 ret)
+static __always_inline int rename__end(__u64 *arguments, __s64 ret)
 {
     struct caller caller;
     struct call *call;
@@ -334,11 +315,11 @@ static __always_inline int rename__end(__u64 *ctx, __s64 ret)
     if (!call)
         return 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
-        call->args[0] = ctx[0];
-        call->args[1] = filename__text(address_of((void *)ctx[1]));
-        call->args[2] = ctx[2];
-        call->args[3] = filename__text(address_of((void *)ctx[3]));
-        call->args[4] = ctx[4];
+        call->args[0] = arguments[0];
+        call->args[1] = filename__text(address_of((void *)arguments[1]));
+        call->args[2] = arguments[2];
+        call->args[3] = filename__text(address_of((void *)arguments[3]));
+        call->args[4] = arguments[4];
     }
     return rename__report(bpf_get_current_task());
 }
@@ -370,12 +351,10 @@ static __always_inline int see_security_path_link(struct dentry *old_dentry, con
     return 0;
 }
 
-SEC("fentry/security_path_link")
-int BPF_PROG(hook_path_link, struct dentry *old_dentry, const struct path *new_dir, struct dentry *new_dentry)
-{
-    WITH_SCRATCH(KIND_LINK, see_security_path_link(old_dentry, new_dir, new_dentry));
-    return 0;
-}
+AT_ENTRY("security_path_link", hook_path_link, 3,
+         WITH_SCRATCH(KIND_LINK,
+                      see_security_path_link((struct dentry *)arguments[0], (const struct path *)arguments[1],
+                                             (struct dentry *)arguments[2])))
 
 static __always_inline int see_security_path_symlink(const struct path *dir, struct dentry *dentry,
                                                      const char *text)
@@ -397,12 +376,10 @@ static __always_inline int see_security_path_symlink(const struct path *dir, str
     return 0;
 }
 
-SEC("fentry/security_path_symlink")
-int BPF_PROG(hook_path_symlink, const struct path *dir, struct dentry *dentry, const char *text)
-{
-    WITH_SCRATCH(KIND_SYMLINK, see_security_path_symlink(dir, dentry, text));
-    return 0;
-}
+AT_ENTRY("security_path_symlink", hook_path_symlink, 3,
+         WITH_SCRATCH(KIND_SYMLINK,
+                      see_security_path_symlink((const struct path *)arguments[0],
+                                                (struct dentry *)arguments[1], (const char *)arguments[2])))
 
 static __always_inline int link__outcome(__u64 dentry, __s64 ret)
 {
@@ -430,7 +407,7 @@ VFS_EXIT(KIND_SYMLINK, link, vfs_symlink, before_5_12, 1, 3)
 VFS_EXIT(KIND_SYMLINK, link, vfs_symlink, since_5_12, 2, 4)
 VFS_EXIT(KIND_SYMLINK, link, vfs_symlink, with_delegation, 2, 5)
 
-static __always_inline int link__end(__u64 *ctx, __s64 ret)
+static __always_inline int link__end(__u64 *arguments, __s64 ret)
 {
     __u64 untold = operation__untold(ret);
     struct caller caller;
@@ -448,16 +425,16 @@ static __always_inline int link__end(__u64 *ctx, __s64 ret)
     if (!call)
         return 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
-        call->args[0] = ctx[0];
-        call->args[1] = filename__text(address_of((void *)ctx[1]));
-        call->args[2] = ctx[2];
-        call->args[3] = filename__text(address_of((void *)ctx[3]));
-        call->args[4] = ctx[4];
+        call->args[0] = arguments[0];
+        call->args[1] = filename__text(address_of((void *)arguments[1]));
+        call->args[2] = arguments[2];
+        call->args[3] = filename__text(address_of((void *)arguments[3]));
+        call->args[4] = arguments[4];
     }
     return link__report(bpf_get_current_task());
 }
 
-static __always_inline int symlink__end(__u64 *ctx, __s64 ret)
+static __always_inline int symlink__end(__u64 *arguments, __s64 ret)
 {
     __u64 untold = operation__untold(ret);
     struct caller caller;
@@ -475,9 +452,9 @@ static __always_inline int symlink__end(__u64 *ctx, __s64 ret)
     if (!call)
         return 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
-        call->args[0] = filename__text(address_of((void *)ctx[0]));
-        call->args[1] = ctx[1];
-        call->args[2] = filename__text(address_of((void *)ctx[2]));
+        call->args[0] = filename__text(address_of((void *)arguments[0]));
+        call->args[1] = arguments[1];
+        call->args[2] = filename__text(address_of((void *)arguments[2]));
     }
     return link__report(bpf_get_current_task());
 }

@@ -27,19 +27,15 @@ static __always_inline int see_set_fs_pwd(const struct path *path)
     return chdir__report(bpf_get_current_task());
 }
 
-SEC("fentry/set_fs_pwd")
-int BPF_PROG(hook_set_fs_pwd, struct fs_struct *fs, const struct path *path)
-{
-    WITH_SCRATCH(KIND_CHDIR, see_set_fs_pwd((void *)address_of(path)));
-    return 0;
-}
+AT_ENTRY("set_fs_pwd", hook_set_fs_pwd, 2,
+         WITH_SCRATCH(KIND_CHDIR, see_set_fs_pwd((void *)address_of((void *)arguments[1]))))
 
 /* ---- mount, umount ---------------------------------------------------------------------------------- */
 
-static __always_inline int see_path_mount(__u64 *ctx)
+static __always_inline int see_path_mount(__u64 *arguments)
 {
-    const struct path *path = (void *)address_of((void *)ctx[1]);
-    __s64 ret = (__s32)ctx[5];
+    const struct path *path = (void *)address_of((void *)arguments[1]);
+    __s64 ret = (__s32)arguments[5];
     struct caller caller;
     struct call *call;
     __u32 form;
@@ -53,18 +49,13 @@ static __always_inline int see_path_mount(__u64 *ctx)
     if (!call || !mount__is_event(call))
         return 0;
     call->objects[1] = object__found((__u64)BPF_CORE_READ(path, dentry), path__mount(path));
-    call->texts[0] = address_of((void *)ctx[0]);
-    call->texts[1] = address_of((void *)ctx[2]);
+    call->texts[0] = address_of((void *)arguments[0]);
+    call->texts[1] = address_of((void *)arguments[2]);
     reported__set(form, caller.record_flags);
     return mount__report_mount(bpf_get_current_task());
 }
 
-SEC("fexit/path_mount")
-int exit_path_mount(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_MOUNT, see_path_mount(ctx));
-    return 0;
-}
+AT_RETURN("path_mount", exit_path_mount, 5, WITH_SCRATCH(KIND_MOUNT, see_path_mount(arguments)))
 
 static __always_inline int see_move_mount(const struct path *from, const struct path *to)
 {
@@ -86,12 +77,9 @@ static __always_inline int see_move_mount(const struct path *from, const struct 
     return 0;
 }
 
-SEC("fentry/security_move_mount")
-int BPF_PROG(hook_move_mount, const struct path *from, const struct path *to)
-{
-    WITH_SCRATCH(KIND_MOUNT, see_move_mount((void *)address_of(from), (void *)address_of(to)));
-    return 0;
-}
+AT_ENTRY("security_move_mount", hook_move_mount, 2,
+         WITH_SCRATCH(KIND_MOUNT, see_move_mount((void *)address_of((void *)arguments[0]),
+                                                 (void *)address_of((void *)arguments[1]))))
 
 /* Where the mount that is to go lies, kept until it is gone: by thread. */
 struct unmounting {
@@ -145,12 +133,8 @@ static __always_inline int enter_umount_of(const struct path *path)
     return 0;
 }
 
-SEC("fentry/path_umount")
-int BPF_PROG(enter_path_umount, const struct path *path)
-{
-    WITH_SCRATCH(KIND_UMOUNT, enter_umount_of((void *)address_of(path)));
-    return 0;
-}
+AT_ENTRY("path_umount", enter_path_umount, 1,
+         WITH_SCRATCH(KIND_UMOUNT, enter_umount_of((void *)address_of((void *)arguments[0]))))
 
 static __always_inline int exit_umount_of(__s64 ret)
 {
@@ -179,17 +163,12 @@ static __always_inline int exit_umount_of(__s64 ret)
     return 0;
 }
 
-SEC("fexit/path_umount")
-int exit_path_umount(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_UMOUNT, exit_umount_of((__s32)ctx[2]));
-    return 0;
-}
+WITH_RESULT("path_umount", exit_path_umount, 2, WITH_SCRATCH(KIND_UMOUNT, exit_umount_of((__s32)result)))
 
 /* ---- splice ----------------------------------------------------------------------------------------- */
 
 /* Loads the operation into the call scratch; false if it is not reported. */
-static __always_inline bool splice__load(__u64 *ctx, __s64 ret)
+static __always_inline bool splice__load(__u64 *arguments, __s64 ret)
 {
     struct caller caller;
     struct call *call;
@@ -206,36 +185,26 @@ static __always_inline bool splice__load(__u64 *ctx, __s64 ret)
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
         call->args[0] = -1;
         call->args[2] = -1;
-        call->args[5] = (__u32)ctx[5];
+        call->args[5] = (__u32)arguments[5];
     }
-    call->file = address_of((void *)ctx[0]);
-    call->second_file = address_of((void *)ctx[2]);
+    call->file = address_of((void *)arguments[0]);
+    call->second_file = address_of((void *)arguments[2]);
     return true;
 }
 
-static __always_inline int enter_splice_of(__u64 *ctx)
+static __always_inline int enter_splice_of(__u64 *arguments)
 {
-    return splice__load(ctx, 0) ? splice__remember(bpf_get_current_task()) : 0;
+    return splice__load(arguments, 0) ? splice__remember(bpf_get_current_task()) : 0;
 }
 
-SEC("fentry/do_splice")
-int enter_do_splice(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_SPLICE, enter_splice_of(ctx));
-    return 0;
-}
+AT_ENTRY("do_splice", enter_do_splice, 6, WITH_SCRATCH(KIND_SPLICE, enter_splice_of(arguments)))
 
-static __always_inline int exit_splice_of(__u64 *ctx)
+static __always_inline int exit_splice_of(__u64 *arguments)
 {
-    if (splice__load(ctx, (__s64)ctx[6]))
+    if (splice__load(arguments, (__s64)arguments[6]))
         splice__report(bpf_get_current_task());
     file_before__forget();
     return 0;
 }
 
-SEC("fexit/do_splice")
-int exit_do_splice(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_SPLICE, exit_splice_of(ctx));
-    return 0;
-}
+AT_RETURN("do_splice", exit_do_splice, 6, WITH_SCRATCH(KIND_SPLICE, exit_splice_of(arguments)))

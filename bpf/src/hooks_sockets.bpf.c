@@ -52,13 +52,10 @@ static __always_inline int connect__ring_enter(struct file *file)
     return 0;
 }
 
-SEC("fentry/__sys_connect_file")
-int BPF_PROG(enter_connect_file, struct file *file)
-{
-    return connect__ring_enter((void *)address_of(file));
-}
+AT_ENTRY("__sys_connect_file", enter_connect_file, 1,
+         connect__ring_enter((void *)address_of((void *)arguments[0])))
 
-static __always_inline int connect__ring_exit(__u64 *ctx)
+static __always_inline int connect__ring_exit(__u64 *arguments)
 {
     __u64 thread = bpf_get_current_pid_tgid();
     struct caller caller;
@@ -66,27 +63,23 @@ static __always_inline int connect__ring_exit(__u64 *ctx)
     if (filter__keeps(KIND_CONNECT) == FILTER_KEEP_NONE || !connect__is_of_ring(&caller) ||
         !connecting__of_ring(thread))
         return 0;
-    if (connect__is_reported((__s32)ctx[4]) &&
-        ring__load(FORM_CONNECT, (__s32)ctx[4], address_of((void *)ctx[0]), address_of((void *)ctx[1]),
-                   ctx[2]))
+    if (connect__is_reported((__s32)arguments[4]) &&
+        ring__load(FORM_CONNECT, (__s32)arguments[4], address_of((void *)arguments[0]),
+                   address_of((void *)arguments[1]), arguments[2]))
         socket__report_connect(bpf_get_current_task());
     bpf_map_delete_elem(&connections_begun, &thread);
     return 0;
 }
 
-SEC("fexit/__sys_connect_file")
-int exit_connect_file(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_CONNECT, connect__ring_exit(ctx));
-    return 0;
-}
+AT_RETURN("__sys_connect_file", exit_connect_file, 4,
+          WITH_SCRATCH(KIND_CONNECT, connect__ring_exit(arguments)))
 
 /* ---- accept, bind ----------------------------------------------------------------------------------- */
 
 /* It returns the file of the new socket, which has no descriptor yet. */
-static __always_inline int accept__ring_exit(__u64 *ctx)
+static __always_inline int accept__ring_exit(__u64 *arguments)
 {
-    __u64 file = address_of((void *)ctx[5]);
+    __u64 file = address_of((void *)arguments[5]);
     __s64 ret = file >= (__u64)-4095 ? (__s64)file : 0;
     struct caller caller;
 
@@ -94,35 +87,25 @@ static __always_inline int accept__ring_exit(__u64 *ctx)
         !accept__is_of_ring(&caller))
         return 0;
     /* A refused one has no socket of its own: its listener is told. */
-    if (ring__load(FORM_ACCEPT4, ret, ret < 0 ? address_of((void *)ctx[0]) : file, 0, 0))
+    if (ring__load(FORM_ACCEPT4, ret, ret < 0 ? address_of((void *)arguments[0]) : file, 0, 0))
         socket__report_accept(bpf_get_current_task());
     return 0;
 }
 
-SEC("fexit/do_accept")
-int exit_do_accept(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_ACCEPT, accept__ring_exit(ctx));
-    return 0;
-}
+AT_RETURN("do_accept", exit_do_accept, 5, WITH_SCRATCH(KIND_ACCEPT, accept__ring_exit(arguments)))
 
-static __always_inline int bind__ring_exit(__u64 *ctx)
+static __always_inline int bind__ring_exit(__u64 *arguments)
 {
-    struct socket *socket = (void *)address_of((void *)ctx[0]);
+    struct socket *socket = (void *)address_of((void *)arguments[0]);
     struct caller caller;
 
-    if (!call__is_reported((__s32)ctx[3]) || filter__keeps(KIND_BIND) == FILTER_KEEP_NONE ||
+    if (!call__is_reported((__s32)arguments[3]) || filter__keeps(KIND_BIND) == FILTER_KEEP_NONE ||
         !bind__is_of_ring(&caller))
         return 0;
-    if (ring__load(FORM_BIND, (__s32)ctx[3], (__u64)BPF_CORE_READ(socket, file), address_of((void *)ctx[1]),
-                   ctx[2]))
+    if (ring__load(FORM_BIND, (__s32)arguments[3], (__u64)BPF_CORE_READ(socket, file),
+                   address_of((void *)arguments[1]), arguments[2]))
         socket__report_bind(bpf_get_current_task());
     return 0;
 }
 
-SEC("fexit/__sys_bind_socket")
-int exit_bind_socket(__u64 *ctx)
-{
-    WITH_SCRATCH(KIND_BIND, bind__ring_exit(ctx));
-    return 0;
-}
+AT_RETURN("__sys_bind_socket", exit_bind_socket, 3, WITH_SCRATCH(KIND_BIND, bind__ring_exit(arguments)))

@@ -47,17 +47,12 @@ static __always_inline int xattr__see_mount(struct vfsmount *mnt, __u32 for_ring
     return 0;
 }
 
-SEC("fentry/mnt_want_write")
-int BPF_PROG(hook_mnt_want_write, struct vfsmount *mnt)
-{
-    return xattr__see_mount((void *)address_of(mnt), FORM_SETXATTR);
-}
+AT_ENTRY("mnt_want_write", hook_mnt_want_write, 1,
+         xattr__see_mount((void *)address_of((void *)arguments[0]), FORM_SETXATTR))
 
-SEC("fentry/mnt_want_write_file")
-int BPF_PROG(hook_mnt_want_write_file, struct file *file)
-{
-    return xattr__see_mount(BPF_CORE_READ((struct file *)address_of(file), f_path.mnt), FORM_FSETXATTR);
-}
+AT_ENTRY("mnt_want_write_file", hook_mnt_want_write_file, 1,
+         xattr__see_mount(BPF_CORE_READ((struct file *)address_of((void *)arguments[0]), f_path.mnt),
+                          FORM_FSETXATTR))
 
 /* The operation of this thread if it is one of `kind`. */
 static __always_inline struct xattr_operation *xattr_operation__find(__u32 kind)
@@ -115,27 +110,18 @@ static __always_inline int xattr__outcome(__u64 dentry, __u64 name, __u64 size, 
     return 0;
 }
 
-/* Programs at both ends of a function: which of its arguments is the dentry (the name follows it), where size
- * and flags are, and how many arguments there are. */
-#define XATTR_HOOKS(kind, function, variant, dentry_argument, size, flags, arguments)                        \
-    SEC("fentry/" #function)                                                                                 \
-    int enter_##function##variant(__u64 *ctx)                                                                \
-    {                                                                                                        \
-        WITH_SCRATCH(kind, xattr__see_file(address_of((void *)ctx[dentry_argument]), kind));                 \
-        return 0;                                                                                            \
-    }                                                                                                        \
-                                                                                                             \
-    SEC("fexit/" #function)                                                                                  \
-    int exit_##function##variant(__u64 *ctx)                                                                 \
-    {                                                                                                        \
-        WITH_SCRATCH(kind, xattr__outcome(address_of((void *)ctx[dentry_argument]),                          \
-                                          address_of((void *)ctx[(dentry_argument) + 1]), size, flags,       \
-                                          (__s32)ctx[arguments], kind));                                     \
-        return 0;                                                                                            \
-    }
+/* Programs at both ends of a function of `count` arguments: which of them is the dentry (the name follows
+ * it), and where size and flags are. */
+#define XATTR_HOOKS(kind, function, variant, dentry_argument, size, flags, count)                            \
+    AT_ENTRY(#function, enter_##function##variant, (dentry_argument) + 1,                                    \
+             WITH_SCRATCH(kind, xattr__see_file(address_of((void *)arguments[dentry_argument]), kind)))      \
+    AT_RETURN(#function, exit_##function##variant, count,                                                    \
+              WITH_SCRATCH(kind, xattr__outcome(address_of((void *)arguments[dentry_argument]),              \
+                                                address_of((void *)arguments[(dentry_argument) + 1]), size,  \
+                                                flags, (__s32)arguments[count], kind)))
 
-XATTR_HOOKS(KIND_SETXATTR, vfs_setxattr, _before_5_12, 0, ctx[3], ctx[4], 5)
-XATTR_HOOKS(KIND_SETXATTR, vfs_setxattr, _since_5_12, 1, ctx[4], ctx[5], 6)
+XATTR_HOOKS(KIND_SETXATTR, vfs_setxattr, _before_5_12, 0, arguments[3], arguments[4], 5)
+XATTR_HOOKS(KIND_SETXATTR, vfs_setxattr, _since_5_12, 1, arguments[4], arguments[5], 6)
 /* Access control lists have functions of their own since 6.2. */
 XATTR_HOOKS(KIND_SETXATTR, vfs_set_acl, , 1, 0, 0, 4)
 XATTR_HOOKS(KIND_REMOVEXATTR, vfs_removexattr, _before_5_12, 0, 0, 0, 2)

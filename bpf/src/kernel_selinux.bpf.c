@@ -65,12 +65,9 @@ static __noinline int selinux__report(__u64 file_address, __u64 text_address, __
 }
 
 #define SELINUX_WRITE(function, what)                                                                        \
-    SEC("fexit/" #function)                                                                                  \
-    int exit_##function(__u64 *ctx)                                                                          \
-    {                                                                                                        \
-        WITH_SCRATCH(KIND_SELINUX, selinux__report(ctx[0], ctx[1], ctx[2], (__s64)ctx[4], what));            \
-        return 0;                                                                                            \
-    }
+    AT_RETURN(#function, exit_##function, 4,                                                                 \
+              WITH_SCRATCH(KIND_SELINUX, selinux__report(address_of((void *)arguments[0]), arguments[1],     \
+                                                         arguments[2], (__s64)arguments[4], what)))
 
 SELINUX_WRITE(sel_write_enforce, SELINUX_ENFORCE)
 SELINUX_WRITE(sel_write_bool, SELINUX_BOOL)

@@ -182,14 +182,14 @@ int BPF_PROG(on_cap_capable, const struct cred *cred, struct user_namespace *tar
 
 /* What the kernel only wonders about, without any consequence for the caller, is not noted (CAP_OPT_NOAUDIT).
  */
-SEC("fexit/security_capable")
-int BPF_PROG(exit_security_capable, const struct cred *cred, struct user_namespace *target, int capability,
-             unsigned int options, int result)
+static __always_inline int capability__outcome(__u64 *arguments)
 {
-    if (options & CAP_OPT_NOAUDIT)
+    if (arguments[3] & CAP_OPT_NOAUDIT)
         return 0;
-    return capability__check(cred, capability, !result, true);
+    return capability__check((const struct cred *)arguments[0], arguments[2], !(__s32)arguments[4], true);
 }
+
+AT_RETURN("security_capable", exit_security_capable, 4, capability__outcome(arguments))
 
 /* Reading it gives a record for each process that has something to tell. */
 SEC("iter/bpf_map_elem")

@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::ffi::OsStr;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
 use bpf::CwsSkelBuilder;
 use libbpf_rs::PrintLevel;
+use libbpf_rs::ProgramAttachType;
+use libbpf_rs::ProgramType;
 use libbpf_rs::set_print;
 use libbpf_rs::skel::OpenSkel as _;
 use libbpf_rs::skel::SkelBuilder as _;
@@ -41,8 +44,9 @@ fn last_words() -> String {
     words.next_back().unwrap_or_default().to_owned()
 }
 
-/// Programs at functions of the kernel: a kernel has some of these functions, in one of their forms. That those load which
-/// are planned for the running one is what `system-probe check` shows.
+/// Programs at functions of the kernel. As such of trampolines only some load: a kernel has some of these functions, in
+/// one of their forms. That those load which are planned for the running one is what `system-probe check` shows. As such
+/// of probes all have to: what they are at does not matter before they are attached.
 fn is_at_function(section: &str) -> bool {
     section.starts_with("fentry/") || section.starts_with("fexit/")
 }
@@ -74,20 +78,43 @@ fn every_program_loads_alone() {
             println!("skipped: {} has no tracepoint on a kernel without modules", name.display());
             continue;
         }
-        let mut object = MaybeUninit::uninit();
-        let mut open = CwsSkelBuilder::default().open(&mut object).unwrap();
-        for mut program in open.open_object_mut().progs_mut() {
-            let wanted = program.name() == name.as_os_str();
-            program.set_autoload(wanted);
-            // Statistics alone.
-            program.set_log_level(if chosen.is_some() { 1 } else { 4 });
+        let by_probe = is_at_function(&section);
+        let log_level = if chosen.is_some() { 1 } else { STATISTICS };
+        if by_probe {
+            match load(&name, log_level, false) {
+                Ok(()) => println!("verified: {} {}", name.display(), verified().unwrap_or(0)),
+                Err(_) => println!("refused: {}: {}", name.display(), last_words()),
+            }
         }
-        let _ = verified();
-        match open.load() {
-            Ok(_) => println!("verified: {} {}", name.display(), verified().unwrap_or(0)),
-            Err(_) if is_at_function(&section) => println!("refused: {}: {}", name.display(), last_words()),
+        match load(&name, log_level, by_probe) {
+            Ok(()) if by_probe => {
+                println!("verified: {} by a probe {}", name.display(), verified().unwrap_or(0))
+            }
+            Ok(()) => println!("verified: {} {}", name.display(), verified().unwrap_or(0)),
+            Err(error) if by_probe => refused.push(format!("{} by a probe: {error:#}", name.display())),
             Err(error) => refused.push(format!("{}: {error:#}", name.display())),
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// What the verifier is to say: the last line of its log.
+const STATISTICS: u32 = 4;
+
+/// Loads one program, as one of a probe if that is wanted.
+fn load(name: &OsStr, log_level: u32, by_probe: bool) -> libbpf_rs::Result<()> {
+    let mut object = MaybeUninit::uninit();
+    let mut open = CwsSkelBuilder::default().open(&mut object)?;
+    open.maps.rodata_data.as_deref_mut().unwrap().functions_by_probes = by_probe;
+    for mut program in open.open_object_mut().progs_mut() {
+        let wanted = program.name() == name;
+        program.set_autoload(wanted);
+        program.set_log_level(log_level);
+        if wanted && by_probe {
+            program.set_prog_type(ProgramType::Kprobe);
+            program.set_attach_type(ProgramAttachType::CgroupInetIngress);
+        }
+    }
+    let _ = verified();
+    open.load().map(drop)
 }

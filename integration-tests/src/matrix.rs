@@ -38,6 +38,7 @@ fn collect_guest(guest: &Path) -> Result<Value> {
     let read = |name: &str| fs::read_to_string(guest.join(name)).with_context(|| name.to_owned());
     let mut plans = BTreeMap::new();
     let mut verified = BTreeMap::<String, u64>::new();
+    let mut notes = BTreeMap::new();
     for plan in read("plans")?.split_whitespace() {
         let check: Value = serde_json::from_str(&read(&format!("check-{plan}.log"))?)?;
         for (program, count) in check["verified_instructions"].as_object().into_iter().flatten() {
@@ -70,6 +71,12 @@ fn collect_guest(guest: &Path) -> Result<Value> {
             Some((name.to_owned(), cell(seen, failed.contains(name), tested.contains(name))))
         });
         plans.insert(plan.to_owned(), cells.collect::<BTreeMap<_, _>>());
+        let observations = check["observations"].as_array().context("observations")?.iter();
+        let limits = observations.filter_map(|seen| {
+            let is_limited = matches!(seen["state"].as_str()?, "partial" | "unavailable");
+            is_limited.then_some((seen["name"].as_str()?.to_owned(), limits(seen["reason"].as_str()?)))
+        });
+        notes.insert(plan.to_owned(), limits.collect::<BTreeMap<_, _>>());
     }
     // Of kernels that do not tell it of a loaded program, the verifier's log of the programs' own test.
     let log = read("bpf-programs.log").unwrap_or_default();
@@ -78,7 +85,12 @@ fn collect_guest(guest: &Path) -> Result<Value> {
             verified.entry(program.to_owned()).or_insert(count);
         }
     }
-    Ok(json!({"release": read("release")?.trim(), "plans": plans, "verified": verified}))
+    Ok(json!({"release": read("release")?.trim(), "plans": plans, "notes": notes, "verified": verified}))
+}
+
+/// Of the reasons of an observation, those that are of this kernel and not of the plan that was forced.
+fn limits(reason: &str) -> String {
+    reason.split("; ").filter(|part| !part.ends_with("off by --plan")).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether a test says, in a log that shows what tests print, that it has not shown anything.
@@ -134,6 +146,11 @@ pub fn added(before: &Value, now: &Value) -> Value {
                 all[name]["plans"][plan] = cells.clone();
             }
         }
+        for (plan, notes) in known["notes"].as_object().into_iter().flatten() {
+            if kernel["notes"][plan].is_null() {
+                all[name]["notes"][plan] = notes.clone();
+            }
+        }
         if kernel["verified"].as_object().is_none_or(serde_json::Map::is_empty) {
             all[name]["verified"] = known["verified"].clone();
         }
@@ -174,48 +191,57 @@ pub fn worse(before: &Value, now: &Value) -> Vec<String> {
     worse
 }
 
-/// The table for people.
+/// The tables for people: one for each kernel, with a column for each plan.
 #[must_use]
 pub fn table(results: &Value) -> String {
     let mut text = String::from(
         "# Events by kernel\n\n\
-         What the tests in guests show (`make test-vm`, which wrote this table). A plan is what the programs are attached \
-         to: `fentry` is functions\ninside the kernel, `tracepoint` system calls; without `--plan`, each event is \
-         watched by the first that works.\n\n\
+         What the tests in guests show (`make test-vm`, which wrote these tables). A plan is what the programs are attached \
+         to: `fentry` is functions\ninside the kernel by trampolines, `kprobe` the same by probes, `tracepoint` system calls, \
+         `old` the programs for kernels before 5.8 (system calls as\nwell); without `--plan`, each event is watched by the \
+         first that works.\n\n\
          - **works**: all of it is seen.\n- **partial**: it is seen, but not in every way that it can come about; \
-         `system-probe check` says what is not.\n- **untested**: its programs \
-         are attached, or it is newer than the last look at this kernel; no test of it was run.\n- **no**: this kernel does not let us.\n- **absent**: this kernel does not have what is watched, or the machine does not use it.\n- **fails**: it should work, and \
-         a test says otherwise.\n\n",
+         the number says what is not.\n- **untested**: its programs \
+         are attached, or it is newer than the last look at this kernel; no test of it was run.\n- **no**: this kernel, or this plan, does not let us.\n- **absent**: this kernel does not have what is watched, or the machine does not use it.\n- **fails**: it should work, and \
+         a test says otherwise.\n",
     );
-    let kernels: Vec<_> = results.as_object().into_iter().flatten().collect();
-    let columns: Vec<_> = kernels
-        .iter()
-        .flat_map(|(name, kernel)| {
-            let plans = kernel["plans"].as_object().into_iter().flatten();
-            plans.map(move |(plan, cells)| (*name, &kernel["release"], plan, cells))
-        })
-        .collect();
-    let row = |text: &mut String, first: &str, cells: Vec<String>| {
+    let mut notes = Vec::<String>::new();
+    for kernel in results.as_object().into_iter().flatten().map(|(_, kernel)| kernel) {
         // Writing to a String does not fail.
-        let _ = writeln!(text, "| {first} | {} |", cells.join(" | "));
-    };
-    let head = columns
-        .iter()
-        .map(|(_, release, plan, _)| format!("{} {plan}", release.as_str().unwrap_or_default()));
-    row(&mut text, "event", head.collect());
-    row(&mut text, "---", columns.iter().map(|_| "---".to_owned()).collect());
-    let observations: BTreeSet<_> = columns
-        .iter()
-        .flat_map(|(.., cells)| cells.as_object().into_iter().flatten())
-        .map(|(name, _)| name)
-        .collect();
-    for observation in observations {
-        let cells =
-            columns.iter().map(|(.., cells)| cells[observation].as_str().unwrap_or("untested").to_owned());
-        row(&mut text, observation, cells.collect());
+        let _ = writeln!(text, "\n## Linux {}\n", kernel["release"].as_str().unwrap_or_default());
+        let plans: Vec<_> =
+            PLANS.into_iter().filter_map(|plan| Some((plan, kernel["plans"][plan].as_object()?))).collect();
+        let row = |text: &mut String, first: &str, cells: Vec<String>| {
+            let _ = writeln!(text, "| {first} | {} |", cells.join(" | "));
+        };
+        row(&mut text, "event", plans.iter().map(|(plan, _)| (*plan).to_owned()).collect());
+        row(&mut text, "---", plans.iter().map(|_| "---".to_owned()).collect());
+        let observations: BTreeSet<_> = plans.iter().flat_map(|(_, cells)| cells.keys()).collect();
+        for observation in observations {
+            let cells = plans.iter().map(|(plan, cells)| {
+                let cell = cells.get(observation).and_then(Value::as_str).unwrap_or("untested");
+                let note = kernel["notes"][plan][observation].as_str().filter(|note| !note.is_empty());
+                let number = note.map(|note| {
+                    let known = notes.iter().position(|other| other == note);
+                    known.unwrap_or_else(|| {
+                        notes.push(note.to_owned());
+                        notes.len() - 1
+                    }) + 1
+                });
+                number.map_or_else(|| cell.to_owned(), |number| format!("{cell} ({number})"))
+            });
+            row(&mut text, observation, cells.collect());
+        }
+    }
+    for (n, note) in notes.iter().enumerate() {
+        let begin = if n == 0 { "\n" } else { "" };
+        let _ = writeln!(text, "{begin}{}. {note}", n + 1);
     }
     text
 }
+
+/// In the order of the columns: best first.
+const PLANS: [&str; 4] = ["fentry", "kprobe", "tracepoint", "old"];
 
 #[cfg(test)]
 mod tests {
@@ -258,10 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_column_for_each_plan() {
-        let table = table(&results("works", 1));
-        assert!(table.contains("| event | 5.10.0-1 fentry | 5.10.0-1 tracepoint |\n"), "{table}");
-        assert!(table.contains("| file.open | works | partial |\n"), "{table}");
+    fn the_table_has_a_column_for_each_plan_and_says_what_is_not_seen() {
+        let mut results = results("works", 1);
+        results["5.10"]["notes"] = json!({"tracepoint": {"file.open": "not seen: something"}});
+        let table = table(&results);
+        assert!(table.contains("## Linux 5.10.0-1\n\n| event | fentry | tracepoint |\n"), "{table}");
+        assert!(table.contains("| file.open | works | partial (1) |\n"), "{table}");
+        assert!(table.ends_with("\n\n1. not seen: something\n"), "{table}");
     }
 
     #[test]
@@ -284,7 +313,7 @@ mod tests {
         let check = json!({"observations": [
             seen("file.open", "active", ""),
             seen("file.mkdir", "active", ""),
-            seen("file.rmdir", "partial", ""),
+            seen("file.rmdir", "partial", "tracepoint: off by --plan; not seen: something"),
             seen("file.link", "partial", ""),
             seen("kernel.selinux", "active", "nothing to watch: selinux: this kernel runs without it"),
             seen("kernel.bpf", "unavailable", ""),
@@ -305,6 +334,8 @@ mod tests {
                 "kernel.mmap": "untested",
             })
         );
+        let notes = json!({"file.rmdir": "not seen: something", "file.link": "", "kernel.bpf": ""});
+        assert_eq!(collected["notes"], json!({"fentry": notes}));
         assert_eq!(collected["verified"], json!({"exit_open": 123, "on_exec": 456}));
     }
 

@@ -46,8 +46,9 @@ fn at_calls(probe: u32) -> Result<(usize, usize)> {
 /// The plan that is in use, by what a call is watched with.
 fn is_at_functions(pair: &Pair) -> Result<bool> {
     let text = pair.status()?.to_string();
-    ensure!(text.contains("sys_exit_openat") || text.contains("fexit/"), "no plan in {text}");
-    Ok(text.contains("fexit/"))
+    let at_functions = pair.is_at("do_sys_openat2")?;
+    ensure!(text.contains("sys_exit_openat") || at_functions, "no plan in {text}");
+    Ok(at_functions)
 }
 
 #[test]

@@ -42,11 +42,12 @@ run() {
 executable() { sed -n "s/^$1 //p" "$dir/executables" | head -1; }
 
 printf 'runtime_security_config:\n  enabled: true\n' >/tmp/probe.yaml
+# What the programs of a plan are attached to. A plan that no observation follows is none of this kernel.
+declare -A hooks=([fentry]='fentry/|fexit/' [kprobe]='kprobe/|kretprobe/' [tracepoint]='tracepoint/' [old]='raw_tp/')
 plans=()
 for plan in $CWS_VM_PLANS; do
     run "check-$plan" 300 "$profile/system-probe" check --json --config /tmp/probe.yaml --plan "$plan"
-    # A plan that no observation follows is none of this kernel.
-    if [[ $plan == tracepoint ]] || grep -q '"fe\(ntry\|xit\)/' "$dir/check-$plan.log"; then
+    if grep -qE "\"(${hooks[$plan]})" "$dir/check-$plan.log"; then
         plans+=("$plan")
     fi
 done

@@ -40,13 +40,20 @@ fn missing(effective: CapabilitySet) -> Option<String> {
 }
 
 /// Raises what a BPF program on an old kernel is charged to (before Linux 5.11 maps count as locked memory). That it
-/// fails in containers without CAP_SYS_RESOURCE does not matter on newer ones.
+/// fails in containers without CAP_SYS_RESOURCE does not matter on newer ones. And the number of open files, as far as
+/// it may be: a program at a function of the kernel takes up to three of them.
 pub(crate) fn raise_limits() {
     use rustix::process::Resource;
     use rustix::process::Rlimit;
     let unlimited = Rlimit { current: None, maximum: None };
     if let Err(error) = rustix::process::setrlimit(Resource::Memlock, unlimited) {
         tracing::debug!(%error, "cannot raise the limit of locked memory");
+    }
+    let files = rustix::process::getrlimit(Resource::Nofile);
+    if let Err(error) =
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files })
+    {
+        tracing::debug!(%error, "cannot raise the limit of open files");
     }
 }
 

@@ -198,6 +198,7 @@ pub(crate) fn watcher(
     let stream = &settings.event_stream;
     let allowed = Allowed {
         fentry: stream.use_fentry,
+        kprobes: stream.use_kprobe_fallback,
         compat: stream.compat_syscalls,
         packets: settings.network.enabled,
         packets_in: settings.packets.ingress,
@@ -211,8 +212,10 @@ pub(crate) fn watcher(
         own_pid: pid_namespace::own_pid(&host.proc),
         thread_size: thread_size(),
         packets: packet_options(settings),
-        preemptible: plan.has_programs_at_functions() && !facts.has(Capability::Undisturbed),
+        preemptible: plan.has_trampolines() && !facts.has(Capability::Undisturbed),
         kinds_at_functions: plan.kinds_at_functions(),
+        by_probes: plan.by_probes,
+        max_active: stream.kretprobe_max_active,
         file_requests: plan.programs().any(|program| program.name == "on_request"),
         old: facts.old,
         types: facts.types,

@@ -4,18 +4,23 @@
 //! hosts and containers have neither. Here it is read from whatever instance there is: a mounted one, or one that is
 //! mounted for this process alone (`unseen.rs`) and goes away with it.
 
+mod event;
+mod probe;
 mod unseen;
 
 use std::fs::File;
 use std::io;
 use std::io::Read;
-use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
-use libbpf_rs::libbpf_sys::PERF_TYPE_TRACEPOINT;
-use libbpf_rs::libbpf_sys::perf_event_attr;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
+use rustix::fs::StatVfsMountFlags;
+
+pub(crate) use self::event::Event;
+pub(crate) use self::probe::Probe;
+pub(crate) use self::probe::ProbePlace;
 
 /// Where distributions mount it.
 const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
@@ -23,8 +28,6 @@ const MOUNT_POINTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/traci
 const ADVICE: &str = "mount -t tracefs tracefs /sys/kernel/tracing";
 /// `TRACEFS_MAGIC`, linux/magic.h.
 const TRACEFS_MAGIC: u64 = 0x7472_6163;
-/// `PERF_FLAG_FD_CLOEXEC`, linux/perf_event.h.
-const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
 /// Bytes of a tracepoint's number.
 const ID_SIZE_MAX: u64 = 32;
 
@@ -38,28 +41,35 @@ const MOUNTS: [Mount; 3] = [
 ];
 
 /// An instance of tracefs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tracefs {
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
     place: &'static str,
 }
 
 impl Tracefs {
-    /// A mounted instance, or a private one.
+    /// A mounted instance, or a private one. One that is mounted read-only, as in containers, shows tracepoints but makes no
+    /// probes: the last resort.
     ///
     /// # Errors
     ///
     /// Those of all private mounts, and what to do.
     pub(crate) fn open() -> io::Result<Self> {
-        Self::mounted().map_or_else(|| Self::private(&MOUNTS), Ok)
+        if let Some(writable) = Self::mounted(false) {
+            return Ok(writable);
+        }
+        Self::private(&MOUNTS).or_else(|error| Self::mounted(true).ok_or(error))
     }
 
-    fn mounted() -> Option<Self> {
+    fn mounted(read_only: bool) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         MOUNT_POINTS.into_iter().find_map(|place| {
             let root = rustix::fs::open(place, flags, Mode::empty()).ok()?;
             let fs = rustix::fs::fstatfs(&root).ok()?;
-            (u64::try_from(fs.f_type) == Ok(TRACEFS_MAGIC)).then_some(Self { root, place })
+            let mount = rustix::fs::fstatvfs(&root).ok()?;
+            let is_usable = read_only || !mount.f_flag.contains(StatVfsMountFlags::RDONLY);
+            (is_usable && u64::try_from(fs.f_type) == Ok(TRACEFS_MAGIC))
+                .then(|| Self { root: Arc::new(root), place })
         })
     }
 
@@ -67,7 +77,7 @@ impl Tracefs {
         let mut reasons = Vec::new();
         for (place, mount) in mounts {
             match mount() {
-                Ok(root) => return Ok(Self { root, place }),
+                Ok(root) => return Ok(Self { root: Arc::new(root), place }),
                 Err(error) => reasons.push(format!("{place}: {error}")),
             }
         }
@@ -84,38 +94,50 @@ impl Tracefs {
     /// # Errors
     ///
     /// Not found: this kernel has no such tracepoint.
-    pub(crate) fn syscall_event(&self, tracepoint: &str) -> io::Result<OwnedFd> {
-        open_tracepoint(self.id("syscalls", tracepoint)?)
+    pub(crate) fn syscall_event(&self, tracepoint: &str) -> io::Result<Event> {
+        Event::open(self.id("syscalls", tracepoint)?)
+    }
+
+    /// A new probe at a function, and a perf event for it.
+    ///
+    /// # Errors
+    ///
+    /// Not found: this kernel has no such function, or no probes.
+    pub(crate) fn probe(&self, place: &ProbePlace<'_>) -> io::Result<(Probe, Event)> {
+        let probe = Probe::define(Arc::clone(&self.root), place)?;
+        let event = Event::open(self.id(probe::GROUP, probe.name())?)?;
+        Ok((probe, event))
+    }
+
+    /// Removes the probes that processes have left behind which did not come to an orderly end.
+    ///
+    /// # Errors
+    ///
+    /// Not found: this kernel has no probes.
+    pub(crate) fn remove_probes_left_behind(&self) -> io::Result<()> {
+        probe::remove_all(&self.root)
+    }
+
+    /// Of the probes at the returns of functions, the number of returns that they have missed.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the list.
+    pub(crate) fn missed_returns(&self) -> io::Result<Vec<(String, u64)>> {
+        probe::misses(&self.root)
     }
 
     fn id(&self, group: &str, name: &str) -> io::Result<u64> {
-        let path = format!("events/{group}/{name}/id");
-        let file = rustix::fs::openat(&self.root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        let mut text = String::new();
-        File::from(file).take(ID_SIZE_MAX).read_to_string(&mut text)?;
+        let text = read(&self.root, &format!("events/{group}/{name}/id"), ID_SIZE_MAX)?;
         text.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }
 
-fn open_tracepoint(id: u64) -> io::Result<OwnedFd> {
-    let attributes = perf_event_attr {
-        type_: PERF_TYPE_TRACEPOINT,
-        size: u32::try_from(size_of::<perf_event_attr>()).map_err(io::Error::other)?,
-        config: id,
-        ..Default::default()
-    };
-    // All processes; a program on a tracepoint runs on every CPU, whichever the event was opened for.
-    let (pid, cpu, group) = (-1, 0, -1);
-    // SAFETY: the kernel reads `size` bytes of the attributes, which live until the call returns.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_perf_event_open, &raw const attributes, pid, cpu, group, PERF_FLAG_FD_CLOEXEC)
-    };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the call has just made this descriptor, and nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+fn read(root: &OwnedFd, path: &str, size_max: u64) -> io::Result<String> {
+    let file = rustix::fs::openat(root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = String::new();
+    File::from(file).take(size_max).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -129,7 +151,7 @@ mod tests {
             return println!("skipped: tracefs needs root");
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let mut found: Vec<_> = Tracefs::mounted().into_iter().collect();
+        let mut found: Vec<_> = Tracefs::mounted(true).into_iter().collect();
         for mount in MOUNTS {
             match Tracefs::private(&[mount]) {
                 Ok(tracefs) => found.push(tracefs),

@@ -1,5 +1,6 @@
 //! The two processes, started together on one configuration.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -136,6 +137,19 @@ impl Pair {
         serde_json::from_slice(&output.stdout).context("status is not JSON")
     }
 
+    /// Whether a program is at the return of this function of the kernel, by a trampoline or a probe.
+    ///
+    /// # Errors
+    /// If there is no status.
+    pub fn is_at(&self, function: &str) -> Result<bool> {
+        let status = self.status()?;
+        let observations = status["probe"]["observations"].as_array().cloned().unwrap_or_default();
+        let programs = observations.iter().flat_map(|seen| seen["programs"].as_array().into_iter().flatten());
+        Ok(programs.filter_map(Value::as_str).any(|program| {
+            program.strip_prefix("fexit/").or(program.strip_prefix("kretprobe/")) == Some(function)
+        }))
+    }
+
     /// Replaces the rules, written as items of a policy's `rules:`, and lets the agent load them.
     ///
     /// # Errors
@@ -233,7 +247,7 @@ fn start_probe(files: &Files) -> Result<Running> {
     let mut command = Command::new(built("system-probe")?);
     command.arg("run").arg(format!("--config={}", files.probe_configuration().display()));
     // Where the same tests are to hold whatever the programs are attached to.
-    if let Some(plan) = std::env::var_os("CWS_PLAN") {
+    if let Some(plan) = files.plan().map(OsString::from).or_else(|| std::env::var_os("CWS_PLAN")) {
         command.arg("--plan").arg(plan);
     }
     Running::start("system-probe", &mut command, &files.path("system-probe.log"))

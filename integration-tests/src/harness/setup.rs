@@ -22,6 +22,7 @@ pub struct Setup {
     policies: Vec<PathBuf>,
     probe: String,
     agent: String,
+    plan: Option<String>,
 }
 
 impl Setup {
@@ -47,6 +48,13 @@ impl Setup {
         self
     }
 
+    /// Has the programs attached to what this plan of system-probe says, whatever the environment wants.
+    #[must_use]
+    pub fn plan(mut self, plan: &str) -> Self {
+        self.plan = Some(plan.to_owned());
+        self
+    }
+
     /// Appends a line to the configuration of system-probe.
     #[must_use]
     pub fn probe_line(mut self, line: &str) -> Self {
@@ -68,7 +76,7 @@ impl Setup {
         let directory = tempfile::Builder::new().prefix("cws-test.").tempdir()?;
         // The agent's user must reach its files here.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
-        let files = Files { directory };
+        let files = Files { directory, plan: self.plan.clone() };
         let (uid, gid) = ids(USER)?;
 
         let sockets = files.path("probe");
@@ -130,9 +138,15 @@ impl Setup {
 #[derive(Debug)]
 pub(crate) struct Files {
     directory: TempDir,
+    plan: Option<String>,
 }
 
 impl Files {
+    /// The plan that the probe is to follow, if the setup says.
+    pub(crate) fn plan(&self) -> Option<&str> {
+        self.plan.as_deref()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

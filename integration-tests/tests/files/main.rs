@@ -5,6 +5,7 @@ mod attributes;
 mod compat;
 mod fields;
 mod kinds;
+mod missed_returns;
 mod mount_trees;
 mod mounts;
 mod name_races;

@@ -64,7 +64,7 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
     });
     let mut pair = Pair::start(&setup)?;
     let status = pair.status()?;
-    if !programs(&status, "unlink").contains("fexit/") {
+    if !pair.is_at("vfs_unlink")? {
         println!(
             "skipped: no programs at functions of this kernel, so that paths are read from the caller's memory"
         );
@@ -74,6 +74,7 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
     for (operation, event, member) in EVENTS {
         let programs = programs(&status, event);
         let is_at_object = programs.contains("fexit/vfs_")
+            || programs.contains("kretprobe/vfs_")
             || OBJECTS.iter().any(|function| programs.contains(&format!("/{function}")));
         ensure!(is_at_object, "{event}: {programs}");
         for disturbance in ["link", "text"] {

@@ -72,6 +72,7 @@ fn sees_objects(status: &Value, event: &str) -> bool {
     programs.any(|program| {
         let program = program.as_str().unwrap_or_default();
         let is_call = ["__x64_sys_", "__ia32_sys_", "__arm64_sys_"].iter().any(|call| program.contains(call));
-        !is_call && (program.starts_with("fentry/") || program.starts_with("fexit/"))
+        !is_call
+            && ["fentry/", "fexit/", "kprobe/", "kretprobe/"].iter().any(|hook| program.starts_with(hook))
     })
 }

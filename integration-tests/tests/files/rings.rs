@@ -40,7 +40,7 @@ fn operations_of_rings_are_events_of_their_process() -> Result<()> {
     });
     let Some(mut watch) = Watch::with(&[], setup)? else { return Ok(()) };
     let status = watch.pair.status()?.to_string();
-    let at_functions = status.contains("fexit/do_sys_openat2");
+    let at_functions = watch.pair.is_at("do_sys_openat2")?;
     if !at_functions && !status.contains(REQUESTS) {
         println!("skipped: nothing of this kernel shows requests of rings");
         return Ok(());
@@ -141,7 +141,7 @@ fn requests_that_hide_are_events_all_the_same() -> Result<()> {
     });
     let Some(mut watch) = Watch::with(&[], rules)? else { return Ok(()) };
     let status = watch.pair.status()?.to_string();
-    if !status.contains("fexit/do_sys_openat2") && !status.contains(REQUESTS) {
+    if !watch.pair.is_at("do_sys_openat2")? && !status.contains(REQUESTS) {
         println!("skipped: nothing of this kernel shows requests of rings");
         return Ok(());
     }

@@ -122,10 +122,6 @@ pub(crate) const PLANNED: &[Feature] = &[
         ],
     },
     Feature {
-        title: "kprobes: tracepoints are used where functions cannot be watched",
-        keys: &[("event_monitoring_config.event_stream.use_kprobe_fallback", "7.64")],
-    },
-    Feature {
         title: "filters that are learnt, and load control",
         keys: &[
             ("event_monitoring_config.enable_all_probes", "7.60"),
@@ -320,7 +316,6 @@ pub(crate) const PLANNED: &[Feature] = &[
     Feature {
         title: "variants of the event stream",
         keys: &[
-            ("event_monitoring_config.event_stream.kretprobe_max_active", "7.67"),
             ("event_monitoring_config.event_stream.use_fentry_amd64", "7.48"),
             ("event_monitoring_config.event_stream.use_fentry_arm64", "7.48"),
             ("event_monitoring_config.event_stream.use_ring_buffer", "7.45"),

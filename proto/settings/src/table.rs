@@ -184,6 +184,13 @@ group! {
     /// and most exact way. The reference has it off by default.
     use_fentry: bool = true, "event_monitoring_config.event_stream.use_fentry", since(v("7.47"));
 
+    /// Attaches by kprobes and kretprobes where fentry cannot be used.
+    use_kprobe_fallback: bool = true, "event_monitoring_config.event_stream.use_kprobe_fallback", since(v("7.64"));
+
+    /// Calls of one function whose returns a kretprobe can wait for at one time. Returns of more are lost, and counted.
+    kretprobe_max_active: u32 = 512, "event_monitoring_config.event_stream.kretprobe_max_active", since(v("7.67")),
+        range(1 => 4_096);
+
     /// Also watches calls that 32-bit programs make of a 64-bit kernel, where the kernel offers only a hook on
     /// every system call of every program, which costs each of them some 20 ns.
     compat_syscalls: bool = false, "runtime_security_config.probe.compat_syscalls", since(OWN);

@@ -5,6 +5,7 @@
 
 mod functions;
 mod io_uring;
+mod probes;
 mod programs;
 mod symbols;
 
@@ -40,6 +41,8 @@ pub(crate) enum Capability {
     Fentry,
     /// Return of a kernel function.
     Fexit,
+    /// Entry and return of a kernel function by probes, with what tracefs is needed for, and the arguments at the return.
+    Kprobe,
     /// Security hooks (5.7), if `bpf` is an active security module.
     Lsm,
     /// Packets of all sockets, at the root of the control groups (4.10).
@@ -65,7 +68,7 @@ pub(crate) enum Capability {
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -75,6 +78,7 @@ impl Capability {
         Self::IterTask,
         Self::Fentry,
         Self::Fexit,
+        Self::Kprobe,
         Self::Lsm,
         Self::CgroupSkb,
         Self::CgroupSysctl,
@@ -99,6 +103,7 @@ impl Capability {
             Self::IterTask => "iter_task",
             Self::Fentry => "fentry",
             Self::Fexit => "fexit",
+            Self::Kprobe => "kprobe",
             Self::Lsm => "lsm",
             Self::CgroupSkb => "cgroup_skb",
             Self::CgroupSysctl => "cgroup_sysctl",
@@ -153,6 +158,7 @@ impl Facts {
         for (capability, outcome) in programs::try_all() {
             facts.set(capability, outcome);
         }
+        facts.set(Capability::Kprobe, probes::probes());
         facts.set(Capability::IoUring, io_uring::available());
         facts.set(Capability::RequestTracepoints, io_uring::tracepoints());
         match Symbols::read(proc) {

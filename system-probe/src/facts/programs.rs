@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
-use std::os::fd::IntoRawFd;
 use std::time::Duration;
 
 use bpf::facts::FactsSkel;
@@ -29,7 +28,7 @@ const FIRE_LOOKS: u32 = 20;
 const FIRE_WAIT: Duration = Duration::from_millis(5);
 
 /// How it works, or why not.
-type Outcome = Result<String, String>;
+pub(super) type Outcome = Result<String, String>;
 
 /// One program of facts.bpf.c.
 struct Trial {
@@ -103,7 +102,7 @@ impl Trial {
 }
 
 /// Waits for it a little: a thread can be joined some moments before its end reaches the tracepoint.
-fn has_fired(skeleton: &FactsSkel<'_>) -> bool {
+pub(super) fn has_fired(skeleton: &FactsSkel<'_>) -> bool {
     (0..FIRE_LOOKS).any(|look| {
         if look > 0 {
             std::thread::sleep(FIRE_WAIT);
@@ -117,7 +116,7 @@ fn fired(skeleton: &FactsSkel<'_>) -> bool {
     place.is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0))
 }
 
-fn failed(action: &str, error: &libbpf_rs::Error) -> String {
+pub(super) fn failed(action: &str, error: &libbpf_rs::Error) -> String {
     format!("{action}: {error:#}")
 }
 
@@ -129,9 +128,7 @@ fn attach(program: &ProgramMut<'_>) -> Result<Attached, String> {
 fn attach_syscall(program: &ProgramMut<'_>) -> Result<Attached, String> {
     let tracefs = Tracefs::open().map_err(|error| format!("tracefs: {error}"))?;
     let event = tracefs.syscall_event("sys_exit_getppid").map_err(|error| format!("perf event: {error}"))?;
-    let link = program.attach_perf_event(event.as_raw_fd()).map_err(|error| failed("attach", &error))?;
-    // From here on the link closes it.
-    let _ = event.into_raw_fd();
+    let link = event.attach(program).map_err(|error| failed("attach", &error))?;
     Ok(Attached { link, how: format!("tracefs at {}", tracefs.place()) })
 }
 
@@ -167,6 +164,10 @@ fn call_getppid(_: &Attached) -> Result<(), String> {
 }
 
 fn open_a_file(_: &Attached) -> Result<(), String> {
+    open_any_file()
+}
+
+pub(super) fn open_any_file() -> Result<(), String> {
     read("/proc/self/stat")
 }
 

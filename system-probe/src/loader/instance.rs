@@ -18,7 +18,9 @@ use libbpf_rs::MapCore as _;
 use libbpf_rs::Object;
 use libbpf_rs::ObjectBuilder;
 use libbpf_rs::OpenObject;
+use libbpf_rs::ProgramAttachType;
 use libbpf_rs::ProgramMut;
+use libbpf_rs::ProgramType;
 use libbpf_rs::skel::OpenSkel;
 use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
@@ -44,6 +46,10 @@ pub(crate) struct Options {
     pub(crate) preemptible: bool,
     /// Kinds that programs at functions report, 32-bit calls included: a bit for each, in the order of the numbers.
     pub(crate) kinds_at_functions: [u64; 2],
+    /// Programs at functions are put there by probes.
+    pub(crate) by_probes: bool,
+    /// Calls of one function that a probe at the return can wait for at one time.
+    pub(crate) max_active: u32,
     /// Programs see requests of rings, so that these need memory.
     pub(crate) file_requests: bool,
     /// The object for old kernels.
@@ -75,6 +81,8 @@ impl Options {
             packets,
             preemptible: false,
             kinds_at_functions: [0; 2],
+            by_probes: false,
+            max_active: 16,
             file_requests: false,
             old: false,
             types: None,
@@ -90,6 +98,11 @@ const PREEMPTIBLE_SLOTS: u32 = 4;
 /// to see them, which may still turn out to be the only way.
 const REQUESTS: u32 = 512;
 const FEW_REQUESTS: u32 = 16;
+
+/// Calls of functions that are under way at one time, of which probes at the return want the arguments; and where there
+/// are no probes.
+const KEPT_ARGUMENTS: u32 = 16_384;
+const NO_KEPT_ARGUMENTS: u32 = 1;
 
 /// Where an instance has its maps from, constants included.
 #[derive(Clone, Copy, Debug)]
@@ -222,6 +235,11 @@ impl Instance {
         self.loaded.object().maps().map(|map| map.info().unwrap().info.id).collect()
     }
 
+    /// What it was loaded with.
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// The maps, with descriptors of their own.
     pub(super) fn maps(&self) -> anyhow::Result<Maps> {
         Maps::of(self.loaded.object(), self.options.ring_bytes)
@@ -275,6 +293,9 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
         Opened::Young(Box::new(open_young(maps)?))
     };
     choose(opened.object_mut(), wanted);
+    if maps.options().by_probes {
+        make_probes(opened.object_mut());
+    }
     if let MapSource::Shared(other) = maps {
         share(opened.object_mut(), other)?;
     }
@@ -315,6 +336,9 @@ fn open_young(maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
         for (word, bytes) in rodata.metadata_ipv6.iter_mut().zip(ipv6.chunks_exact(4)) {
             *word = bytes.try_into().map_or(0, u32::from_ne_bytes);
         }
+        rodata.functions_by_probes = options.by_probes;
+        let kept = if options.by_probes { KEPT_ARGUMENTS } else { NO_KEPT_ARGUMENTS };
+        open.maps.kept_arguments.set_max_entries(kept).context("cannot size the map of kept arguments")?;
         let requests = if options.file_requests { REQUESTS } else { FEW_REQUESTS };
         open.maps.requests.set_max_entries(requests).context("cannot size the map of requests")?;
         let preemptible = if options.preemptible { PREEMPTIBLE_SLOTS } else { 0 };
@@ -348,6 +372,18 @@ fn choose(object: &mut OpenObject, wanted: &BTreeSet<&str>) {
     for mut program in object.progs_mut() {
         let wanted = program.name().to_str().is_some_and(|name| wanted.contains(name));
         program.set_autoload(wanted);
+    }
+}
+
+/// Has the programs at functions loaded as such of probes; see `bpf/include/function.h`.
+fn make_probes(object: &mut OpenObject) {
+    for mut program in object.progs_mut() {
+        let section = program.section().to_string_lossy();
+        if section.starts_with("fentry/") || section.starts_with("fexit/") {
+            program.set_prog_type(ProgramType::Kprobe);
+            // 0, as of any program of a type that has but one way to be attached.
+            program.set_attach_type(ProgramAttachType::CgroupInetIngress);
+        }
     }
 }
 

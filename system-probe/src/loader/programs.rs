@@ -7,7 +7,6 @@ use std::os::fd::OwnedFd;
 
 use anyhow::Context;
 use anyhow::anyhow;
-use libbpf_rs::Link;
 use libbpf_rs::ProgramMut;
 
 use super::Maps;
@@ -82,11 +81,11 @@ impl Programs {
     }
 
     /// Calls `attach` with a loaded program.
-    pub(super) fn attach(
+    pub(super) fn attach<L>(
         &self,
         program: &str,
-        attach: impl FnOnce(&ProgramMut<'_>) -> anyhow::Result<Link>,
-    ) -> anyhow::Result<Link> {
+        attach: impl FnOnce(&ProgramMut<'_>) -> anyhow::Result<L>,
+    ) -> anyhow::Result<L> {
         if let Some(reason) = self.refusal(program) {
             return Err(anyhow!("{reason}"));
         }
@@ -103,6 +102,11 @@ impl Programs {
     /// Instructions that the verifier went through for each loaded program, where the kernel tells (5.16).
     pub(super) fn verified(&self) -> BTreeMap<String, u64> {
         std::iter::once(&self.first).chain(&self.later).flat_map(Instance::verified).collect()
+    }
+
+    /// Calls of one function that a probe at the return can wait for at one time.
+    pub(super) fn max_active(&self) -> u32 {
+        self.first.options().max_active
     }
 
     /// The maps of all instances.
@@ -167,6 +171,6 @@ mod tests {
         }
         let options = Options { preemptible: true, ..Options::of_a_test(1 << 16) };
         let programs = Programs::load(["nonsense"].into(), options).unwrap();
-        assert!(programs.attach("nonsense", |_| unreachable!()).is_err());
+        assert!(programs.attach::<()>("nonsense", |_| unreachable!()).is_err());
     }
 }

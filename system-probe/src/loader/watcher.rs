@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::os::fd::AsRawFd;
-use std::os::fd::IntoRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,6 +11,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use anyhow::Context;
+use anyhow::anyhow;
 use libbpf_rs::Iter;
 use libbpf_rs::Link;
 use libbpf_rs::ProgramMut;
@@ -30,7 +30,9 @@ use crate::kernel::Kernel;
 use crate::memory;
 use crate::pid_namespace;
 use crate::plan::Attached;
+use crate::plan::Function;
 use crate::plan::Hook;
+use crate::plan::KEEP_ARGUMENTS;
 use crate::plan::Plan;
 use crate::plan::Planned;
 use crate::plan::Program;
@@ -40,6 +42,8 @@ use crate::snapshot::IteratorSnapshot;
 use crate::snapshot::ProcfsSnapshot;
 use crate::snapshot::Snapshot;
 use crate::snapshot::WithFallback;
+use crate::tracefs::Probe;
+use crate::tracefs::ProbePlace;
 use crate::tracefs::Tracefs;
 
 /// The real kernel.
@@ -52,7 +56,9 @@ pub(crate) struct Watcher {
     /// The same.
     cgroups: Option<CgroupRoot>,
     snapshot: Arc<dyn Snapshot>,
-    detacher: Detacher,
+    detacher: Detacher<Attachment>,
+    /// Calls of one function that a probe at the return can wait for at one time.
+    max_active: u32,
     attachments: Mutex<Attachments>,
 }
 
@@ -71,11 +77,25 @@ struct Attachments {
     /// Kinds that its rules need.
     wanted: BTreeSet<Kind>,
     /// By program and hook. Dropping a link detaches the program.
-    links: BTreeMap<Program, Link>,
+    links: BTreeMap<Program, Attachment>,
     /// Why a program could not be attached, the last time that was tried.
     failures: BTreeMap<Program, String>,
     /// Hooks that this kernel does not have: calls of other kernels or architectures.
     absent: BTreeSet<Program>,
+}
+
+/// What holds a program where it is. Dropping it detaches the program.
+#[derive(Debug)]
+struct Attachment {
+    // First: a probe can't be removed before its event is closed.
+    link: Link,
+    _probe: Option<Probe>,
+}
+
+impl From<Link> for Attachment {
+    fn from(link: Link) -> Self {
+        Self { link, _probe: None }
+    }
 }
 
 impl Watcher {
@@ -85,15 +105,22 @@ impl Watcher {
     ///
     /// If the maps can't be used.
     pub(crate) fn new(facts: Facts, plan: Plan, programs: Programs, proc: &Path) -> anyhow::Result<Self> {
-        let needs_tracefs = plan.programs().any(|program| matches!(program.hook, Hook::Syscall(_)));
+        let needs_tracefs =
+            plan.programs().any(|program| matches!(program.hook, Hook::Syscall(_) | Hook::Probe(_)));
         let tracefs = needs_tracefs
             .then(Tracefs::open)
             .and_then(|tracefs| tracefs.inspect_err(|error| tracing::warn!(%error, "no tracefs")).ok());
+        if let Some(tracefs) = tracefs.as_ref().filter(|_| plan.by_probes)
+            && let Err(error) = tracefs.remove_probes_left_behind()
+        {
+            tracing::debug!(%error, "cannot look for probes that were left behind");
+        }
         let needs_cgroups = plan.programs().any(|program| matches!(program.hook, Hook::Cgroup(_)));
         let cgroups = needs_cgroups
             .then(CgroupRoot::open)
             .and_then(|root| root.inspect_err(|error| tracing::warn!(%error, "no control groups")).ok());
         let maps = programs.maps()?;
+        let max_active = programs.max_active();
         let mut failures = BTreeMap::new();
         let snapshot = snapshot(&plan, &programs, proc, &mut failures);
         let attachments = Attachments {
@@ -114,6 +141,7 @@ impl Watcher {
             cgroups,
             snapshot,
             detacher: Detacher::new(),
+            max_active,
             attachments: Mutex::new(attachments),
         })
     }
@@ -131,7 +159,7 @@ impl Watcher {
 
     /// What a program at the elements of a map has to tell now; `None` if it is not attached.
     pub(crate) fn read(&self, program: &Program) -> Option<libbpf_rs::Result<Iter>> {
-        self.lock().links.get(program).map(Iter::new)
+        self.lock().links.get(program).map(|attachment| Iter::new(&attachment.link))
     }
 
     /// Loads what is needed and is not loaded.
@@ -186,9 +214,7 @@ impl Watcher {
             }
             let attached = match self.detacher.take_back(&program) {
                 Some(link) => Ok(link),
-                None => {
-                    attachments.programs.attach(program.name, |found| self.attach_to(program.hook, found))
-                }
+                None => attachments.programs.attach(program.name, |found| self.attach_to(&program, found)),
             };
             match attached {
                 Ok(link) => {
@@ -234,7 +260,7 @@ impl Watcher {
         let reports = match program.hook {
             Hook::TpBtf(_) | Hook::RawTp(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
-            Hook::Function(function) => function.side == Side::Return,
+            Hook::Function(function) | Hook::Probe(function) => function.side == Side::Return,
             Hook::Iter(_) | Hook::Elements(_) | Hook::Cgroup(_) => false,
         };
         if !reports || !attachments.counted.insert(program.name) {
@@ -251,10 +277,13 @@ impl Watcher {
         if let Some(descriptor) = attachments.programs.descriptor(program.name) {
             self.maps.skips().add(descriptor, kind);
         }
+        if let (Hook::Probe(_), Some(tracefs)) = (program.hook, &self.tracefs) {
+            self.maps.skips().add_probe(tracefs, program.name, kind);
+        }
     }
 
-    fn attach_to(&self, hook: Hook, program: &ProgramMut<'_>) -> anyhow::Result<Link> {
-        match hook {
+    fn attach_to(&self, planned: &Program, program: &ProgramMut<'_>) -> anyhow::Result<Attachment> {
+        let link = match planned.hook {
             Hook::Elements(map) => {
                 // What was left when nobody watched is not news.
                 self.maps.clear(map);
@@ -270,12 +299,33 @@ impl Watcher {
             Hook::Syscall(tracepoint) => {
                 let tracefs = self.tracefs.as_ref().context("no tracefs")?;
                 let event = tracefs.syscall_event(tracepoint).context("cannot open the tracepoint")?;
-                let link = program.attach_perf_event(event.as_raw_fd()).context("cannot attach")?;
-                // From here on the link closes it.
-                let _ = event.into_raw_fd();
-                Ok(link)
+                event.attach(program).context("cannot attach")
             }
-        }
+            Hook::Probe(function) => return self.attach_probe(planned.name, function, program),
+        };
+        Ok(link?.into())
+    }
+
+    fn attach_probe(
+        &self,
+        name: &'static str,
+        function: Function,
+        program: &ProgramMut<'_>,
+    ) -> anyhow::Result<Attachment> {
+        let tracefs = self.tracefs.as_ref().context("no tracefs")?;
+        // A program is at one function, but for that one.
+        let keeper = (name == KEEP_ARGUMENTS).then(|| format!("keep_{}", function.name));
+        let place = ProbePlace {
+            name: keeper.as_deref().unwrap_or(name),
+            function: function.name,
+            side: function.side,
+            max_active: self.max_active,
+        };
+        // Text: it is one of the functions that the kernel describes, so "not found" is a failure like any other.
+        let (probe, event) =
+            tracefs.probe(&place).map_err(|error| anyhow!("cannot make the probe: {error}"))?;
+        let link = event.attach(program).context("cannot attach")?;
+        Ok(Attachment { link, _probe: Some(probe) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Attachments> {

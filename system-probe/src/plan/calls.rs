@@ -6,6 +6,7 @@
 
 use super::hooks;
 use super::hooks::at;
+use super::hooks::result_alone;
 use super::table::Hook;
 use super::table::IO_URING;
 use super::table::Program;
@@ -70,7 +71,8 @@ macro_rules! programs {
 }
 
 const fn at_call(side: Side, program: &'static str, function: &'static str) -> Program {
-    at(side, program, function, "pt_regs->", function, Without::Nothing)
+    // What the caller gave lies where the thread entered the kernel.
+    result_alone(at(side, program, function, "pt_regs->", function, Without::Nothing))
 }
 
 const fn calls(programs: &'static [Program]) -> Way {

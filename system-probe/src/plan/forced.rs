@@ -10,6 +10,8 @@ use crate::facts::Capability;
 pub(crate) enum Family {
     /// Entry and return of functions inside the kernel.
     Fentry,
+    /// The same by probes (kprobe, kretprobe).
+    Kprobe,
     /// Tracepoints of system calls.
     Tracepoint,
     /// The programs for kernels before 5.8, all of them.
@@ -21,6 +23,7 @@ impl Family {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
             Self::Tracepoint => "tracepoint",
             Self::Old => "old",
         }
@@ -28,10 +31,12 @@ impl Family {
 }
 
 impl Way {
-    /// The family that this way is of; those that no other way competes with have none.
-    pub(super) fn family(&self) -> Option<Family> {
+    /// The family that this way is of, if programs are put at functions by probes or are not; those that no other way
+    /// competes with have none.
+    pub(super) fn family(&self, by_probes: bool) -> Option<Family> {
+        let at_functions = if by_probes { Family::Kprobe } else { Family::Fentry };
         self.needs.iter().find_map(|need| match need {
-            Capability::Fentry | Capability::Fexit | Capability::Lsm => Some(Family::Fentry),
+            Capability::Fentry | Capability::Fexit | Capability::Lsm => Some(at_functions),
             Capability::SyscallTracepoint => Some(Family::Tracepoint),
             _ => None,
         })

@@ -31,7 +31,18 @@ pub(super) const fn at(
     purpose: &'static str,
     without: Without,
 ) -> Program {
-    Program { name: program, hook: Hook::Function(Function { name: function, side, form, purpose, without }) }
+    let function = Function { name: function, side, form, purpose, without, arguments: true };
+    Program { name: program, hook: Hook::Function(function) }
+}
+
+/// A program at a return that looks at nothing but the result.
+pub(super) const fn result_alone(program: Program) -> Program {
+    match program.hook {
+        Hook::Function(function) => {
+            Program { hook: Hook::Function(Function { arguments: false, ..function }), ..program }
+        }
+        _ => program,
+    }
 }
 
 const RING_SOCKETS: &str = "not seen: operations of io_uring on sockets";
@@ -90,13 +101,13 @@ const SEL_BOOL: Program = exit("exit_sel_write_bool", "sel_write_bool", "file,,,
 const SEL_COMMIT: Program = exit("exit_sel_commit_bools_write", "sel_commit_bools_write", "file,,,->");
 
 pub(super) const OPEN: Way = functions(&[
-    exit("exit_do_sys_openat2", "do_sys_openat2", ",,open_how->"),
+    result_alone(exit("exit_do_sys_openat2", "do_sys_openat2", ",,open_how->")),
     around("exit_do_filp_open", "do_filp_open", ",filename,open_flags->file", "ring", RINGS),
     around("exit_do_file_open", "do_file_open", ",filename,open_flags->file", "ring", RINGS),
-    around("exit_do_handle_open", "do_handle_open", ",file_handle,->", "handle", HANDLES),
+    result_alone(around("exit_do_handle_open", "do_handle_open", ",file_handle,->", "handle", HANDLES)),
     exit("exit_vfs_truncate", "vfs_truncate", "path,->"),
-    around("exit_do_sys_ftruncate", "do_sys_ftruncate", ",,->", "descriptor", DESCRIPTORS),
-    around("exit_ksys_ftruncate", "ksys_ftruncate", ",,->", "descriptor", DESCRIPTORS),
+    result_alone(around("exit_do_sys_ftruncate", "do_sys_ftruncate", ",,->", "descriptor", DESCRIPTORS)),
+    result_alone(around("exit_ksys_ftruncate", "ksys_ftruncate", ",,->", "descriptor", DESCRIPTORS)),
     exit("exit_vfs_fallocate", "vfs_fallocate", "file,,,->"),
 ]);
 
@@ -181,7 +192,7 @@ pub(super) const MOVE_MOUNT: Program = entry("hook_move_mount", "security_move_m
 
 pub(super) const PATH_UMOUNT: [Program; 2] = [
     entry("enter_path_umount", "path_umount", "path,->"),
-    exit("exit_path_umount", "path_umount", "path,->"),
+    result_alone(exit("exit_path_umount", "path_umount", "path,->")),
 ];
 
 /// The mount that a file is reached by, before it is changed.

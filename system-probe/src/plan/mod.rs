@@ -6,6 +6,7 @@ mod forced;
 mod hooks;
 mod kernel;
 mod network;
+mod old;
 mod table;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,9 @@ use self::table::Cure;
 use self::table::CureNeeds;
 pub(crate) use self::table::FLUSH_CAPABILITIES;
 pub(crate) use self::table::FLUSH_FLOWS;
-use self::table::Function;
+pub(crate) use self::table::Function;
 pub(crate) use self::table::Hook;
+pub(crate) use self::table::KEEP_ARGUMENTS;
 pub(crate) use self::table::Observation;
 pub(crate) use self::table::Program;
 pub(crate) use self::table::SNAPSHOT;
@@ -40,6 +42,8 @@ const NOT_FOR_OLD_KERNELS: &str = "not among the programs for kernels before 5.8
 pub(crate) struct Allowed {
     /// fentry, fexit and LSM programs.
     pub(crate) fentry: bool,
+    /// kprobes and kretprobes instead, where the kernel has no such programs.
+    pub(crate) kprobes: bool,
     /// Programs that run at every system call, to see those of 32-bit programs.
     pub(crate) compat: bool,
     /// Programs that see packets.
@@ -54,13 +58,14 @@ impl Allowed {
     /// As most tests want it.
     #[cfg(test)]
     pub(crate) const fn everything_but_compat() -> Self {
-        Self { fentry: true, compat: false, packets: true, packets_in: true, only: None }
+        Self { fentry: true, kprobes: true, compat: false, packets: true, packets_in: true, only: None }
     }
 
     /// The key that forbids something, if one does.
     fn forbids(self, capability: Capability) -> Option<&'static str> {
         match capability {
             Capability::Fentry | Capability::Fexit | Capability::Lsm if !self.fentry => Some("use_fentry"),
+            Capability::Kprobe if !self.kprobes => Some("use_kprobe_fallback"),
             Capability::CgroupSkb if !self.packets => Some("network.enabled"),
             _ => None,
         }
@@ -90,6 +95,8 @@ pub(crate) struct Planned {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) observations: Vec<Planned>,
+    /// Programs at functions are put there by probes: all of them, or none.
+    pub(crate) by_probes: bool,
     allowed: Allowed,
 }
 
@@ -100,9 +107,10 @@ impl Plan {
     }
 
     fn of(table: impl IntoIterator<Item = &'static Observation>, facts: &Facts, allowed: Allowed) -> Self {
+        let by_probes = by_probes(facts, allowed);
         let table = table.into_iter();
         let observations = table.map(|observation| decide(observation, facts, allowed, 0, Vec::new()));
-        Self { observations: observations.collect(), allowed }
+        Self { observations: observations.collect(), by_probes, allowed }
     }
 
     /// Goes on to the next way for each observation of which a program was refused, by the verifier or when it was
@@ -116,7 +124,8 @@ impl Plan {
                 continue;
             };
             let refused = planned.programs.iter().find_map(|program| {
-                let needed = matches!(program.hook, Hook::Function(function) if !matches!(function.without, Without::Misses(_)));
+                let function = program.hook.function();
+                let needed = function.is_some_and(|function| !matches!(function.without, Without::Misses(_)));
                 let reason = needed.then(|| refusal(program))??;
                 Some(format!("{}: {reason}", program.name))
             });
@@ -136,16 +145,17 @@ impl Plan {
         self.observations.iter().any(|planned| planned.observation.kinds.contains(&kind))
     }
 
-    /// Whether any program is at a function of the kernel.
-    pub(crate) fn has_programs_at_functions(&self) -> bool {
+    /// Whether any program is put at a function of the kernel by a trampoline. Those of probes are never preempted.
+    pub(crate) fn has_trampolines(&self) -> bool {
         self.programs().any(|program| matches!(program.hook, Hook::Function(_)))
     }
 
-    /// The kinds that these report, a bit for each in the order of the numbers.
+    /// The kinds that programs at functions report, a bit for each in the order of the numbers.
     pub(crate) fn kinds_at_functions(&self) -> [u64; 2] {
-        let at_functions = self.observations.iter().filter(|planned| {
-            planned.programs.iter().any(|program| matches!(program.hook, Hook::Function(_)))
-        });
+        let at_functions = self
+            .observations
+            .iter()
+            .filter(|planned| planned.programs.iter().any(|program| program.hook.function().is_some()));
         let kinds = at_functions.flat_map(|planned| planned.observation.kinds);
         kinds.fold([0; 2], |mut all, kind| {
             if let Some(half) = all.get_mut(kind.number() as usize / 64) {
@@ -177,9 +187,10 @@ impl Plan {
 }
 
 impl Program {
-    /// The same in the object that is loaded.
-    fn for_kernel(&self, old: bool) -> Self {
-        if old { Self { hook: self.hook.of_old_kernel(), ..*self } } else { *self }
+    /// The same in the object that is loaded, as it is put there.
+    fn for_kernel(&self, old: bool, by_probes: bool) -> Self {
+        let hook = if old { self.hook.of_old_kernel() } else { self.hook };
+        Self { hook: if by_probes { hook.by_probe() } else { hook }, ..*self }
     }
 }
 
@@ -205,6 +216,18 @@ impl Cure {
     }
 }
 
+/// Whether programs are put at functions by probes: where there are no trampolines. It is one for all programs, because
+/// they are told so before they are loaded.
+fn by_probes(facts: &Facts, allowed: Allowed) -> bool {
+    match allowed.only {
+        Some(only) => only == Family::Kprobe,
+        None => {
+            let works = |capability| obstacle(capability, facts, allowed, false).is_none();
+            !(works(Capability::Fentry) && works(Capability::Fexit)) && works(Capability::Kprobe)
+        }
+    }
+}
+
 /// Takes the first way that works, after so many that do not, for these reasons.
 fn decide(
     observation: &'static Observation,
@@ -213,17 +236,20 @@ fn decide(
     skipped: usize,
     mut reasons: Vec<String>,
 ) -> Planned {
-    let forced = allowed.only.filter(|only| observation.ways.iter().any(|way| way.family() == Some(*only)));
+    let by_probes = by_probes(facts, allowed);
+    let family = |way: &Way| way.family(by_probes);
+    let forced = allowed.only.filter(|only| observation.ways.iter().any(|way| family(way) == Some(*only)));
     for way in observation.ways.iter().skip(skipped) {
         // Whatever a program sees it has to read.
         let reads = (!way.programs.is_empty()).then_some(&Capability::ProbeRead);
         let needs = way.needs.iter().chain(reads);
-        let mut obstacles: Vec<_> = needs.filter_map(|need| obstacle(*need, facts, allowed)).collect();
+        let mut obstacles: Vec<_> =
+            needs.filter_map(|need| obstacle(*need, facts, allowed, by_probes)).collect();
         if facts.old && way.programs.iter().any(|program| matches!(program.hook, Hook::Elements(_))) {
             obstacles.push(format!("what is summed up: {NOT_FOR_OLD_KERNELS}"));
         }
-        if forced.is_some() && way.family() != forced {
-            obstacles = vec![format!("{}: off by --plan", way.family().map_or(way.label, Family::name))];
+        if forced.is_some() && family(way) != forced {
+            obstacles = vec![format!("{}: off by --plan", family(way).map_or(way.label, Family::name))];
         }
         let chosen = if obstacles.is_empty() { choose(way, facts) } else { Chosen::default() };
         obstacles.extend(chosen.missing);
@@ -233,18 +259,25 @@ fn decide(
                 blind.partition(|blind| blind.cure.as_ref().is_some_and(|cure| cure.works(facts, allowed)));
             let cure =
                 cured.into_iter().filter_map(|blind| blind.cure.as_ref()).flat_map(|cure| cure.programs);
+            if by_probes && forced.is_none() && family(way) == Some(Family::Kprobe) {
+                let needs = way.needs.iter();
+                reasons.extend(needs.filter_map(|need| obstacle(*need, facts, allowed, false)));
+            }
+            let programs = chosen.programs.iter().chain(cure).filter(|program| allowed.allows(program));
+            let programs = programs.map(|program| program.for_kernel(facts.old, by_probes));
+            // Before those that they keep arguments for.
+            let programs = programs.flat_map(|program| program.keeper().into_iter().chain([program]));
             return Planned {
                 observation,
                 way: Some(way),
-                programs: chosen
-                    .programs
-                    .iter()
-                    .chain(cure)
-                    .filter(|program| allowed.allows(program))
-                    .map(|program| program.for_kernel(facts.old))
-                    .collect(),
+                programs: programs.collect(),
                 reason: reasons.join("; "),
-                blind: blind.into_iter().map(|blind| blind.text).chain(chosen.blind).collect(),
+                blind: blind
+                    .into_iter()
+                    .map(|blind| blind.text)
+                    .chain(chosen.blind)
+                    .chain(facts.old.then(|| old::limits(observation)).into_iter().flatten())
+                    .collect(),
             };
         }
         if let Some(subject) = way.needs.iter().find(|need| need.is_subject() && !facts.has(**need)) {
@@ -319,8 +352,11 @@ fn choose(way: &Way, facts: &Facts) -> Chosen {
     chosen
 }
 
-/// Why something can't be used, if so.
-fn obstacle(mut need: Capability, facts: &Facts, allowed: Allowed) -> Option<String> {
+/// Why something can't be used, if so, where programs are put at functions by probes or are not.
+fn obstacle(mut need: Capability, facts: &Facts, allowed: Allowed, by_probes: bool) -> Option<String> {
+    if by_probes && matches!(need, Capability::Fentry | Capability::Fexit) {
+        need = Capability::Kprobe;
+    }
     if let Some(key) = allowed.forbids(need) {
         return Some(format!("{}: off by {key}", need.name()));
     }

@@ -103,8 +103,10 @@ pub(crate) enum Hook {
     /// The root of the control groups of version 2: everything that runs. With the name of the hook, such as
     /// `cgroup_skb/egress`.
     Cgroup(&'static str),
-    /// A function of the kernel.
+    /// A function of the kernel, by a trampoline.
     Function(Function),
+    /// The same by a probe.
+    Probe(Function),
 }
 
 /// A function of the kernel in one of its forms.
@@ -121,6 +123,8 @@ pub(crate) struct Function {
     pub(crate) purpose: &'static str,
     /// What follows if it has none.
     pub(crate) without: Without,
+    /// At a return, whether the program looks at the arguments: a probe there has to have them kept.
+    pub(crate) arguments: bool,
 }
 
 /// What follows for a way if the kernel does not have a function.
@@ -143,6 +147,17 @@ pub(crate) enum Side {
     Return,
 }
 
+impl Program {
+    /// What has to run at the entry of the same function so that this can run at its return.
+    pub(super) fn keeper(&self) -> Option<Self> {
+        let Hook::Probe(function @ Function { side: Side::Return, arguments: true, .. }) = self.hook else {
+            return None;
+        };
+        let hook = Hook::Probe(Function { side: Side::Entry, ..function });
+        Some(Self { name: KEEP_ARGUMENTS, hook })
+    }
+}
+
 impl Function {
     /// Whether a function of this form is the one that is meant.
     pub(crate) fn accepts(&self, form: &str) -> bool {
@@ -154,6 +169,22 @@ impl Function {
 }
 
 impl Hook {
+    /// The function of the kernel that a program is at, however it got there.
+    pub(crate) fn function(self) -> Option<Function> {
+        match self {
+            Self::Function(function) | Self::Probe(function) => Some(function),
+            _ => None,
+        }
+    }
+
+    /// The same place by a probe instead of a trampoline.
+    pub(super) fn by_probe(self) -> Self {
+        match self {
+            Self::Function(function) => Self::Probe(function),
+            other => other,
+        }
+    }
+
     /// Where the object for old kernels has the same program.
     pub(crate) fn of_old_kernel(self) -> Self {
         match self {
@@ -176,6 +207,8 @@ impl fmt::Display for Hook {
             Self::Cgroup(name) => f.write_str(name),
             Self::Function(Function { name, side: Side::Entry, .. }) => write!(f, "fentry/{name}"),
             Self::Function(Function { name, side: Side::Return, .. }) => write!(f, "fexit/{name}"),
+            Self::Probe(Function { name, side: Side::Entry, .. }) => write!(f, "kprobe/{name}"),
+            Self::Probe(Function { name, side: Side::Return, .. }) => write!(f, "kretprobe/{name}"),
         }
     }
 }
@@ -298,6 +331,9 @@ static PROCESSES: &[Observation] = &[
 pub(crate) const FLUSH_CAPABILITIES: Program =
     Program { name: "flush_capabilities", hook: Hook::Elements("capability_uses") };
 pub(crate) const FLUSH_FLOWS: Program = Program { name: "flush_flows", hook: Hook::Elements("flows") };
+
+/// The program that keeps the arguments of a function for a probe at its return.
+pub(crate) const KEEP_ARGUMENTS: &str = "keep_arguments";
 
 /// The program that the snapshot is read from.
 pub(crate) const SNAPSHOT: Program = Program { name: "snapshot_task", hook: Hook::Iter("task") };

@@ -5,13 +5,17 @@ use super::*;
 
 const ALLOWED: Allowed = Allowed::everything_but_compat();
 
-/// A kernel that can do everything but these, without ways around the tracepoints of calls.
+/// A kernel that can do everything but these, without ways around the tracepoints of calls, and without probes.
 fn kernel_without(missing: &[Capability]) -> Facts {
     let mut facts = Facts::default();
     for capability in Capability::ALL {
-        let around = [Capability::CompatSyscalls, Capability::IoUring, Capability::RequestTracepoints]
-            .contains(&capability);
-        let lacks = around || missing.contains(&capability);
+        let others = [
+            Capability::CompatSyscalls,
+            Capability::IoUring,
+            Capability::RequestTracepoints,
+            Capability::Kprobe,
+        ];
+        let lacks = others.contains(&capability) || missing.contains(&capability);
         facts.set(capability, if lacks { Err("refused".to_owned()) } else { Ok(String::new()) });
     }
     // Each function in the form that stands first.
@@ -317,7 +321,7 @@ fn a_function_of_an_unknown_form_leaves_its_observation_to_the_next_way_or_with_
         }
         let plan = Plan::new(&facts, ALLOWED);
         let found = planned(&plan, name);
-        let family = found.way.and_then(Way::family);
+        let family = found.way.and_then(|way| way.family(false));
         match function.without {
             Without::Fails => {
                 let first = found.observation.ways.first();
@@ -390,7 +394,7 @@ fn a_form_matches_as_a_whole() {
 fn a_plan_can_be_forced() {
     let family = |name: &str, only| {
         let plan = Plan::new(&kernel_without(&[]), Allowed { only, ..ALLOWED });
-        planned(&plan, name).way.and_then(Way::family)
+        planned(&plan, name).way.and_then(|way| way.family(false))
     };
     assert_eq!(family("file.open", None), Some(Family::Fentry));
     assert_eq!(family("file.open", Some(Family::Tracepoint)), Some(Family::Tracepoint));
@@ -402,6 +406,102 @@ fn a_plan_can_be_forced() {
     let open = planned(&plan, "file.open");
     assert!(open.way.is_none());
     assert_eq!(open.reason, "fentry: refused; fexit: refused; tracepoint: off by --plan");
+}
+
+/// A kernel without trampolines, but with probes.
+fn kernel_with_probes() -> Facts {
+    let mut facts = hardened_kernel_without(&[]);
+    facts.set(Capability::Kprobe, Ok(String::new()));
+    facts
+}
+
+#[test]
+fn where_there_are_no_trampolines_all_programs_at_functions_are_put_there_by_probes() {
+    let trampolines = Plan::new(&kernel_without(&[]), ALLOWED);
+    let plan = Plan::new(&kernel_with_probes(), ALLOWED);
+    assert!(plan.by_probes && !plan.has_trampolines());
+    assert_eq!(plan.kinds_at_functions(), trampolines.kinds_at_functions());
+    for (planned, other) in plan.observations.iter().zip(&trampolines.observations) {
+        assert!(std::ptr::eq(planned.way.unwrap(), other.way.unwrap()), "{planned:?}");
+        let programs = planned.programs.iter().filter(|program| program.name != KEEP_ARGUMENTS);
+        let expected = other.programs.iter();
+        let expected = expected.map(|program| Program { hook: program.hook.by_probe(), ..*program });
+        assert!(programs.copied().eq(expected), "{planned:?}");
+        let at_functions = planned.programs.iter().any(|program| program.hook.function().is_some());
+        let reason = if at_functions { "fentry: refused; fexit: refused" } else { "" };
+        assert_eq!(planned.reason, reason, "{}", planned.observation.name);
+    }
+}
+
+#[test]
+fn the_arguments_of_a_function_are_kept_where_a_program_at_its_return_looks_at_them() {
+    let plan = Plan::new(&kernel_with_probes(), ALLOWED);
+    let hooks = |name: &str| {
+        let programs = planned(&plan, name).programs;
+        programs.iter().map(|program| format!("{} {}", program.name, program.hook)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        hooks("file.chmod"),
+        [
+            "enter_chmod_common kprobe/chmod_common",
+            "keep_arguments kprobe/chmod_common",
+            "exit_chmod_common kretprobe/chmod_common",
+        ]
+    );
+    let open = hooks("file.open");
+    assert_eq!(open[0], "exit_do_sys_openat2 kretprobe/do_sys_openat2", "its result is enough");
+    assert!(open.contains(&"keep_arguments kprobe/vfs_truncate".to_owned()), "{open:?}");
+    let call = if cfg!(target_arch = "x86_64") { "__x64_sys_capset" } else { "__arm64_sys_capset" };
+    assert_eq!(
+        hooks("process.capset")[..2],
+        [format!("native_enter_capset kprobe/{call}"), format!("native_exit_capset kretprobe/{call}"),]
+    );
+}
+
+#[test]
+fn probes_are_used_only_where_settings_and_object_allow_it() {
+    let is_by_probes = |facts: &Facts, allowed| {
+        let plan = Plan::new(facts, allowed);
+        assert_eq!(plan.by_probes, plan.programs().any(|program| matches!(program.hook, Hook::Probe(_))));
+        plan.by_probes
+    };
+    let both = {
+        let mut facts = kernel_without(&[]);
+        facts.set(Capability::Kprobe, Ok(String::new()));
+        facts
+    };
+    assert!(!is_by_probes(&both, ALLOWED), "trampolines cost less");
+    assert!(is_by_probes(&both, Allowed { fentry: false, ..ALLOWED }), "use_fentry");
+    assert!(is_by_probes(&both, Allowed { only: Some(Family::Kprobe), ..ALLOWED }), "--plan");
+    assert!(!is_by_probes(&both, Allowed { only: Some(Family::Tracepoint), ..ALLOWED }), "--plan");
+    assert!(
+        !is_by_probes(&kernel_with_probes(), Allowed { kprobes: false, ..ALLOWED }),
+        "use_kprobe_fallback"
+    );
+    let without = Plan::new(&hardened_kernel_without(&[]), Allowed { only: Some(Family::Kprobe), ..ALLOWED });
+    let open = planned(&without, "file.open");
+    assert!(open.way.is_none());
+    assert_eq!(open.reason, "kprobe: refused; tracepoint: off by --plan");
+    let mut old = kernel_with_probes();
+    old.choose_object(true, Ok(None));
+    assert!(!is_by_probes(&old, ALLOWED), "the object for old kernels has no such programs");
+}
+
+/// A program that the kernel does not let a probe run is as good as one that it does not load.
+#[test]
+fn what_no_probe_can_be_put_at_is_watched_by_the_next_way() {
+    let facts = kernel_with_probes();
+    let mut plan = Plan::new(&facts, ALLOWED);
+    let refused = |program: &Program| {
+        (program.hook.to_string() == "kprobe/vfs_unlink").then(|| "no such symbol".to_owned())
+    };
+    assert!(plan.retreat(&facts, refused));
+    let unlink = planned(&plan, "file.unlink");
+    assert!(unlink.programs.iter().all(|program| matches!(program.hook, Hook::Syscall(_))), "{unlink:?}");
+    assert!(unlink.reason.contains("keep_arguments: no such symbol"), "{}", unlink.reason);
+    assert!(
+        planned(&plan, "file.rmdir").programs.iter().any(|program| matches!(program.hook, Hook::Probe(_)))
+    );
 }
 
 /// Three ways, as no row has them yet.
@@ -486,12 +586,17 @@ fn old_kernels_get_programs_of_their_own() {
     let plan = Plan::new(&facts, Allowed { compat: true, ..Allowed::everything_but_compat() });
     let exec = planned(&plan, "process.exec");
     assert_eq!(exec.programs, [Program { name: "on_exec", hook: Hook::RawTp("sched_process_exec") }]);
-    assert!(!plan.has_programs_at_functions(), "they are not among them");
+    assert!(!plan.has_trampolines(), "they are not among them");
     let chmod = planned(&plan, "file.chmod");
     assert!(chmod.programs.iter().all(|program| matches!(program.hook, Hook::Syscall(_))));
     assert!(chmod.blind.iter().any(|text| text.contains("32-bit")), "nothing cures that here");
     let dns = planned(&plan, "network.dns");
     assert!(dns.programs.iter().any(|program| program.hook == Hook::RawTp("net_dev_queue")));
+    for (name, limit) in [("file.chmod", "links"), ("file.mount", "move_mount"), ("network.imds", "segment")]
+    {
+        let planned = planned(&plan, name);
+        assert!(planned.blind.iter().any(|text| text.contains(limit)), "{planned:?}");
+    }
     for lost in ["kernel.sysctl", "network.flows", "process.capabilities", "kernel.selinux"] {
         let planned = planned(&plan, lost);
         assert!(planned.way.is_none() && planned.reason.contains("kernels before 5.8"), "{planned:?}");
