@@ -103,7 +103,8 @@ fn is_skipped(log: &str, test: &str) -> bool {
 
 /// The lines of the list of tests: file, test, observations.
 fn lines() -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static str>)> {
-    let lines = TESTS.lines().filter(|line| !line.starts_with('#')).map(|line| line.trim_start_matches('+'));
+    let lines = TESTS.lines().filter(|line| !line.starts_with('#'));
+    let lines = lines.map(|line| line.rsplit('+').next().unwrap_or(line));
     lines.filter_map(|line| {
         let mut words = line.split_whitespace();
         Some((words.next()?, words.next()?, words.collect()))

@@ -64,6 +64,7 @@ pub fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         events,
     };
     watcher.detach();
+    watcher.close();
     if args.json {
         println!("{:#}", report.to_json());
     } else {

@@ -167,6 +167,7 @@ fn observe(args: &RunArgs, settings: &ProbeSettings, log: &Log) -> anyhow::Resul
     });
     runtime.shutdown_timeout(DRAIN_GRACE);
     drop(socket);
+    watcher.close();
     served?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

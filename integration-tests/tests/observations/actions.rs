@@ -350,7 +350,7 @@ fn kernel(pair: &Pair, expected: &mut Vec<Seen>, unseen: &mut Vec<Unseen>) -> Re
         ("kernel.prctl", "prctl", &["prctl"]),
         ("kernel.setns", "setns", &["setns"]),
         ("kernel.sysctl", "sysctl", &["sysctl"]),
-        ("kernel.userfaultfd", "userfaultfd", &["userfaultfd"]),
+        ("kernel.userfaultfd", "userfaultfd", &["userfaultfd_of_all"]),
         ("kernel.io_uring_setup", "io_uring_setup", &["io_uring_setup"]),
     ] {
         let mut live = Live::start(Command::new(trigger.path()).args(arguments))?;

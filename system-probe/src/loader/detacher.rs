@@ -10,6 +10,7 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use libbpf_rs::Link;
 
@@ -58,6 +59,13 @@ impl<L: Send + 'static> Detacher<L> {
         }
     }
 
+    /// Waits until all are dropped, but not for ever.
+    pub(super) fn wait(&self, limit: Duration) {
+        let queue = self.0.lock();
+        // Whether it is by then is not asked: what is left goes with the process.
+        drop(self.0.dropped.wait_timeout_while(queue, limit, |queue| queue.running));
+    }
+
     /// The link of a program that was to be detached, if that did not happen yet. When this returns none, it is not
     /// attached.
     pub(super) fn take_back(&self, program: &Program) -> Option<L> {
@@ -85,16 +93,15 @@ impl<L> Shared<L> {
             self.dropped.notify_all();
         }
         queue.running = false;
+        self.dropped.notify_all();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-    use std::time::Duration;
-
     use super::*;
     use crate::plan::Hook;
+    use std::sync::mpsc;
 
     const PATIENCE: Duration = Duration::from_secs(30);
     const FIRST: Program = Program { name: "a", hook: Hook::Syscall("a") };
@@ -134,7 +141,12 @@ mod tests {
 
         detacher.detach([(SECOND, second)]);
         assert_eq!(beginnings.recv_timeout(PATIENCE), Ok("second"), "there is a thread again");
+        let begin = std::time::Instant::now();
+        detacher.wait(Duration::from_millis(50));
+        assert!(begin.elapsed() >= Duration::from_millis(50), "it is still being dropped");
         end_second.send(()).unwrap();
+        detacher.wait(PATIENCE);
+        assert!(!detacher.0.lock().running);
         assert!(detacher.take_back(&SECOND).is_none());
     }
 }

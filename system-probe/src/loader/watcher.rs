@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::anyhow;
@@ -45,6 +46,9 @@ use crate::snapshot::WithFallback;
 use crate::tracefs::Probe;
 use crate::tracefs::ProbePlace;
 use crate::tracefs::Tracefs;
+
+/// How long an orderly end may take for the sake of tidiness.
+const DETACH_WAIT: Duration = Duration::from_secs(3);
 
 /// The real kernel.
 #[derive(Debug)]
@@ -144,6 +148,18 @@ impl Watcher {
             max_active,
             attachments: Mutex::new(attachments),
         })
+    }
+
+    /// Removes the probes of programs that were detached, as far as the kernel has let go of them. Those that are left do
+    /// nothing, and go at the next start.
+    pub(crate) fn close(&self) {
+        if !self.lock().plan.by_probes {
+            return;
+        }
+        self.detacher.wait(DETACH_WAIT);
+        if let Some(Err(error)) = self.tracefs.as_ref().map(Tracefs::remove_probes_left_behind) {
+            tracing::debug!(%error, "cannot look for probes that are left");
+        }
     }
 
     /// What the programs share with this process.
