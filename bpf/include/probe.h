@@ -23,7 +23,7 @@
 #define CONTEXT_WORD(context, word)                                                                          \
     ({                                                                                                       \
         __u64 loaded;                                                                                        \
-        asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(loaded) : "r"(context), "i"((word)*8));                 \
+        asm("%0 = *(u64 *)(%1 + %2)" : "=r"(loaded) : "r"(context), "i"((word)*8));                          \
         loaded;                                                                                              \
     })
 

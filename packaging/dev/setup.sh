@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Makes sure that what building (`setup.sh build`), testing (`setup.sh test`), testing in guests (`setup.sh vm`),
-# packaging (`setup.sh packages`) or checking packages (`setup.sh lint-packages`) needs is there. Installs what is missing on
+# packaging (`setup.sh packages`), checking packages (`setup.sh lint-packages`) or compiling for arm64 (`setup.sh arm64`) needs is there. Installs what is missing on
 # Debian and Ubuntu; elsewhere, says what to install. Does nothing if all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 main() {
-    local purpose=${1:?usage: setup.sh build|test|vm|packages|lint-packages}
+    local purpose=${1:?usage: setup.sh build|test|vm|packages|lint-packages|arm64}
     check_rust
     local apt=() dnf=()
 
@@ -53,8 +53,17 @@ main() {
         need "command -v strip" binutils binutils
     fi
 
+    if [[ $purpose == arm64 ]]; then
+        need "command -v aarch64-linux-gnu-gcc" gcc-aarch64-linux-gnu gcc-aarch64-linux-gnu
+        need "test -e /usr/aarch64-linux-gnu/include/stdio.h" libc6-dev-arm64-cross glibc-arm-linux-gnu
+    fi
+
     if ((${#apt[@]})); then
         install_packages
+    fi
+    if [[ $purpose == arm64 && ! -d $(rustc --print target-libdir --target aarch64-unknown-linux-gnu) ]]; then
+        timeout 300 rustup target add aarch64-unknown-linux-gnu ||
+            fail "there is no Rust library for arm64" "Then: rustup target add aarch64-unknown-linux-gnu"
     fi
     if [[ $purpose == vm ]] && ! command -v vng >/dev/null; then
         pip install --quiet virtme-ng || fail "virtme-ng could not be installed" "Then: pip install virtme-ng"

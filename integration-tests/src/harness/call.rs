@@ -138,7 +138,9 @@ impl Calls {
     /// # Errors
     /// If the trigger cannot be started.
     pub fn make_and_stay(self, trigger: &Trigger) -> Result<Started> {
-        trigger.start(self.then(libc::SYS_pause, []).words)
+        // Of nothing and without a limit: pause(2) is not a call of every architecture.
+        let for_ever = self.then(libc::SYS_ppoll, [n(0), n(0), n(0), n(0), n(0)]);
+        trigger.start(for_ever.words)
     }
 
     /// Makes them as the user and group with this id.
