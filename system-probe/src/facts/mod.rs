@@ -37,7 +37,7 @@ pub(crate) enum Capability {
     SyscallTracepoint,
     /// The iterator over tasks (5.8).
     IterTask,
-    /// Entry of a kernel function (5.5; arm64 6.0).
+    /// Entry of a kernel function (5.5; arm64 6.4).
     Fentry,
     /// Return of a kernel function.
     Fexit,

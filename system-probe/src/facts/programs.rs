@@ -117,7 +117,9 @@ fn fired(skeleton: &FactsSkel<'_>) -> bool {
 }
 
 pub(super) fn failed(action: &str, error: &libbpf_rs::Error) -> String {
-    format!("{action}: {error:#}")
+    // ENOTSUPP of linux/errno.h, which is not meant for processes and has no text in their libraries.
+    let text = format!("{action}: {error:#}");
+    text.replace("Unknown error 524 (os error 524)", "this kernel does not support it (error 524)")
 }
 
 fn attach(program: &ProgramMut<'_>) -> Result<Attached, String> {
