@@ -47,14 +47,14 @@ struct {
 #endif
 
 /*
- * Scratch memory is per CPU. Tracepoints run with preemption off, and none that uses it fires inside another
- * one, so they share a slot. (Should a kernel run them preemptibly, as is planned for raw tracepoints, then
- * the same program still cannot run twice on one CPU, but two different ones could meet in a slot: each
- * family then needs one.) An iterator can be preempted in the middle of a record, by a fork or exec that
- * would write over it; it runs in the probe's own read(2), so whatever runs there has a slot of its own.
+ * Scratch memory is per CPU. Programs at tracepoints of system calls run with preemption off, and none that
+ * uses it fires inside another one, so they share a slot. An iterator can be preempted in the middle of a
+ * record, by a fork or exec that would write over it; it runs in the probe's own read(2), so whatever runs
+ * there has a slot of its own.
  *
- * Programs at functions stay on their CPU, but where the kernel is preemptible others may run in between,
- * also of this family. Then each has a slot of those that are left to itself, from its begin to its end.
+ * Programs at functions, and since 7.0 (a46023d5616e) those at typed tracepoints, stay on their CPU but,
+ * where the kernel is preemptible, others may run in between. Then each has a slot of those that are left to
+ * itself, from its begin to its end.
  */
 #define SLOT_COMMON 0
 #define SLOT_OWN    1
@@ -328,6 +328,9 @@ static __always_inline void record__submit(void *record)
         0;                                                                                                   \
     })
 
+/* Nothing is preempted there. */
+#define SENDING_APART(ctx, kind, call) SENDING(ctx, call)
+
 #else
 
 /* Sends the record in `record`, of which `used` bytes are filled. */
@@ -358,6 +361,12 @@ static __always_inline void record__submit(void *record)
 }
 
 #define SENDING(ctx, call) (call)
+/* The same for a program at a typed tracepoint, in the process that it is about. */
+#define SENDING_APART(ctx, kind, call)                                                                       \
+    ({                                                                                                       \
+        WITH_SCRATCH(kind, call);                                                                            \
+        0;                                                                                                   \
+    })
 #define SEND_NOW(ctx)                                                                                        \
     do {                                                                                                     \
     } while (0)

@@ -246,10 +246,17 @@ static __always_inline int x32__exit(__s32 number, long ret)
 AT_TRACEPOINT("sys_enter")
 int BPF_PROG(on_compat_enter, struct pt_regs *registers, long number)
 {
-    if (task__in_compat_call((void *)bpf_get_current_task()))
-        return compat__enter(number);
-    if (number > 0 && number & X32_SYSCALL_BIT)
-        return x32__enter(number & ~X32_SYSCALL_BIT);
+    bool is_compat = task__in_compat_call((void *)bpf_get_current_task());
+    bool is_x32 = number > 0 && number & X32_SYSCALL_BIT;
+
+    /* Without it an event is told all the same, and says that earlier values are unknown. */
+    if ((!is_compat && !is_x32) || !scratch__take())
+        return 0;
+    if (is_compat)
+        compat__enter(number);
+    else
+        x32__enter(number & ~X32_SYSCALL_BIT);
+    scratch__give_back();
     return 0;
 }
 
@@ -258,10 +265,11 @@ int BPF_PROG(on_compat_exit, struct pt_regs *registers, long ret)
 {
     __s64 number = BPF_CORE_READ(registers, orig_ax);
 
+    /* Of all kinds that it may be about, one that is common. */
     if (task__in_compat_call((void *)bpf_get_current_task()))
-        return compat__exit(number, ret);
+        return SENDING_APART(ctx, KIND_OPEN, compat__exit(number, ret));
     if (number > 0 && number & X32_SYSCALL_BIT)
-        return x32__exit(number & ~X32_SYSCALL_BIT, ret);
+        return SENDING_APART(ctx, KIND_OPEN, x32__exit(number & ~X32_SYSCALL_BIT, ret));
     return 0;
 }
 

@@ -178,7 +178,7 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, SCRATCH_SLOTS);
     __type(key, __u32);
     __type(value, struct request);
 } request_scratch SEC(".maps");
@@ -457,18 +457,11 @@ static __always_inline bool request__is_silent(struct io_kiocb *req)
     return req->flags & REQ_F_CQE_SKIP;
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int on_request(__u64 *ctx)
+static __always_inline int request__begin(struct io_kiocb *req, __u64 address, __u8 opcode)
 {
-    struct io_kiocb *req = (void *)ctx[0];
-    __u64 address = ctx[0];
-    __u8 opcode = req->opcode;
-    struct request *request;
-    __u32 zero = 0;
+    __u32 slot = scratch__slot();
+    struct request *request = bpf_map_lookup_elem(&request_scratch, &slot);
 
-    if (!request__is_wanted(request__kind_of(req, opcode)) || current__is_probe())
-        return 0;
-    request = bpf_map_lookup_elem(&request_scratch, &zero);
     if (!request)
         return 0;
     request__read(request, req, opcode);
@@ -481,6 +474,18 @@ int on_request(__u64 *ctx)
         /* If that fails, its end finds nothing and is counted. */
         bpf_map_update_elem(&requests, &address, request, BPF_ANY);
     return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int on_request(__u64 *ctx)
+{
+    struct io_kiocb *req = (void *)ctx[0];
+    __u8 opcode = req->opcode;
+    __u32 kind = request__kind_of(req, opcode);
+
+    if (!request__is_wanted(kind) || current__is_probe())
+        return 0;
+    return SENDING_APART(ctx, kind, request__begin(req, ctx[0], opcode));
 }
 
 /* The request at `address` has ended. False if its beginning is not known. */
@@ -496,6 +501,14 @@ static __always_inline bool request__end(__u64 address, __s64 ret)
     return true;
 }
 
+static __always_inline int request__complete(__u64 address, __u32 kind, __s64 ret)
+{
+    /* Without a beginning too many were under way, or it was before the programs. */
+    if (!request__end(address, ret) && request__is_wanted(kind) && call__is_reported(ret))
+        losses__count(kind);
+    return 0;
+}
+
 SEC("tp_btf/io_uring_complete")
 int on_request_complete(__u64 *ctx)
 {
@@ -503,10 +516,7 @@ int on_request_complete(__u64 *ctx)
     __u32 kind = request__kind_of(req, BPF_CORE_READ(req, opcode));
     __s64 ret = BPF_CORE_READ(req, cqe.res);
 
-    /* Without a beginning too many were under way, or it was before the programs. */
-    if (kind && !request__end(ctx[1], ret) && request__is_wanted(kind) && call__is_reported(ret))
-        losses__count(kind);
-    return 0;
+    return kind ? SENDING_APART(ctx, kind, request__complete(ctx[1], kind, ret)) : 0;
 }
 
 /* A result for which there is no room in the ring, by the numbers that the process knows it by. */
@@ -531,7 +541,7 @@ int on_request_overflow(__u64 *ctx)
     struct overflow overflow = {.ring = ctx[0], .user_data = ctx[1]};
 
     bpf_for_each_map_elem(&requests, overflow__match, &overflow, 0);
-    if (overflow.address)
-        request__end(overflow.address, (__s32)ctx[2]);
-    return 0;
+    /* Of all kinds that it may be about, one that is common. */
+    return overflow.address ? SENDING_APART(ctx, KIND_OPEN, request__end(overflow.address, (__s32)ctx[2]))
+                            : 0;
 }

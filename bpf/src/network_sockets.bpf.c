@@ -344,7 +344,7 @@ static __always_inline bool connecting__of_ring(__u64 thread)
     return begun && begun->of_ring;
 }
 
-static __always_inline int tcp_state(struct sock *sock, int state)
+static __always_inline int tcp_state(struct sock *sock)
 {
     struct task_struct *task = (void *)bpf_get_current_task();
     __u64 thread = bpf_get_current_pid_tgid();
@@ -352,7 +352,7 @@ static __always_inline int tcp_state(struct sock *sock, int state)
     struct socket_body body = {};
     struct call *call = call__scratch();
 
-    if (state != TCP_SYN_SENT || filter__keeps(KIND_CONNECT) == FILTER_KEEP_NONE)
+    if (filter__keeps(KIND_CONNECT) == FILTER_KEEP_NONE)
         return 0;
     if (!call || BPF_CORE_READ(task, flags) & PF_KTHREAD)
         return 0;
@@ -372,5 +372,8 @@ static __always_inline int tcp_state(struct sock *sock, int state)
 AT_TRACEPOINT("inet_sock_set_state")
 int BPF_PROG(on_tcp_state, struct sock *sock, int old_state, int state)
 {
-    return SENDING(ctx, tcp_state(sock, state));
+    /* Other states are also reached in interrupts, in the middle of a program of whatever runs there. */
+    if (state != TCP_SYN_SENT)
+        return 0;
+    return SENDING_APART(ctx, KIND_CONNECT, tcp_state(sock));
 }

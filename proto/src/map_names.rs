@@ -19,6 +19,7 @@ pub const MAP_NAMES: &[&str] = &[
     "filtered",
     "filters",
     "flows",
+    "kept_arguments",
     "losses",
     "mappings_before",
     "modules_before",

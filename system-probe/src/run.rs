@@ -213,7 +213,8 @@ pub(crate) fn watcher(
         own_pid: pid_namespace::own_pid(&host.proc),
         thread_size: thread_size(),
         packets: packet_options(settings),
-        preemptible: plan.has_trampolines() && !facts.has(Capability::Undisturbed),
+        preemptible: !facts.has(Capability::UndisturbedTracepoints)
+            || plan.has_trampolines() && !facts.has(Capability::Undisturbed),
         kinds_at_functions: plan.kinds_at_functions(),
         by_probes: plan.by_probes,
         max_active: stream.kretprobe_max_active,

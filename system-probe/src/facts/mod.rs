@@ -64,11 +64,13 @@ pub(crate) enum Capability {
     DeferredRelease,
     /// Not a program type: programs at functions run to their end undisturbed by others on their CPU.
     Undisturbed,
+    /// The same of programs at tracepoints of the kernel.
+    UndisturbedTracepoints,
 }
 
 impl Capability {
     /// All, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Btf,
         Self::RingBuffer,
         Self::TpBtf,
@@ -89,6 +91,7 @@ impl Capability {
         Self::RequestTracepoints,
         Self::DeferredRelease,
         Self::Undisturbed,
+        Self::UndisturbedTracepoints,
     ];
 
     /// The name in status and reasons.
@@ -114,6 +117,7 @@ impl Capability {
             Self::RequestTracepoints => "io_uring_tracepoints",
             Self::DeferredRelease => "deferred_release",
             Self::Undisturbed => "undisturbed",
+            Self::UndisturbedTracepoints => "undisturbed_tracepoints",
         }
     }
 }
@@ -164,12 +168,18 @@ impl Facts {
         match Symbols::read(proc) {
             Ok(symbols) => {
                 facts.set(Capability::CompatSyscalls, symbols.compat_syscalls());
+                let undisturbed = match facts.has(Capability::Undisturbed) {
+                    true => Ok(facts.reason(Capability::Undisturbed).to_owned()),
+                    false => symbols.undisturbed_tracepoints(),
+                };
+                facts.set(Capability::UndisturbedTracepoints, undisturbed);
                 let address = symbols.deferred_release();
                 facts.set(Capability::DeferredRelease, address.map(|address| format!("at {address:#x}")));
             }
             Err(error) => {
                 let reason = format!("kallsyms: {error}");
                 facts.set(Capability::CompatSyscalls, Err(reason.clone()));
+                facts.set(Capability::UndisturbedTracepoints, Err(reason.clone()));
                 facts.set(Capability::DeferredRelease, Err(reason));
             }
         }

@@ -13,12 +13,17 @@ const DEFERRED_RELEASE: &str = "____fput";
 /// Entry points for 32-bit system calls, of x86 (up to 6.6 and later) and arm64.
 const COMPAT_ENTRIES: [&str; 3] = ["entry_INT80_compat", "int80_emulation", "do_el0_svc_compat"];
 
+/// What guards the callbacks of tracepoints instead of preemption being off, since Linux 7.0 (a46023d5616e). Some kernels
+/// before 6.13 had one for other reasons.
+const TRACEPOINT_GUARD: &str = "tracepoint_srcu";
+
 /// What `/proc/kallsyms` says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Symbols {
     /// None if there is no such symbol; 0 if the kernel hides addresses.
     deferred_release: Option<u64>,
     compat_entry: Option<&'static str>,
+    guards_tracepoints: bool,
 }
 
 impl Symbols {
@@ -39,6 +44,8 @@ impl Symbols {
                     symbols.deferred_release = u64::from_str_radix(address, 16).ok();
                 } else if let Some(entry) = COMPAT_ENTRIES.iter().find(|entry| **entry == name) {
                     symbols.compat_entry = Some(entry);
+                } else if name == TRACEPOINT_GUARD {
+                    symbols.guards_tracepoints = true;
                 }
             }
             line.clear();
@@ -52,6 +59,15 @@ impl Symbols {
             Some(0) => Err("the kernel hides addresses (kernel.kptr_restrict)".to_owned()),
             Some(address) => Ok(address),
             None => Err(format!("no symbol {DEFERRED_RELEASE}")),
+        }
+    }
+
+    /// Whether callbacks of tracepoints run with preemption off on any kernel, preemptible or not.
+    pub(super) fn undisturbed_tracepoints(&self) -> Result<String, String> {
+        if self.guards_tracepoints {
+            Err(format!("tracepoints are guarded by {TRACEPOINT_GUARD}, and the kernel is preemptible"))
+        } else {
+            Ok("preemption is off at tracepoints".to_owned())
         }
     }
 
@@ -77,6 +93,8 @@ mod tests {
         );
         assert_eq!(symbols.deferred_release(), Ok(0xffff_ffff_812a_4d10));
         assert_eq!(symbols.compat_syscalls(), Ok("through entry_INT80_compat".to_owned()));
+        assert!(symbols.undisturbed_tracepoints().is_ok());
+        assert!(parse("ffffffff81000000 b tracepoint_srcu\n").undisturbed_tracepoints().is_err());
     }
 
     #[test]

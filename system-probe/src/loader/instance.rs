@@ -349,6 +349,7 @@ fn open_young(maps: MapSource<'_>) -> anyhow::Result<OpenCwsSkel<'static>> {
             &mut open.maps.path_scratch,
             &mut open.maps.walk_scratch,
             &mut open.maps.call_scratch,
+            &mut open.maps.request_scratch,
         ] {
             map.set_max_entries(slots).context("cannot size the scratch memory")?;
         }
