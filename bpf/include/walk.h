@@ -340,7 +340,9 @@ static __always_inline bool walk__prepend(struct walk *walk, const void *address
 
     if (length == 0 || length >= PATH_SIZE_MAX || length > position || position > WALK_TEXT_SIZE)
         return false;
-    position = (position - length) & (WALK_TEXT_SIZE - 1);
+    position -= length;
+    /* The compiler may know that it is in bounds; an old verifier that forgot the length does not. */
+    asm volatile("%0 &= %1" : "+r"(position) : "i"(WALK_TEXT_SIZE - 1));
     barrier_var(length);
     if (length >= PATH_SIZE_MAX)
         return false;
@@ -699,8 +701,10 @@ static __always_inline int walk__resolve_path(struct walk *walk, struct task_str
         length = WALK_TEXT_SIZE - position;
     /* A rest of PATH_MAX can't occur: that includes the NUL. */
     if (length > 0 && length < PATH_SIZE_MAX - 1 && position < WALK_TEXT_SIZE) {
-        __u64 start = (PATH_SIZE_MAX - length) & (PATH_SIZE_MAX - 1);
+        __u64 start = PATH_SIZE_MAX - length;
 
+        /* The compiler knows that it is in bounds; an old verifier that forgot the length does not. */
+        asm volatile("%0 &= %1" : "+r"(start) : "i"(PATH_SIZE_MAX - 1));
         barrier_var(length);
         if (length >= PATH_SIZE_MAX - 1)
             return 0;
