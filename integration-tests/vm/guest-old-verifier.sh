@@ -24,7 +24,7 @@ run=/tmp/cws
 install -d -m 0755 "$run" "$run/policies" "$run/files"
 install -d -m 0750 -g nogroup "$run/probe"
 install -d -o nobody "$run/agent"
-cp "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/old-verifier/events.policy" "$run/policies/default.policy"
+cp "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/events/events.policy" "$run/policies/default.policy"
 cat >"$run/system-probe.yaml" <<YAML
 runtime_security_config:
   enabled: true
@@ -80,11 +80,15 @@ probe=$!
 for _ in $(seq 120); do [ -S "$run/probe/events.sock" ] && break; sleep 1; done
 "$profile/security-agent" start -c "$run/security-agent.yaml" >"$dir/agent.log" 2>&1 &
 agent=$!
-for _ in $(seq 60); do "$profile/security-agent" status -c "$run/security-agent.yaml" >/dev/null 2>&1 && break; sleep 1; done
+# Its programs may take a minute to load.
+for _ in $(seq 240); do
+    "$profile/security-agent" status -c "$run/security-agent.yaml" 2>/dev/null | grep -q 'connected to system-probe$' && break
+    sleep 1
+done
 sleep 10
 
 cd "$run/files" || exit
-python3 "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/old-verifier/provoke.py" "$run/files"
+python3 "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/events/provoke.py" "$run/files"
 for _ in $(seq 30); do grep -q '"rule_id":"end_of_events"' "$run/agent/signals.jsonl" && break; sleep 1; done
 cp "$run/agent/signals.jsonl" "$dir/signals.jsonl"
 for rule in $(sed -n 's/^ *- id: //p' "$run/policies/default.policy"); do

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::harness::{Pair, Setup, Signal, can_run};
@@ -33,7 +33,7 @@ fn is_free() -> Result<bool> {
 /// Writes to a file below the root of SELinux, as a shell.
 fn write(text: &str, file: &str) -> Result<(u32, bool)> {
     let script = format!("printf '{text}' > {ROOT}/{file}; exit $?");
-    let mut child = Command::new("sh").args(["-c", &script]).spawn()?;
+    let mut child = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).spawn()?;
     Ok((child.id(), child.wait()?.success()))
 }
 

@@ -86,6 +86,14 @@ fn watched(pair: &Pair) -> Result<BTreeSet<String>> {
         .collect())
 }
 
+/// Programs that the kernel did not take: on those that the tests are run on there are none.
+fn refused(pair: &Pair) -> Result<Vec<String>> {
+    let status = pair.status()?;
+    let observations = status["probe"]["observations"].as_array().context("observations")?;
+    let reasons = observations.iter().filter_map(|seen| seen["reason"].as_str());
+    Ok(reasons.filter(|reason| reason.contains("load failed")).map(str::to_owned).collect())
+}
+
 #[test]
 fn each_shows_what_it_watches() -> Result<()> {
     if can_run() { all(Setup::new()) } else { Ok(()) }
@@ -107,6 +115,8 @@ fn all(setup: Setup) -> Result<()> {
     let setup = rules().iter().fold(setup, |setup, (name, condition)| setup.rule(name, condition));
     let mut pair = Pair::start(&setup)?;
     let watched = watched(&pair)?;
+    let refused = refused(&pair)?;
+    ensure!(refused.is_empty(), "{}", refused.join("\n"));
     let (expected, unseen) = actions::all(&pair)?;
     pair.settle()?;
 
