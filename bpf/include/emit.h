@@ -220,6 +220,9 @@ static __always_inline struct record *record__scratch(void)
 
 #ifndef CWS_OLD_KERNEL
 
+/* Where it cannot be told what was lost. */
+#define KIND_UNKNOWN 0
+
 static __always_inline void losses__count(__u32 kind)
 {
     __u64 *count = bpf_map_lookup_elem(&losses, &kind);

@@ -28,8 +28,7 @@ struct {
     __type(value, struct arguments);
 } kept_arguments SEC(".maps");
 
-/* At the entry of each function that has a program with arguments at its return. It does not matter whether
- * it runs: without it, the other does not report. */
+/* At the entry of each function that has a program with arguments at its return; attached before that one. */
 SEC("kprobe")
 int keep_arguments(__u64 *context)
 {
@@ -94,7 +93,8 @@ static __always_inline __u64 function__result(const __u64 *context, int count)
     return 0;
 }
 
-/* Arguments and, behind them, the result. False if they were not kept: the call had begun before. */
+/* Arguments and, behind them, the result. False if they were not kept, or gave way to those of too many other
+ * calls: that is counted, whatever it would have been. */
 static __always_inline bool function__returned(const __u64 *context, __u64 *arguments, int count)
 {
     struct function_call call;
@@ -107,8 +107,10 @@ static __always_inline bool function__returned(const __u64 *context, __u64 *argu
     }
     call = function_call__returned(context);
     kept = bpf_map_lookup_elem(&kept_arguments, &call);
-    if (!kept)
+    if (!kept) {
+        losses__count(KIND_UNKNOWN);
         return false;
+    }
 #define TAKE_KEPT(n) arguments[n] = kept->values[n]
     EACH_ARGUMENT(count, TAKE_KEPT);
     bpf_map_delete_elem(&kept_arguments, &call);

@@ -265,11 +265,10 @@ int BPF_PROG(on_compat_exit, struct pt_regs *registers, long ret)
 {
     __s64 number = BPF_CORE_READ(registers, orig_ax);
 
-    /* Of all kinds that it may be about, one that is common. */
     if (task__in_compat_call((void *)bpf_get_current_task()))
-        return SENDING_APART(ctx, KIND_OPEN, compat__exit(number, ret));
+        return SENDING_APART(ctx, KIND_UNKNOWN, compat__exit(number, ret));
     if (number > 0 && number & X32_SYSCALL_BIT)
-        return SENDING_APART(ctx, KIND_OPEN, x32__exit(number & ~X32_SYSCALL_BIT, ret));
+        return SENDING_APART(ctx, KIND_UNKNOWN, x32__exit(number & ~X32_SYSCALL_BIT, ret));
     return 0;
 }
 

@@ -541,7 +541,6 @@ int on_request_overflow(__u64 *ctx)
     struct overflow overflow = {.ring = ctx[0], .user_data = ctx[1]};
 
     bpf_for_each_map_elem(&requests, overflow__match, &overflow, 0);
-    /* Of all kinds that it may be about, one that is common. */
-    return overflow.address ? SENDING_APART(ctx, KIND_OPEN, request__end(overflow.address, (__s32)ctx[2]))
+    return overflow.address ? SENDING_APART(ctx, KIND_UNKNOWN, request__end(overflow.address, (__s32)ctx[2]))
                             : 0;
 }

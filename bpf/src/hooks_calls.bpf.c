@@ -166,7 +166,7 @@ EXIT_APART(setsockopt, setsockopt, SETSOCKOPT)
 #if defined(__TARGET_ARCH_x86)
 /* One call of 32-bit code for all that is done to sockets. */
 WITH_RESULT(COMPAT "socketcall", compat_exit_socketcall, 1,
-            WITH_SCRATCH(KIND_BIND, compat__exit_socketcall(result)))
+            WITH_SCRATCH(KIND_UNKNOWN, compat__exit_socketcall(result)))
 #endif
 
 /* ---- kernel activity -------------------------------------------------------------------------------- */

@@ -16,36 +16,12 @@ mount -t tmpfs -o mode=1777 tmpfs /tmp
 ip link set lo up
 say "guest: $(uname -rm)"
 
+ok() { say "ok   $*"; }
+failed() { say "FAIL $*"; }
+. /cws/pair.sh
+
 run=/tmp/cws
-mkdir -p $run/policies $run/files $run/probe $run/agent
-chmod 755 $run $run/policies $run/files
-chmod 750 $run/probe
-chgrp nogroup $run/probe
-chown nobody $run/agent
-cp /cws/events.policy $run/policies/default.policy
-cat >$run/system-probe.yaml <<YAML
-runtime_security_config:
-  enabled: true
-  socket: $run/probe/events.sock
-security_agent:
-  user: nobody
-system_probe_config:
-  log_file: ""
-YAML
-cat >$run/security-agent.yaml <<YAML
-runtime_security_config:
-  enabled: true
-  socket: $run/probe/events.sock
-  policies:
-    dir: $run/policies
-  outputs:
-    file:
-      path: $run/agent/signals.jsonl
-security_agent:
-  user: nobody
-  cmd_socket: $run/agent/command.sock
-  log_file: ""
-YAML
+configure $run /cws/events.policy
 
 /cws/system-probe check --json --config $run/system-probe.yaml >$run/check.json 2>$run/check.err
 head -n 5 $run/check.err | while read -r line; do say "$line"; done
@@ -64,25 +40,11 @@ for observation in check["observations"]:
 print("CWS verified:", sum(check["verified_instructions"].values()), "instructions of", len(check["verified_instructions"]), "programs")
 PYTHON
 
-/cws/system-probe run --config $run/system-probe.yaml >$run/probe.log 2>&1 &
-probe=$!
-for _ in $(seq 240); do [ -S $run/probe/events.sock ] && break; sleep 1; done
-/cws/security-agent start -c $run/security-agent.yaml >$run/agent.log 2>&1 &
-agent=$!
-for _ in $(seq 120); do /cws/security-agent status -c $run/security-agent.yaml >/dev/null 2>&1 && break; sleep 1; done
-
-# Again if the programs were not all attached yet.
-for _ in $(seq 10); do
-    rm -rf $run/files/*
-    python3 /cws/provoke.py $run/files
-    for _ in $(seq 20); do grep -q '"rule_id":"end_of_events"' $run/agent/signals.jsonl && break 2; sleep 1; done
-done
-for rule in $(sed -n 's/^ *- id: //p' $run/policies/default.policy); do
-    if grep -q "\"rule_id\":\"$rule\"" $run/agent/signals.jsonl; then say "ok   event: $rule"; else say "FAIL event: $rule"; fi
-done
+start $run /cws $run
+provoke $run /cws/provoke.py
+judge $run
 grep -o '"arch":"[a-z0-9]*"' $run/agent/signals.jsonl | sort -u | while read -r line; do say "$line"; done
-kill $agent $probe
-wait $agent $probe
+stop
 say "left: $(grep -c cws /sys/kernel/tracing/kprobe_events) probes"
 head -n 20 $run/probe.log | while read -r line; do say "probe: $line"; done
 say "guest: done"

@@ -20,34 +20,12 @@ ip link set lo up
 echo 1 >/proc/sys/kernel/unprivileged_bpf_disabled
 echo "guest: $(uname -r), $(ls /sys/kernel/btf/vmlinux 2>&1)"
 
+events=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/events
+# shellcheck source=events/pair.sh
+. "$events/pair.sh"
+
 run=/tmp/cws
-install -d -m 0755 "$run" "$run/policies" "$run/files"
-install -d -m 0750 -g nogroup "$run/probe"
-install -d -o nobody "$run/agent"
-cp "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/events/events.policy" "$run/policies/default.policy"
-cat >"$run/system-probe.yaml" <<YAML
-runtime_security_config:
-  enabled: true
-  socket: $run/probe/events.sock
-security_agent:
-  user: nobody
-system_probe_config:
-  log_file: ""
-YAML
-cat >"$run/security-agent.yaml" <<YAML
-runtime_security_config:
-  enabled: true
-  socket: $run/probe/events.sock
-  policies:
-    dir: $run/policies
-  outputs:
-    file:
-      path: $run/agent/signals.jsonl
-security_agent:
-  user: nobody
-  cmd_socket: $run/agent/command.sock
-  log_file: ""
-YAML
+configure "$run" "$events/events.policy"
 
 if "$profile/system-probe" check --config "$run/system-probe.yaml" >"$dir/without-types" 2>&1; then
     failed "without types there is nothing to watch"
@@ -75,26 +53,10 @@ for types, file in zip(("types of 5.10", "types of 4.18"), sys.argv[1:], strict=
         print(verdict, f"{types}:", observation["name"], observation["state"], observation["reason"] if verdict == "FAIL" else "")
 PYTHON
 
-"$profile/system-probe" run --config "$run/system-probe.yaml" >"$dir/probe.log" 2>&1 &
-probe=$!
-for _ in $(seq 120); do [ -S "$run/probe/events.sock" ] && break; sleep 1; done
-"$profile/security-agent" start -c "$run/security-agent.yaml" >"$dir/agent.log" 2>&1 &
-agent=$!
-# Its programs may take a minute to load.
-for _ in $(seq 240); do
-    "$profile/security-agent" status -c "$run/security-agent.yaml" 2>/dev/null | grep -q 'connected to system-probe$' && break
-    sleep 1
-done
-sleep 10
-
-cd "$run/files" || exit
-python3 "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/events/provoke.py" "$run/files"
-for _ in $(seq 30); do grep -q '"rule_id":"end_of_events"' "$run/agent/signals.jsonl" && break; sleep 1; done
+start "$run" "$profile" "$dir"
+provoke "$run" "$events/provoke.py"
 cp "$run/agent/signals.jsonl" "$dir/signals.jsonl"
-for rule in $(sed -n 's/^ *- id: //p' "$run/policies/default.policy"); do
-    if grep -q "\"rule_id\":\"$rule\"" "$dir/signals.jsonl"; then ok "event: $rule"; else failed "event: $rule"; fi
-done
+judge "$run"
 "$profile/security-agent" status -c "$run/security-agent.yaml" >"$dir/status" 2>&1
-kill "$agent" "$probe"
-wait "$agent" "$probe"
+stop
 echo "guest: done"

@@ -36,7 +36,7 @@ fetch() {
     cd "$work/packages"
     depends=$(apt-cache depends linux-image-arm64:arm64 | sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | head -1)
     [[ -n $depends ]] || skip "there is no kernel for arm64"
-    apt-get download -q "$depends" "${packages[@]/%/:arm64}" >/dev/null
+    apt-get download -q "$depends" "${packages[@]/%/:arm64}" >/dev/null || skip "not all of ${packages[*]} can be had for arm64"
     cd - >/dev/null
 }
 compgen -G "$work/packages/linux-image-*.deb" >/dev/null || fetch
@@ -56,7 +56,7 @@ for package in "$work"/packages/*.deb; do
     esac
 done
 ln -sf python3.11 "$work/root/usr/bin/python3"
-cp "target/$target/$profile"/{system-probe,security-agent} "$vm"/events/{provoke.py,events.policy} "$work/root/cws"
+cp "target/$target/$profile"/{system-probe,security-agent} "$vm"/events/{provoke.py,events.policy,pair.sh} "$work/root/cws"
 aarch64-linux-gnu-strip "$work/root/cws"/{system-probe,security-agent}
 cp "$vm/guest-arm64.sh" "$work/root/init"
 chmod 755 "$work/root/init"

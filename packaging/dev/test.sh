@@ -55,7 +55,7 @@ lint() {
         skip "deny: cargo-deny is not installed (cargo install cargo-deny)"
     fi
     if command -v shellcheck >/dev/null; then
-        static shellcheck shellcheck --severity=warning packaging/*/*.sh integration-tests/vm/*.sh .ci/run
+        static shellcheck shellcheck --severity=warning packaging/*/*.sh integration-tests/vm/*.sh integration-tests/vm/events/*.sh .ci/run
     else
         skip "shellcheck: not installed"
     fi

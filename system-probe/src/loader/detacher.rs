@@ -99,9 +99,10 @@ impl<L> Shared<L> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
     use crate::plan::Hook;
-    use std::sync::mpsc;
 
     const PATIENCE: Duration = Duration::from_secs(30);
     const FIRST: Program = Program { name: "a", hook: Hook::Syscall("a") };

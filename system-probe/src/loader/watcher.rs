@@ -224,7 +224,10 @@ impl Watcher {
         let unneeded = unneeded.into_iter();
         self.detacher
             .detach(unneeded.filter_map(|program| Some((program, attachments.links.remove(&program)?))));
-        for program in needed {
+        // What keeps arguments goes before what looks for them.
+        let (keepers, others): (Vec<_>, Vec<_>) =
+            needed.into_iter().partition(|program| program.name == KEEP_ARGUMENTS);
+        for program in keepers.into_iter().chain(others) {
             if attachments.links.contains_key(&program) || attachments.absent.contains(&program) {
                 continue;
             }
