@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 /// Unless the environment says otherwise; and the least in which an emulated machine comes to the other thread.
 const TRIES: usize = 10_000;
 const LEAST: usize = 500;
+const AT_ONE_TIME: usize = 1_000;
 
 /// Runs the race; fails unless the signals are, one by one, what the trigger says that it used.
 fn race(event: &str, disturbance: &str) -> Result<()> {
@@ -33,21 +34,27 @@ fn race(event: &str, disturbance: &str) -> Result<()> {
     let directory = place.to_str().context("a path")?;
     let tries =
         std::env::var("CWS_RACE_TRIES").ok().and_then(|tries| tries.parse().ok()).unwrap_or(TRIES).max(LEAST);
-    let truth = trigger.run([event, disturbance, directory, &tries.to_string()])?;
-    settle(&mut pair)?;
-
-    let used = truth["used"].as_array().context("what was used")?;
-    assert_eq!(used.len(), tries);
-    let expected =
-        used.iter().map(|one| (one[0].clone(), json!(place.join(format!("file_{}", text(&one[1]))))));
-    let seen = pair.signals.of_rule("used").map(|signal| (signal.at("process.pid"), signal.at("file.path")));
-    let seen: Vec<_> = seen.map(|(pid, path)| (pid.clone(), path.clone())).collect();
     let mut counts = BTreeMap::<String, usize>::new();
-    for (index, wanted) in expected.enumerate() {
-        assert_eq!(seen.get(index), Some(&wanted), "try {index} of {}; {:#}", seen.len(), pair.status()?);
-        *counts.entry(wanted.1.to_string()).or_default() += 1;
+    // More at one time than the agent holds back of signals would be counted as lost where it comes to the processor late.
+    for begin in (0..tries).step_by(AT_ONE_TIME) {
+        let tries = AT_ONE_TIME.min(tries - begin);
+        let truth = trigger.run([event, disturbance, directory, &tries.to_string()])?;
+        settle(&mut pair)?;
+
+        let used = truth["used"].as_array().context("what was used")?;
+        assert_eq!(used.len(), tries);
+        let expected =
+            used.iter().map(|one| (one[0].clone(), json!(place.join(format!("file_{}", text(&one[1]))))));
+        let seen =
+            pair.signals.of_rule("used").map(|signal| (signal.at("process.pid"), signal.at("file.path")));
+        let seen: Vec<_> = seen.map(|(pid, path)| (pid.clone(), path.clone())).collect();
+        for (index, wanted) in expected.enumerate() {
+            assert_eq!(seen.get(index), Some(&wanted), "try {index} of {}; {:#}", seen.len(), pair.status()?);
+            *counts.entry(wanted.1.to_string()).or_default() += 1;
+        }
+        assert_eq!(seen.len(), tries);
+        pair.signals.forget("used");
     }
-    assert_eq!(seen.len(), tries);
     assert_eq!(counts.len(), 2, "the race never happened: {counts:?}");
     println!("{event} by {disturbance}: {counts:?}");
     Ok(())
