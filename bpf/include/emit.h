@@ -47,19 +47,22 @@ struct {
 #endif
 
 /*
- * Scratch memory is per CPU. Programs at tracepoints of system calls run with preemption off, and none that
- * uses it fires inside another one, so they share a slot. An iterator can be preempted in the middle of a
- * record, by a fork or exec that would write over it; it runs in the probe's own read(2), so whatever runs
- * there has a slot of its own.
+ * Scratch memory is per CPU, and so is a program: but where the kernel is preemptible another one may run in
+ * the middle of it. Programs at functions can be preempted wherever there are any, those at typed tracepoints
+ * since 7.0 (a46023d5616e), and those at tracepoints of system calls where these may fault
+ * (trace_call_bpf_faultable(), seen in 7.3). Then each has a slot of those that are left to itself, from its
+ * begin to its end. Where nothing is preempted they share one, as none that uses it fires inside another one.
  *
- * Programs at functions, and since 7.0 (a46023d5616e) those at typed tracepoints, stay on their CPU but,
- * where the kernel is preemptible, others may run in between. Then each has a slot of those that are left to
- * itself, from its begin to its end.
+ * An iterator can be preempted on any kernel, in the middle of a record, by a fork or exec that would write
+ * over it; it runs in the probe's own read(2), so whatever runs there has a slot of its own.
  */
+/* Where it cannot be told what was lost. */
+#define KIND_UNKNOWN 0
+
 #define SLOT_COMMON 0
 #define SLOT_OWN    1
 #define SLOT_FIRST  2
-/* Set by user space before load: SLOT_FIRST, and as many more as programs at functions may meet on a CPU. */
+/* Set by user space before load: SLOT_FIRST, and as many more as programs may meet on a CPU. */
 #define SCRATCH_SLOTS 6
 
 #ifdef CWS_OLD_KERNEL
@@ -220,9 +223,6 @@ static __always_inline struct record *record__scratch(void)
 
 #ifndef CWS_OLD_KERNEL
 
-/* Where it cannot be told what was lost. */
-#define KIND_UNKNOWN 0
-
 static __always_inline void losses__count(__u32 kind)
 {
     __u64 *count = bpf_map_lookup_elem(&losses, &kind);
@@ -231,7 +231,7 @@ static __always_inline void losses__count(__u32 kind)
         __sync_fetch_and_add(count, 1);
 }
 
-/* Runs `call` of a program at a function that reports events of `kind`, with memory of its own. */
+/* Runs `call` of a program that reports events of `kind`, with memory of its own. */
 #define WITH_SCRATCH(kind, call)                                                                             \
     do {                                                                                                     \
         if (!scratch__take()) {                                                                              \
@@ -323,16 +323,15 @@ static __always_inline void record__submit(void *record)
 /* In the middle of a program that builds several. */
 #define SEND_NOW(ctx) outbox__send(ctx)
 
-/* The end of a program: what it has built is sent. */
-#define SENDING(ctx, call)                                                                                   \
+/* The whole of a program that sends events of `kind`: what it has built is sent at its end. */
+#define SENDING(ctx, kind, call)                                                                             \
     ({                                                                                                       \
         call;                                                                                                \
         outbox__send(ctx);                                                                                   \
         0;                                                                                                   \
     })
-
-/* Nothing is preempted there. */
-#define SENDING_APART(ctx, kind, call) SENDING(ctx, call)
+/* The whole of one that remembers something. */
+#define REMEMBERING(call) (call)
 
 #else
 
@@ -363,11 +362,20 @@ static __always_inline void record__submit(void *record)
     bpf_ringbuf_submit(record, 0);
 }
 
-#define SENDING(ctx, call) (call)
-/* The same for a program at a typed tracepoint, in the process that it is about. */
-#define SENDING_APART(ctx, kind, call)                                                                       \
+/* The whole of a program that sends events of `kind`, in the process that they are about. */
+#define SENDING(ctx, kind, call)                                                                             \
     ({                                                                                                       \
         WITH_SCRATCH(kind, call);                                                                            \
+        0;                                                                                                   \
+    })
+/* The whole of one that remembers something. Without it an event is told all the same, and says that earlier
+ * values are unknown: nothing to count. */
+#define REMEMBERING(call)                                                                                    \
+    ({                                                                                                       \
+        if (scratch__take()) {                                                                               \
+            call;                                                                                            \
+            scratch__give_back();                                                                            \
+        }                                                                                                    \
         0;                                                                                                   \
     })
 #define SEND_NOW(ctx)                                                                                        \

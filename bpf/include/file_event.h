@@ -278,7 +278,7 @@ PART void file_event__send(struct builder *builder, struct task_struct *task, __
     SEC("tracepoint/syscalls/sys_enter_" #tracepoint)                                                        \
     int enter_##family(struct trace_event_raw_sys_enter *ctx)                                                \
     {                                                                                                        \
-        return family##__enter(family##__form((__s32)ctx->id), 0);                                           \
+        return REMEMBERING(family##__enter(family##__form((__s32)ctx->id), 0));                              \
     }
 
 /* The same at its exit. */
@@ -286,7 +286,7 @@ PART void file_event__send(struct builder *builder, struct task_struct *task, __
     SEC("tracepoint/syscalls/sys_exit_" #tracepoint)                                                         \
     int exit_##family(struct trace_event_raw_sys_exit *ctx)                                                  \
     {                                                                                                        \
-        return SENDING(ctx, family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0));                    \
+        return SENDING(ctx, KIND_UNKNOWN, family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0));      \
     }
 
 #endif /* FILE_EVENT_H */

@@ -42,5 +42,5 @@ static __always_inline struct task_struct *cgroup_attach__task(const char *secon
 AT_TRACEPOINT("cgroup_attach_task")
 int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
-    return SENDING_APART(ctx, KIND_CGROUP_ATTACH, cgroup_attach_task(cgroup_attach__task(path, task)));
+    return SENDING(ctx, KIND_CGROUP_ATTACH, cgroup_attach_task(cgroup_attach__task(path, task)));
 }

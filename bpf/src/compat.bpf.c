@@ -249,14 +249,10 @@ int BPF_PROG(on_compat_enter, struct pt_regs *registers, long number)
     bool is_compat = task__in_compat_call((void *)bpf_get_current_task());
     bool is_x32 = number > 0 && number & X32_SYSCALL_BIT;
 
-    /* Without it an event is told all the same, and says that earlier values are unknown. */
-    if ((!is_compat && !is_x32) || !scratch__take())
-        return 0;
     if (is_compat)
-        compat__enter(number);
-    else
-        x32__enter(number & ~X32_SYSCALL_BIT);
-    scratch__give_back();
+        return REMEMBERING(compat__enter(number));
+    if (is_x32)
+        return REMEMBERING(x32__enter(number & ~X32_SYSCALL_BIT));
     return 0;
 }
 
@@ -266,9 +262,9 @@ int BPF_PROG(on_compat_exit, struct pt_regs *registers, long ret)
     __s64 number = BPF_CORE_READ(registers, orig_ax);
 
     if (task__in_compat_call((void *)bpf_get_current_task()))
-        return SENDING_APART(ctx, KIND_UNKNOWN, compat__exit(number, ret));
+        return SENDING(ctx, KIND_UNKNOWN, compat__exit(number, ret));
     if (number > 0 && number & X32_SYSCALL_BIT)
-        return SENDING_APART(ctx, KIND_UNKNOWN, x32__exit(number & ~X32_SYSCALL_BIT, ret));
+        return SENDING(ctx, KIND_UNKNOWN, x32__exit(number & ~X32_SYSCALL_BIT, ret));
     return 0;
 }
 

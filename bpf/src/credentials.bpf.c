@@ -104,7 +104,7 @@ static __always_inline int credentials__exit(long ret, __u16 kind, int success, 
     SEC("tracepoint/syscalls/sys_exit_" #name)                                                               \
     int exit_##name(struct trace_event_raw_sys_exit *ctx)                                                    \
     {                                                                                                        \
-        return SENDING(ctx, credentials__exit(ctx->ret, kind, success, 0));                                  \
+        return SENDING(ctx, kind, credentials__exit(ctx->ret, kind, success, 0));                            \
     }
 
 CREDENTIALS_CALL(setuid, KIND_SETUID, SUCCESS_IS_ZERO)

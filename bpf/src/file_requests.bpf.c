@@ -485,7 +485,7 @@ int on_request(__u64 *ctx)
 
     if (!request__is_wanted(kind) || current__is_probe())
         return 0;
-    return SENDING_APART(ctx, kind, request__begin(req, ctx[0], opcode));
+    return SENDING(ctx, kind, request__begin(req, ctx[0], opcode));
 }
 
 /* The request at `address` has ended. False if its beginning is not known. */
@@ -516,7 +516,7 @@ int on_request_complete(__u64 *ctx)
     __u32 kind = request__kind_of(req, BPF_CORE_READ(req, opcode));
     __s64 ret = BPF_CORE_READ(req, cqe.res);
 
-    return kind ? SENDING_APART(ctx, kind, request__complete(ctx[1], kind, ret)) : 0;
+    return kind ? SENDING(ctx, kind, request__complete(ctx[1], kind, ret)) : 0;
 }
 
 /* A result for which there is no room in the ring, by the numbers that the process knows it by. */
@@ -541,6 +541,5 @@ int on_request_overflow(__u64 *ctx)
     struct overflow overflow = {.ring = ctx[0], .user_data = ctx[1]};
 
     bpf_for_each_map_elem(&requests, overflow__match, &overflow, 0);
-    return overflow.address ? SENDING_APART(ctx, KIND_UNKNOWN, request__end(overflow.address, (__s32)ctx[2]))
-                            : 0;
+    return overflow.address ? SENDING(ctx, KIND_UNKNOWN, request__end(overflow.address, (__s32)ctx[2])) : 0;
 }

@@ -33,15 +33,10 @@
         return 0;                                                                                            \
     }
 
-/* Without it an event is told all the same, and says that earlier values are unknown: nothing to count. */
 #define ARRIVE(family)                                                                                       \
     static __always_inline int family##__arrive(__u32 form, __u32 record_flags)                              \
     {                                                                                                        \
-        if (!scratch__take())                                                                                \
-            return 0;                                                                                        \
-        family##__enter(form, record_flags);                                                                 \
-        scratch__give_back();                                                                                \
-        return 0;                                                                                            \
+        return REMEMBERING(family##__enter(form, record_flags));                                             \
     }
 
 #define EXIT(width, prefix, flags, family, call, form)                                                       \

@@ -69,8 +69,8 @@ int BPF_PROG(on_cgroup_write, struct cgroup *cgroup, const char *path, struct ta
 {
     if (current__is_probe())
         return 0;
-    return SENDING_APART(ctx, KIND_CGROUP_WRITE,
-                         cgroup_write__report((__u64)task__untyped(cgroup_attach__task(path, task))));
+    return SENDING(ctx, KIND_CGROUP_WRITE,
+                   cgroup_write__report((__u64)task__untyped(cgroup_attach__task(path, task))));
 }
 
 /* ---- sysctl ----------------------------------------------------------------------------------------- */

@@ -375,5 +375,5 @@ int BPF_PROG(on_tcp_state, struct sock *sock, int old_state, int state)
     /* Other states are also reached in interrupts, in the middle of a program of whatever runs there. */
     if (state != TCP_SYN_SENT)
         return 0;
-    return SENDING_APART(ctx, KIND_CONNECT, tcp_state(sock));
+    return SENDING(ctx, KIND_CONNECT, tcp_state(sock));
 }

@@ -41,7 +41,7 @@ static __always_inline int sched_process_fork(struct task_struct *forker, struct
 AT_TRACEPOINT("sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-    return SENDING_APART(ctx, KIND_FORK, sched_process_fork(parent, child));
+    return SENDING(ctx, KIND_FORK, sched_process_fork(parent, child));
 }
 
 /* ---- exec ------------------------------------------------------------------------------------------- */
@@ -247,7 +247,7 @@ static __always_inline int sched_process_exec(void *ctx, struct task_struct *tas
 AT_TRACEPOINT("sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-    return SENDING_APART(ctx, KIND_EXEC, sched_process_exec(ctx, task__untyped(task), old_pid, bprm));
+    return SENDING(ctx, KIND_EXEC, sched_process_exec(ctx, task__untyped(task), old_pid, bprm));
 }
 
 /* ---- exit ------------------------------------------------------------------------------------------- */
@@ -300,5 +300,5 @@ static __always_inline int sched_process_exit(struct task_struct *task)
 AT_TRACEPOINT("sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-    return SENDING_APART(ctx, KIND_EXIT, sched_process_exit(task));
+    return SENDING(ctx, KIND_EXIT, sched_process_exit(task));
 }
