@@ -4,7 +4,7 @@
 #define CGROUP_H
 
 /* The bits of a cgroup that are needed more than once. */
-PART struct cgroup *css_set__cgroup_of(struct css_set *set, __u32 subsystem)
+static __always_inline struct cgroup *css_set__cgroup_of(struct css_set *set, __u32 subsystem)
 {
     struct cgroup_subsys_state *state = NULL;
 
@@ -32,7 +32,7 @@ PART struct cgroup *css_set__cgroup_of(struct css_set *set, __u32 subsystem)
  * hierarchy; runtimes that use v1 put the container in each of them and leave the task in the daemon's v2
  * cgroup. So a v1 cgroup that is at least as deep as the v2 one wins.
  */
-PART struct cgroup *task__cgroup_and_version(struct task_struct *task, bool *is_v1)
+static __always_inline struct cgroup *task__cgroup_and_version(struct task_struct *task, bool *is_v1)
 {
     struct css_set *set = BPF_CORE_READ(task, cgroups);
     struct cgroup *best = BPF_CORE_READ(set, dfl_cgrp);

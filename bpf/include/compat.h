@@ -130,6 +130,14 @@ enum init_ns_ino {
     MNT_NS_ANON_INO = 1,
 };
 
+/* The mounts of a namespace, youngest last, up to 6.7 (2eea9ce4310d). */
+struct mnt_namespace___up_to_6_7 {
+    struct list_head list;
+};
+struct mount___up_to_6_7 {
+    struct list_head mnt_list;
+};
+
 /* Children of a dentry: list d_subdirs, linked by d_child, up to 6.7; hlist d_children by d_sib from 6.8
  * (da549bdd15c2). New ones come first in both. */
 struct dentry___before_6_8 {

@@ -49,7 +49,7 @@ static __always_inline void context__fill_pid_namespace(struct task_context *con
     context->pid_ns = BPF_CORE_READ(number, ns, ns.inum);
 }
 
-PART void context__fill(struct task_context *context, struct task_struct *task)
+static __always_inline void context__fill(struct task_context *context, struct task_struct *task)
 {
     struct task_struct *leader = BPF_CORE_READ(task, group_leader);
     struct task_struct *parent = BPF_CORE_READ(task, real_parent);

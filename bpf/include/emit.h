@@ -16,14 +16,46 @@ struct {
     __type(value, __u32);
 } events SEC(".maps");
 
-/* The size of the record in the record scratch, if it is to be sent. Sending takes the context of the
- * program, which what builds records does not have: the wrapper of each program sends. */
+/* What the program that runs has built: it is completed and sent by what follows it (outbox.h). Sending takes
+ * the context of the program, too, which what builds records does not have. */
+struct outbox {
+    /* Bytes of the record in the record scratch that are filled; 0: nothing is to be sent. */
+    __u64 used;
+    /* STAGE_*: what has to be done before anything else; 0: nothing. */
+    __u32 work;
+    /* Paths that have been left to be found, and the one that is looked at. */
+    __u32 paths;
+    __u32 path;
+    __u32 _pad;
+};
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, __u64);
-} outbox SEC(".maps");
+    __type(value, struct outbox);
+} outboxes SEC(".maps");
+
+/* Programs that go on with a record; see stages.bpf.c. */
+#define STAGE_CLIMB               1
+#define STAGE_CLIMB_IN_FILESYSTEM 2
+#define STAGE_CLIMB_CGROUP        3
+#define STAGE_EXEC_CHUNK          4
+#define STAGE_EXEC                5
+#define STAGE_BPF                 6
+#define STAGE_CONTEXT             7
+#define STAGE_SCRIPT              8
+#define STAGES                    9
+
+/* Paths of one record. */
+#define PATHS_LEFT_MAX 4
+
+static __always_inline struct outbox *outbox__find(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&outboxes, &zero);
+}
 
 #else
 
@@ -277,35 +309,29 @@ static __always_inline __u64 record__close(struct record *record, __u64 used)
 
 #ifdef CWS_OLD_KERNEL
 
-static __always_inline void outbox__put(__u64 size)
-{
-    __u32 zero = 0;
-    __u64 *waiting = bpf_map_lookup_elem(&outbox, &zero);
-
-    if (waiting)
-        *waiting = size;
-}
-
-/* Has the record in `record`, of which `used` bytes are filled, sent when the program ends. */
+/* Has the record in `record`, of which `used` bytes are filled, sent when all of it is there. */
 static __always_inline void record__send(struct record *record, __u64 used)
 {
-    outbox__put(record__close(record, used));
+    struct outbox *outbox = outbox__find();
+
+    if (outbox)
+        outbox->used = used;
 }
 
 /* Sends what waits. */
 static __always_inline void outbox__send(void *ctx)
 {
-    __u32 zero = 0;
-    __u64 *waiting = bpf_map_lookup_elem(&outbox, &zero);
+    struct outbox *outbox = outbox__find();
     struct record *record = record__scratch();
-    __u64 size;
+    __u64 used, size;
 
-    if (!waiting || !record)
+    if (!outbox || !record)
         return;
-    size = *waiting;
-    if (!size)
+    used = outbox->used;
+    if (!used)
         return;
-    *waiting = 0;
+    outbox->used = 0;
+    size = record__close(record, used);
     bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, record, CUT(size, RECORD_SIZE_MAX));
 }
 
@@ -317,17 +343,15 @@ static __always_inline void *record__reserve(const __u64 size, __u32 kind)
 
 static __always_inline void record__submit(void *record)
 {
-    outbox__put(((struct record_header *)record)->size);
+    record__send(record, ((struct record_header *)record)->size);
 }
 
-/* In the middle of a program that builds several. */
-#define SEND_NOW(ctx) outbox__send(ctx)
-
-/* The whole of a program that sends events of `kind`: what it has built is sent at its end. */
+/* The whole of a program that sends events of `kind`. */
 #define SENDING(ctx, kind, call)                                                                             \
     ({                                                                                                       \
+        outbox__begin();                                                                                     \
         call;                                                                                                \
-        outbox__send(ctx);                                                                                   \
+        outbox__finish(ctx, STAGES_OF(ctx));                                                                 \
         0;                                                                                                   \
     })
 /* The whole of one that remembers something. */
@@ -378,9 +402,6 @@ static __always_inline void record__submit(void *record)
         }                                                                                                    \
         0;                                                                                                   \
     })
-#define SEND_NOW(ctx)                                                                                        \
-    do {                                                                                                     \
-    } while (0)
 
 #endif
 

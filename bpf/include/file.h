@@ -57,7 +57,7 @@ static __always_inline void file_info__fill_filesystem(struct file_info *info, s
 }
 
 /* Everything but the path. */
-PART void file_info__fill_inode(struct file_info *info, struct inode *inode)
+static __always_inline void file_info__fill_inode(struct file_info *info, struct inode *inode)
 {
     struct inode *real = inode;
     struct dentry *upper = NULL;
@@ -87,12 +87,9 @@ static __always_inline bool name__is_memfd(const __u8 *name)
 }
 
 /* Appends the path of `length` bytes that the path scratch holds, and what its walk noticed. */
-PART void file_info__append_path(struct file_info *info, struct builder *builder, int length)
+static __always_inline void file_info__take_path(struct file_info *info, struct builder *builder,
+                                                 struct path_scratch *scratch, int length)
 {
-    struct path_scratch *scratch = path__scratch();
-
-    if (!scratch || length <= 0)
-        return;
     info->flags |= scratch->flags;
     if (scratch->start < PATH_SIZE_MAX && name__is_memfd(&scratch->bytes[scratch->start]))
         info->flags |= FILE_FLAG_MEMFD | FILE_FLAG_DELETED;
@@ -101,9 +98,28 @@ PART void file_info__append_path(struct file_info *info, struct builder *builder
     info->path = tail__append_path(builder, length, PATH_SIZE_MAX);
 }
 
+/* As above, once the path is found. */
+static __always_inline void file_info__append_path(struct file_info *info, struct builder *builder,
+                                                   int length)
+{
+    struct path_scratch *scratch = path__scratch();
+
+    if (!scratch)
+        return;
+    APART();
+    if (length <= 0)
+        return;
+#ifdef CWS_OLD_KERNEL
+    scratch->is_file = true;
+    tail__take_path(builder, &info->path, length, PATH_SIZE_MAX);
+#else
+    file_info__take_path(info, builder, scratch, length);
+#endif
+}
+
 /* Fills `info` and appends the path of `file` as `task` sees it. */
-PART void file_info__fill(struct file_info *info, struct builder *builder, struct file *file,
-                          struct task_struct *task)
+static __always_inline void file_info__fill(struct file_info *info, struct builder *builder,
+                                            struct file *file, struct task_struct *task)
 {
     struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
     struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);

@@ -37,7 +37,7 @@ static __always_inline struct record *file_event__begin(struct builder *builder,
 }
 
 /* Takes an open file for what the walk has found. Returns WALK_*. */
-PART int file_event__take_file(struct file *file)
+static __always_inline int file_event__take_file(struct file *file)
 {
     struct walk *walk = walk__scratch();
 
@@ -139,7 +139,7 @@ static __always_inline int file_event__look_up(const struct call *call, const __
 }
 
 /* Whether what the walk has found may be wanted, by its name. */
-PART bool file_event__wants_found(struct call *call, const __u32 side)
+static __always_inline bool file_event__wants_found(struct call *call, const __u32 side)
 {
     struct filter *filter = judgement__filter(&call->judgement);
     struct walk *walk = walk__scratch();
@@ -159,7 +159,7 @@ PART bool file_event__wants_found(struct call *call, const __u32 side)
 }
 
 /* Begins to judge the current call as an event of `kind`. False if it is not wanted, whatever its file. */
-PART bool file_event__may_be_wanted(struct call *call, __u32 kind, struct task_struct *task)
+static __always_inline bool file_event__may_be_wanted(struct call *call, __u32 kind, struct task_struct *task)
 {
     struct filter *filter;
 
@@ -178,8 +178,8 @@ static __always_inline struct inode *walk__found_inode(void)
 }
 
 /* Fills `info` with what the walk has found and appends its path; notes `error` if there is nothing. */
-PART void file_info__fill_found(struct file_info *info, struct builder *builder, struct task_struct *task,
-                                __u32 error)
+static __always_inline void file_info__fill_found(struct file_info *info, struct builder *builder,
+                                                  struct task_struct *task, __u32 error)
 {
     struct walk *walk = walk__scratch();
     struct mount *mount;
@@ -208,7 +208,7 @@ PART void file_info__fill_found(struct file_info *info, struct builder *builder,
 }
 
 /* Remembers what the walk has found, until the exit of the call. */
-PART void file_before__remember(struct walk *walk, __u32 form, __u32 pipe_entry_flag)
+static __always_inline void file_before__remember(struct walk *walk, __u32 form, __u32 pipe_entry_flag)
 {
     __u64 thread = bpf_get_current_pid_tgid();
     struct file_before before = {.form = form, .pipe_entry_flag = pipe_entry_flag};
@@ -259,18 +259,40 @@ static __always_inline void file_info__take_before(struct file_info *info, const
     info->flags |= before->flags & FILE_FLAG_UPPER_LAYER;
 }
 
-/* Sends the record with its header and context. */
-PART void file_event__send(struct builder *builder, struct task_struct *task, __u16 kind,
-                           const struct call *call)
+/* Sends the record with its header, and the context that it has. */
+static __always_inline void file_event__send_with_context(struct builder *builder, __u16 kind,
+                                                          const struct call *call)
 {
     struct record *record = builder->record;
 
     header__fill(&record->header, kind, 0);
     record->header.flags = call->record_flags;
     record->header.errors = builder->errors;
-    context__fill(&record->context, task);
     record->file_call.retval = call->ret;
     record__send(record, builder->used);
+}
+
+/* Sends the record with its header and context. */
+static __always_inline void file_event__send(struct builder *builder, struct task_struct *task, __u16 kind,
+                                             const struct call *call)
+{
+    context__fill(&builder->record->context, task);
+    file_event__send_with_context(builder, kind, call);
+}
+
+/* The same in a program that has no room left on old kernels: there a stage fills the context. */
+static __always_inline void file_event__send_crowded(struct builder *builder, struct task_struct *task,
+                                                     __u16 kind, const struct call *call)
+{
+#ifdef CWS_OLD_KERNEL
+    struct outbox *outbox = outbox__find();
+
+    if (outbox)
+        outbox->work = STAGE_CONTEXT;
+    file_event__send_with_context(builder, kind, call);
+#else
+    file_event__send(builder, task, kind, call);
+#endif
 }
 
 /* A program at the entry of a family of calls; attached to each of its tracepoints. */

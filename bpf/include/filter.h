@@ -253,7 +253,7 @@ static __always_inline bool judgement__narrow(struct judgement *judgement, __u64
     return false;
 }
 
-PART __u64 filter__by_flags(const struct filter *filter, __u32 flags)
+static __always_inline __u64 filter__by_flags(const struct filter *filter, __u32 flags)
 {
     __u64 allowed = filter->any_flags;
 
@@ -273,7 +273,7 @@ static __always_inline __u64 filter__by_value(const struct filter *filter, __u32
     return filter__by_flags(filter, value < 31 ? 1U << value : 0);
 }
 
-PART __u64 filter__by_auid(const struct filter *filter, struct task_struct *task)
+static __always_inline __u64 filter__by_auid(const struct filter *filter, struct task_struct *task)
 {
     __u64 allowed = filter->any_auid;
     __u32 auid;
@@ -288,7 +288,7 @@ PART __u64 filter__by_auid(const struct filter *filter, struct task_struct *task
     return allowed;
 }
 
-PART __u64 filter__by_port(const struct filter *filter, __u32 port)
+static __always_inline __u64 filter__by_port(const struct filter *filter, __u32 port)
 {
     __u64 allowed = filter->any_port;
 
@@ -300,8 +300,8 @@ PART __u64 filter__by_port(const struct filter *filter, __u32 port)
 }
 
 /* What the name of `length` bytes at `name` (of kernel memory) allows. */
-PART __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement, __u64 side,
-                           const void *name, __u64 length)
+static __always_inline __u64 filter__by_name(const struct filter *filter, const struct judgement *judgement,
+                                             __u64 side, const void *name, __u64 length)
 {
     struct filter_name key = {
         .length = length, .kind = judgement->kind, .table = judgement->generation * FILTER_SIDES + side};
@@ -340,14 +340,29 @@ __noinline __u64 filter__by_path(__u64 offset, __u64 length, __u32 kind, __u32 t
 
     if (!record || offset > RECORD_SIZE_MAX - FILTER_PATH_START)
         return 0;
-    bpf_probe_read_kernel(key.start, CUT(size, FILTER_PATH_START), record->bytes + offset);
+    bpf_probe_read_kernel(key.start, CUT(size, FILTER_PATH_START),
+                          record->bytes + CUT(offset, RECORD_SIZE_MAX - FILTER_PATH_START));
     key.prefix_bits = (2 + (size < FILTER_PATH_START ? size + 1 : size)) * 8;
     wanted = bpf_map_lookup_elem(&filter_paths, &key);
     return wanted ? *wanted : 0;
 }
 
-/* Judges a file of which everything is known by now. */
-PART bool judgement__by_file(struct judgement *judgement, const __u32 side, const struct file_info *info)
+/* What the path of a file allows. */
+static __always_inline __u64 filter__by_file_path(const struct filter *filter,
+                                                  const struct judgement *judgement, const __u32 side,
+                                                  const struct file_info *info)
+{
+    /* A path that has no beginning, or is still to be normalised, or is compared in two ways. */
+    if (!(judgement->possible & ~filter->any_path[side]) || !info->path.length || info->overlay_prefix ||
+        info->flags & (FILE_FLAG_PATH_TRUNCATED | FILE_FLAG_PATH_USER))
+        return filter->all;
+    return filter->any_path[side] | filter__by_path(info->path.offset, info->path.length, judgement->kind,
+                                                    judgement->generation * FILTER_SIDES + side);
+}
+
+/* Judges a file of which everything is known by now; for old kernels, its path is judged when it is found. */
+static __always_inline bool judgement__by_file(struct judgement *judgement, const __u32 side,
+                                               const struct file_info *info)
 {
     struct filter *filter = judgement__filter(judgement);
     __u64 allowed;
@@ -358,12 +373,11 @@ PART bool judgement__by_file(struct judgement *judgement, const __u32 side, cons
     /* Where the entry of the call remembers its file, that has the last word. */
     if (judgement->kind == KIND_OPEN && !(info->flags & FILE_FLAG_NO_INODE))
         allowed = info->flags & FILE_FLAG_UPPER_LAYER ? filter->upper_layer : filter->lower_layer;
-    /* A path that has no beginning, or is still to be normalised, or is compared in two ways. */
-    if (judgement->possible & ~filter->any_path[side] && info->path.length && !info->overlay_prefix &&
-        !(info->flags & (FILE_FLAG_PATH_TRUNCATED | FILE_FLAG_PATH_USER)))
-        allowed &=
-            filter->any_path[side] | filter__by_path(info->path.offset, info->path.length, judgement->kind,
-                                                     judgement->generation * FILTER_SIDES + side);
+#ifdef CWS_OLD_KERNEL
+    path__judge_last(side);
+#else
+    allowed &= filter__by_file_path(filter, judgement, side, info);
+#endif
     return judgement__narrow(judgement, allowed);
 }
 

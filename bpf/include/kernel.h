@@ -26,6 +26,7 @@ typedef _Bool bool;
 /* uapi/linux/bpf.h */
 #define BPF_MAP_TYPE_HASH             1
 #define BPF_MAP_TYPE_ARRAY            2
+#define BPF_MAP_TYPE_PROG_ARRAY       3
 #define BPF_MAP_TYPE_PERF_EVENT_ARRAY 4
 #define BPF_MAP_TYPE_PERCPU_ARRAY     6
 #define BPF_MAP_TYPE_LRU_HASH         9
@@ -354,7 +355,7 @@ struct cred {
 };
 
 struct mm_struct {
-    unsigned long arg_start, arg_end, env_start, env_end;
+    unsigned long start_stack, arg_start, arg_end, env_start, env_end;
     struct file *exe_file;
 };
 
@@ -473,6 +474,8 @@ struct task_struct {
     int tgid;
     struct task_struct *real_parent;
     struct task_struct *group_leader;
+    struct list_head children;
+    struct list_head sibling;
     struct pid *thread_pid;
     struct mm_struct *mm;
     const struct cred *cred;
@@ -527,6 +530,36 @@ struct trace_event_raw_sys_enter {
 struct trace_event_raw_sys_exit {
     long id;
     long ret;
+};
+
+/* sched_process_fork */
+struct trace_event_raw_sched_process_fork {
+    int child_pid;
+};
+
+/* sched_process_exec. Of a string there is its offset, and above it its length. */
+struct trace_event_raw_sched_process_exec {
+    __u32 __data_loc_filename;
+    int old_pid;
+};
+
+/* cgroup_attach_task */
+struct trace_event_raw_cgroup_migrate {
+    int pid;
+};
+
+/* module_load, module_free */
+struct trace_event_raw_module_load {
+    __u32 __data_loc_name;
+};
+
+struct trace_event_raw_module_free {
+    __u32 __data_loc_name;
+};
+
+/* net_dev_queue, netif_receive_skb */
+struct trace_event_raw_net_dev_template {
+    void *skbaddr;
 };
 
 struct seq_file;

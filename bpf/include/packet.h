@@ -85,7 +85,7 @@ struct skb_shared_info {
 #pragma clang attribute pop
 
 /* Bytes of each datagram of a buffer that holds several; 0: it holds one. */
-PART __u32 buffer__segment_size(struct sk_buff___end *buffer)
+static __always_inline __u32 buffer__segment_size(struct sk_buff___end *buffer)
 {
     struct skb_shared_info *shared = (void *)(BPF_CORE_READ(buffer, head) + BPF_CORE_READ(buffer, end));
 

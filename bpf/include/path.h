@@ -12,8 +12,8 @@
 #define NAME_SIZE_MAX 255
 
 /* Components and mounts on the way up; of control groups. */
-#define PATH_CLIMB_MAX   BOUND(PATH_COMPONENTS_MAX, 24)
-#define CGROUP_CLIMB_MAX BOUND(CGROUP_LEVELS_MAX, 8)
+#define PATH_CLIMB_MAX   BOUND(PATH_COMPONENTS_MAX, 4 * TURNS_PER_CALL)
+#define CGROUP_CLIMB_MAX BOUND(CGROUP_LEVELS_MAX, 16)
 
 /* The task as a plain address. Where the verifier knows a pointer's type (tp_btf, iter) it does not take it
  * for a number; read back from the stack it has none. */
@@ -41,11 +41,40 @@ struct path_scratch {
     __u64 mount;
     __u64 root_dentry;
     __u64 root_mount;
+#ifdef CWS_OLD_KERNEL
+    /* Of a path that has been left to be found: by which stage, how often that has run, where the record has
+     * the span for it, and how many bytes of it are wanted. */
+    __u32 stage;
+    __u32 runs;
+    __u32 span;
+    __u32 limit;
+    /* It is that of a struct file_info, ... */
+    __u32 is_file;
+    /* ... by which the event is judged: as side `judged_side - 1`. */
+    __u32 judged_side;
+#endif
 };
 
 /* Long loops are made of calls of a function that does so many turns: the verifier checks a global function
- * but every turn of a loop. It must divide the number of turns. */
-#define TURNS_PER_CALL BOUND(16, 4)
+ * but every turn of a loop. It must divide the number of turns. For old kernels, turns of one stage. */
+#define TURNS_PER_CALL BOUND(16, 24)
+
+#ifdef CWS_OLD_KERNEL
+
+/* In place of the length of a path that has been left to a stage. */
+#define LENGTH_UNKNOWN 1
+
+/* Nothing is left to climb: the process's root, of nothing. */
+#define PATH_IS_WHOLE(scratch)                                                                               \
+    do {                                                                                                     \
+        (scratch)->dentry = 0;                                                                               \
+        (scratch)->mount = 0;                                                                                \
+        (scratch)->root_dentry = 0;                                                                          \
+        (scratch)->root_mount = 0;                                                                           \
+        (scratch)->stage = STAGE_CLIMB;                                                                      \
+    } while (0)
+
+#endif
 
 /* Results of these functions: go on, ... */
 #define CLIMB_GOES_ON 0
@@ -56,17 +85,42 @@ struct path_scratch {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, SCRATCH_SLOTS);
+    __uint(max_entries, BOUND(SCRATCH_SLOTS, PATHS_LEFT_MAX));
     __type(key, __u32);
     __type(value, struct path_scratch);
 } path_scratch SEC(".maps");
 
 static __always_inline struct path_scratch *path__scratch(void)
 {
+#ifdef CWS_OLD_KERNEL
+    /* A program builds one record, but a path of it may wait while the next is begun. */
+    struct outbox *outbox = outbox__find();
+    __u32 slot = outbox ? outbox->path : 0;
+#else
     __u32 slot = scratch__slot();
+#endif
 
     return bpf_map_lookup_elem(&path_scratch, &slot);
 }
+
+#ifdef CWS_OLD_KERNEL
+
+/* Has the event judged by the path that has been left last, as that of a side. */
+static __always_inline void path__judge_last(__u32 side)
+{
+    struct outbox *outbox = outbox__find();
+    struct path_scratch *scratch;
+    __u32 last;
+
+    if (!outbox || !outbox->paths)
+        return;
+    last = outbox->paths - 1;
+    scratch = bpf_map_lookup_elem(&path_scratch, &last);
+    if (scratch)
+        scratch->judged_side = side + 1;
+}
+
+#endif
 
 /* Puts `/name` in front of what is there. False when it does not fit. */
 static __always_inline bool path__prepend(struct path_scratch *scratch, const void *name, __u32 length)
@@ -99,6 +153,11 @@ static __always_inline void path__reset(struct path_scratch *scratch)
     scratch->start = PATH_SIZE_MAX;
     scratch->flags = 0;
     scratch->mount_start = 0;
+#ifdef CWS_OLD_KERNEL
+    scratch->runs = 0;
+    scratch->is_file = false;
+    scratch->judged_side = 0;
+#endif
 }
 
 /* The next components of the climb that the path scratch describes. Returns CLIMB_*. */
@@ -165,7 +224,8 @@ static __always_inline int path__close(struct path_scratch *scratch)
 
 /*
  * Writes the path of (`dentry_address`, `vfsmount_address`) as seen from the root of task `task_address`
- * in front of what the path scratch holds. Returns the length of all; 0 when there is none.
+ * in front of what the path scratch holds. Returns the length of all; 0 when there is none. For old kernels
+ * that has to be left to a stage, and the length is not known.
  */
 __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 task_address)
 {
@@ -174,7 +234,6 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
     struct task_struct *task = (void *)task_address;
     struct path_scratch *scratch = path__scratch();
     struct dentry *parent;
-    int result = CLIMB_GOES_ON;
 
     if (!scratch || !dentry_address || !vfsmount_address)
         return 0;
@@ -183,6 +242,10 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
     if (parent == dentry && dentry != BPF_CORE_READ(mount, mnt.mnt_root)) {
         if (path__prepend_dentry(scratch, dentry))
             scratch->start = (scratch->start + 1) & (2 * PATH_SIZE_MAX - 1);
+#ifdef CWS_OLD_KERNEL
+        PATH_IS_WHOLE(scratch);
+        return LENGTH_UNKNOWN;
+#endif
         return scratch->start <= PATH_SIZE_MAX ? PATH_SIZE_MAX - scratch->start : 0;
     }
     /* A removed name is unhashed; so is the root of a file system, which has none. */
@@ -192,7 +255,12 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
     scratch->mount = (__u64)mount;
     scratch->root_dentry = (__u64)BPF_CORE_READ(task, fs, root.dentry);
     scratch->root_mount = (__u64)vfsmount__mount(BPF_CORE_READ(task, fs, root.mnt));
-    WRITTEN_OUT
+#ifdef CWS_OLD_KERNEL
+    scratch->stage = STAGE_CLIMB;
+    return LENGTH_UNKNOWN;
+#else
+    int result = CLIMB_GOES_ON;
+
     for (int i = 0; i < PATH_CLIMB_MAX / TURNS_PER_CALL; i++) {
         result = path__climb_some();
         if (result != CLIMB_GOES_ON)
@@ -201,6 +269,7 @@ __noinline int path__climb(__u64 dentry_address, __u64 vfsmount_address, __u64 t
     if (result != CLIMB_DONE)
         scratch->flags |= FILE_FLAG_PATH_TRUNCATED;
     return path__close(scratch);
+#endif
 }
 
 /* Writes the path of (`dentry_address`, `vfsmount_address`) as task `task_address` sees it to the path
@@ -247,33 +316,35 @@ __noinline int path__climb_some_in_filesystem(void)
 __noinline int path__resolve_in_filesystem(__u64 dentry_address)
 {
     struct path_scratch *scratch = path__scratch();
-    int result = CLIMB_GOES_ON;
 
     if (!scratch || !dentry_address)
         return 0;
     path__reset(scratch);
     scratch->dentry = dentry_address;
-    WRITTEN_OUT
+#ifdef CWS_OLD_KERNEL
+    scratch->stage = STAGE_CLIMB_IN_FILESYSTEM;
+    return LENGTH_UNKNOWN;
+#else
+    int result = CLIMB_GOES_ON;
+
     for (int i = 0; i < PATH_CLIMB_MAX / TURNS_PER_CALL; i++) {
         result = path__climb_some_in_filesystem();
         if (result != CLIMB_GOES_ON)
             break;
     }
     return path__close(scratch);
+#endif
 }
 
 #ifdef CWS_OLD_KERNEL
 
 /* The next level of the climb, which stands at a node of kernfs. False at the top. */
-PART bool path__climb_cgroup(void)
+static __always_inline bool path__climb_cgroup(struct path_scratch *scratch)
 {
-    struct path_scratch *scratch = path__scratch();
     struct kernfs_node *node, *parent;
     const char *name;
     long size;
 
-    if (!scratch)
-        return false;
     node = (void *)scratch->dentry;
     parent = kernfs__parent(node);
     if (!parent)
@@ -296,14 +367,11 @@ __noinline int path__resolve_cgroup(__u64 kernfs_node_address)
 
     if (!scratch || !kernfs_node_address)
         return 0;
-    scratch->start = PATH_SIZE_MAX;
-    scratch->flags = 0;
+    path__reset(scratch);
 #ifdef CWS_OLD_KERNEL
     scratch->dentry = kernfs_node_address;
-    WRITTEN_OUT
-    for (int i = 0; i < CGROUP_CLIMB_MAX; i++)
-        if (!path__climb_cgroup())
-            break;
+    scratch->stage = STAGE_CLIMB_CGROUP;
+    return LENGTH_UNKNOWN;
 #else
     for (int i = 0; i < CGROUP_CLIMB_MAX; i++) {
         struct kernfs_node *node = (void *)kernfs_node_address;
@@ -320,8 +388,8 @@ __noinline int path__resolve_cgroup(__u64 kernfs_node_address)
             break;
         kernfs_node_address = (__u64)parent;
     }
-#endif
     return path__close(scratch);
+#endif
 }
 
 #endif /* PATH_H */

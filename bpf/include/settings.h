@@ -71,7 +71,7 @@ const volatile __u32 thread_size = 16384;
 #endif
 
 /* Whether the current task is the probe. */
-PART bool current__is_probe(void)
+static __always_inline bool current__is_probe(void)
 {
     __u32 probe = SETTING(own_pid);
 

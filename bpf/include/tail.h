@@ -21,7 +21,10 @@ static __always_inline struct span tail__append_path(struct builder *builder, in
     __u64 used = builder->used;
     __u64 size = length;
 
-    if (!scratch || length <= 0 || size > PATH_SIZE_MAX)
+    if (!scratch)
+        return span;
+    APART();
+    if (length <= 0 || size > PATH_SIZE_MAX)
         return span;
     if (size > limit)
         size = limit;
@@ -39,6 +42,31 @@ static __always_inline struct span tail__append_path(struct builder *builder, in
     span.length = size;
     builder->used = used + size;
     return span;
+}
+
+/* As above, into `span`, once it is found: for old kernels by a stage. */
+static __always_inline void tail__take_path(struct builder *builder, struct span *span, int length,
+                                            __u32 limit)
+{
+#ifdef CWS_OLD_KERNEL
+    struct path_scratch *scratch = path__scratch();
+    struct outbox *outbox;
+
+    if (length <= 0)
+        return;
+    APART();
+    if (!scratch)
+        return;
+    outbox = outbox__find();
+    if (!outbox)
+        return;
+    scratch->span = (__u64)span - (__u64)builder->record;
+    scratch->limit = limit;
+    outbox->path++;
+    outbox->paths = outbox->path;
+#else
+    *span = tail__append_path(builder, length, limit);
+#endif
 }
 
 /* Appends a NUL-terminated string of the kernel, without its NUL, cut to `limit` - 1 bytes. */

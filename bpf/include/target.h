@@ -45,6 +45,12 @@ static __always_inline bool xa__is_node(__u64 entry)
     return (entry & 3) == 2 && entry > 4096;
 }
 
+/* The lowest number, which a tree begins with (4.16, 6ce711f27500). */
+static __always_inline __u64 pid_namespace__first_number(struct pid_namespace *namespace)
+{
+    return bpf_core_field_exists(namespace->idr.idr_base) ? BPF_CORE_READ(namespace, idr.idr_base) : 0;
+}
+
 #ifdef CWS_OLD_KERNEL
 
 /* Up to 4.19 the tree is a radix tree: inner nodes have another mark (lib/radix-tree.c). */
@@ -58,7 +64,7 @@ __noinline __u64 pid_namespace__find_before_4_20(__u64 namespace_address, __u64 
     struct pid_namespace *namespace = (void *)namespace_address;
     struct idr___before_4_20 *idr = (void *)&namespace->idr;
     __u64 entry = (__u64)BPF_CORE_READ(idr, idr_rt.rnode);
-    __u64 index = number - BPF_CORE_READ(namespace, idr.idr_base);
+    __u64 index = number - pid_namespace__first_number(namespace);
     __u64 slots = bpf_core_field_size(struct radix_tree_node___before_4_20, slots) / sizeof(void *);
 
     WRITTEN_OUT
@@ -89,7 +95,7 @@ __noinline __u64 pid_namespace__find(__u64 namespace_address, __u64 number)
         return pid_namespace__find_before_4_20(namespace_address, number);
 #endif
     __u64 entry = (__u64)BPF_CORE_READ(namespace, idr.idr_rt.xa_head);
-    __u64 index = number - BPF_CORE_READ(namespace, idr.idr_base);
+    __u64 index = number - pid_namespace__first_number(namespace);
     __u64 slots = bpf_core_field_size(struct xa_node, slots) / sizeof(void *);
 
     WRITTEN_OUT
@@ -195,9 +201,11 @@ static __always_inline void target__find_descriptor(struct target *target, struc
 static __always_inline void target__remember(struct target_before *before, __u32 form)
 {
     __u64 thread = bpf_get_current_pid_tgid();
+    /* Before 4.18 (d71962f3e627) maps take values from the stack alone. */
+    struct target_before kept = *before;
 
-    before->form = form;
-    bpf_map_update_elem(&targets_before, &thread, before, BPF_ANY);
+    kept.form = form;
+    bpf_map_update_elem(&targets_before, &thread, &kept, BPF_ANY);
 }
 
 static __always_inline void target__forget(void)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The sources are compiled twice: for kernels with a ring buffer and typed tracepoints (5.8), and, with
- * CWS_OLD_KERNEL, for those before, down to 4.18. What differs is said here and in compat.h, emit.h and
- * settings.h; the bodies of the hooks are the same.
+ * CWS_OLD_KERNEL, for those before, down to 4.15. What differs is said here and in compat.h, emit.h, outbox.h
+ * and settings.h; the bodies of the hooks are the same.
  *
- * The verifier of old kernels takes 4,096 instructions per program, everything it calls included, no jump
- * backwards, and goes through 131,072 of them, calls turn by turn. It knows no global data, no helper that is
- * younger, and forgets the bounds of a number that was stored. So there loops are written out, with lower
- * bounds, and what is inlined elsewhere is a function.
+ * The verifier of old kernels takes 4,096 instructions per program, no jump backwards, no calls between
+ * functions (before 4.16), and goes through 131,072 of them. It knows no global data, no helper that is
+ * younger, and forgets the bounds of a number that was stored. So there everything is inlined, loops are
+ * written out, with lower bounds, and what would be too much for one program is done by others that follow it
+ * (stages.bpf.c).
  */
 #ifndef VARIANT_H
 #define VARIANT_H
@@ -29,6 +30,10 @@
 #define POSSIBLE_OFFSET(offset) asm volatile("%0 &= %1" : "+r"(offset) : "i"(RECORD_SIZE_MAX - 1))
 _Static_assert((RECORD_SIZE_MAX & (RECORD_SIZE_MAX - 1)) == 0, "offsets in records are masked");
 
+/* Keeps the two comparisons between which it stands apart. What the compiler makes of both together is a
+ * number to the verifier of 4.15, which then does not know that a pointer has been looked at. */
+#define APART() asm volatile("")
+
 #ifdef CWS_OLD_KERNEL
 
 /* Of a bound: for young kernels, for old ones. */
@@ -41,22 +46,13 @@ _Static_assert((RECORD_SIZE_MAX & (RECORD_SIZE_MAX - 1)) == 0, "offsets in recor
     asm volatile("");                                                                                        \
     if (condition)                                                                                           \
     break
-/* Functions that are called. They are not global: a kernel that verifies global functions by themselves would
- * show less than an old one looks at. */
+/* There are no functions. */
 #undef __noinline
-#define __noinline static __attribute__((noinline, unused))
-/* Part of each program that uses it, but a function for old kernels. */
-#define PART __noinline
-/* A function, but for old kernels part of one. */
-#define BODY static __always_inline
+#define __noinline static __always_inline
 /* A function within its object, but for old kernels part of one. */
 #define SEPARATE static __always_inline
 /* A program at a tracepoint of the kernel. */
 #define AT_TRACEPOINT(name) SEC("raw_tp/" name)
-
-/* What sends more than one record needs the context of the program. */
-#define CONTEXT_PARAMETER     void *ctx,
-#define CONTEXT_ARGUMENT(ctx) ctx,
 
 /* One kind of address for both (before 5.5). On x86 and arm64 no address can be of both. */
 #define bpf_probe_read_kernel     bpf_probe_read
@@ -71,11 +67,7 @@ _Static_assert((RECORD_SIZE_MAX & (RECORD_SIZE_MAX - 1)) == 0, "offsets in recor
 #define STOP_IF(condition)                                                                                   \
     if (condition)                                                                                           \
     break
-#define PART     static __always_inline
-#define BODY     __noinline
-#define SEPARATE static __noinline
-#define CONTEXT_PARAMETER
-#define CONTEXT_ARGUMENT(ctx)
+#define SEPARATE            static __noinline
 #define AT_TRACEPOINT(name) SEC("tp_btf/" name)
 
 #endif

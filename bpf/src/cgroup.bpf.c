@@ -17,8 +17,9 @@ static __always_inline int cgroup_attach_task(struct task_struct *task)
     context__fill(&record->context, task);
     body->actor_start_time_ns = task__start_time_ns(BPF_CORE_READ(actor, group_leader));
     body->actor_pid = BPF_CORE_READ(actor, tgid);
-    body->cgroup_path = tail__append_path(
-        &builder, path__resolve_cgroup((__u64)BPF_CORE_READ(task__cgroup(task), kn)), CGROUP_PATH_SIZE_MAX);
+    body->cgroup_path = (struct span){};
+    tail__take_path(&builder, &body->cgroup_path,
+                    path__resolve_cgroup((__u64)BPF_CORE_READ(task__cgroup(task), kn)), CGROUP_PATH_SIZE_MAX);
     record->header.errors = builder.errors;
     record__send(record, builder.used);
     return 0;

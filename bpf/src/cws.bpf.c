@@ -17,6 +17,9 @@
 #include "emit.h"
 #include "cgroup.h"
 #include "path.h"
+#ifdef CWS_OLD_KERNEL
+#include "outbox.h"
+#endif
 #include "tail.h"
 #include "context.h"
 #include "file.h"
@@ -71,6 +74,9 @@
 #include "hooks_places.bpf.c"
 #include "hooks_sockets.bpf.c"
 #include "hooks_calls.bpf.c"
+#else
+#include "stages.bpf.c"
+#include "old_events.bpf.c"
 #endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -75,15 +75,19 @@ int fact_kretprobe(__u64 *context)
 
 /* Reads the memory of the kernel. Where a lockdown forbids it, the helper fails, or since 5.13 such a program
  * is refused; else all that is reported would be empty. */
-SEC("?raw_tp/sched_process_fork")
-int fact_probe_read(void *ctx)
-{
-    __u64 word;
+#define FACT_PROBE_READ(section, name)                                                                       \
+    SEC("?" section)                                                                                         \
+    int name(void *ctx)                                                                                      \
+    {                                                                                                        \
+        __u64 word;                                                                                          \
+                                                                                                             \
+        if (!bpf_probe_read(&word, sizeof(word), (void *)bpf_get_current_task()))                            \
+            fire();                                                                                          \
+        return 0;                                                                                            \
+    }
 
-    if (!bpf_probe_read(&word, sizeof(word), (void *)bpf_get_current_task()))
-        fire();
-    return 0;
-}
+FACT_PROBE_READ("raw_tp/sched_process_fork", fact_probe_read)
+FACT_PROBE_READ("tracepoint/syscalls/sys_exit_getppid", fact_probe_read_by_event)
 
 /* 1: the packet passes. */
 SEC("?cgroup_skb/egress")

@@ -28,8 +28,8 @@ static __always_inline void mount_body__fill_mount(struct mount_body *body, stru
     body->device = BPF_CORE_READ(sb, s_dev);
     body->mount_flags = mount__flags(mount);
     bpf_probe_read_kernel_str(body->filesystem, sizeof(body->filesystem), BPF_CORE_READ(sb, s_type, name));
-    body->root = tail__append_path(
-        builder, path__resolve_in_filesystem((__u64)BPF_CORE_READ(mount, mnt.mnt_root)), PATH_SIZE_MAX);
+    tail__take_path(builder, &body->root,
+                    path__resolve_in_filesystem((__u64)BPF_CORE_READ(mount, mnt.mnt_root)), PATH_SIZE_MAX);
 }
 
 /* The device's name as the source, for a mount that has no path as its source. */
@@ -55,7 +55,7 @@ static __always_inline void mount_body__fill_source(struct mount_body *body, str
         return;
     }
     body->bind_source_mount_id = BPF_CORE_READ(walk__mount(walk), mnt_id);
-    body->source = tail__append_path(builder, walk__resolve_path(walk, task), PATH_SIZE_MAX);
+    tail__take_path(builder, &body->source, walk__resolve_path(walk, task), PATH_SIZE_MAX);
 }
 
 /* The text led elsewhere than the kernel went, if the source is not what the new mount shows: that is
@@ -72,15 +72,6 @@ static __always_inline void mount_body__correct_source(struct mount_body *body, 
 }
 
 #endif
-
-/* A hook sees the directory; what has been mounted there now lies upon it. */
-static __always_inline void mount__go_upon(const struct call *call)
-{
-#ifndef CWS_OLD_KERNEL
-    if (call->objects[1].status && call->ret >= 0)
-        walk__enter_mounts();
-#endif
-}
 
 /* What mount(2) does. */
 enum mount_deed {
@@ -106,6 +97,75 @@ static __always_inline enum mount_deed mount__deed(__u32 flags)
         return MOUNT_PROPAGATION;
     return flags & MS_MOVE ? MOUNT_MOVE : MOUNT_NEW;
 }
+
+#ifdef CWS_OLD_KERNEL
+
+/* The mount that came last into the namespace of a task. */
+static __always_inline struct mount *task__newest_mount(struct task_struct *task)
+{
+    struct mnt_namespace___up_to_6_7 *namespace = (void *)BPF_CORE_READ(task, nsproxy, mnt_ns);
+
+    if (!bpf_core_field_exists(namespace->list))
+        return NULL;
+    return (void *)BPF_CORE_READ(namespace, list.prev) -
+           bpf_core_field_offset(struct mount___up_to_6_7, mnt_list);
+}
+
+/*
+ * Stands at the root of the mount that the call has just made. No path has to be looked up for that: in its
+ * namespace it is the last one, unless another call has mounted something since. Then its type is likely to
+ * be another one.
+ */
+static __always_inline bool mount__go_to_newest(struct task_struct *task, __u64 type_given)
+{
+    struct mount *mount = task__newest_mount(task);
+    struct walk *walk = walk__scratch();
+    __u64 given[2] = {}, found[2] = {};
+
+    if (!mount || !walk)
+        return false;
+    if (type_given) {
+        bpf_probe_read_user_str(given, sizeof(given), (void *)type_given);
+        bpf_probe_read_kernel_str(found, sizeof(found), BPF_CORE_READ(mount, mnt.mnt_sb, s_type, name));
+        if (given[0] != found[0] || given[1] != found[1])
+            return false;
+    }
+    walk->position = WALK_TEXT_SIZE;
+    walk->name_length = 0;
+    walk->exact = false;
+    walk->mount = (__u64)mount;
+    walk->dentry = (__u64)BPF_CORE_READ(mount, mnt.mnt_root);
+    walk->status = WALK_FOUND;
+    return true;
+}
+
+/* Of the mount that the call has made; or its type as it was given, if it can't be told which that is. */
+static __always_inline void mount_body__fill_newest(struct mount_body *body, struct builder *builder,
+                                                    const struct call *call, struct task_struct *task,
+                                                    enum mount_deed deed)
+{
+    __u64 type = deed == MOUNT_NEW ? call->args[2] : 0;
+
+    if (call->ret >= 0 && (deed == MOUNT_NEW || deed == MOUNT_BIND) && mount__go_to_newest(task, type)) {
+        mount_body__fill_mount(body, builder);
+        if (deed == MOUNT_NEW)
+            mount_body__fill_device_name(body, builder);
+    } else if (type) {
+        bpf_probe_read_user_str(body->filesystem, sizeof(body->filesystem), (void *)type);
+        body->source = body->source_given;
+    }
+}
+
+#else
+
+/* A hook sees the directory; what has been mounted there now lies upon it. */
+static __always_inline void mount__go_upon(const struct call *call)
+{
+    if (call->objects[1].status && call->ret >= 0)
+        walk__enter_mounts();
+}
+
+#endif
 
 /* Whether the call is one that is reported; of the calls that mount, those that only set propagation are not.
  */
@@ -154,14 +214,16 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
 #endif
     file_event__look_up(call, 1, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         AT_FDCWD, call->args[1], WALK_FOLLOW);
+#ifdef CWS_OLD_KERNEL
+    mount_body__fill_newest(body, builder, call, task, deed);
+#else
     mount__go_upon(call);
     mount_body__fill_mount(body, builder);
-#ifndef CWS_OLD_KERNEL
     if (call->objects[1].status && call->ret >= 0 && deed == MOUNT_BIND)
         mount_body__correct_source(body, source_dentry);
-#endif
     if (!has_source_path)
         mount_body__fill_device_name(body, builder);
+#endif
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
 
@@ -311,7 +373,7 @@ __noinline int mount__report(__u64 task_address)
         mount__find_mount(&record->mount, &builder, call, task);
     else
         mount__find_pivot_root(&record->mount, &builder, call, task);
-    file_event__send(&builder, task, KIND_MOUNT, call);
+    file_event__send_crowded(&builder, task, KIND_MOUNT, call);
     return 0;
 }
 

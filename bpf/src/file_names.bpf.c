@@ -206,7 +206,7 @@ __noinline int rename__report(__u64 task_address)
 
     /* Under the old name there is nothing now, or with RENAME_EXCHANGE the other file. */
     file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        arguments.dirfd, arguments.path, BOUND(call->ret < 0 ? 0 : WALK_PARENT, WALK_NOT));
+                        arguments.dirfd, arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
     if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
@@ -233,7 +233,7 @@ __noinline int rename__report(__u64 task_address)
         if (!before)
             builder.errors |= ERROR_OLD_VALUES;
     }
-    file_event__send(&builder, task, KIND_RENAME, call);
+    file_event__send_crowded(&builder, task, KIND_RENAME, call);
     return 0;
 }
 
@@ -340,7 +340,7 @@ __noinline int link__report(__u64 task_address)
     } else {
         file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                             arguments.dirfd, arguments.path,
-                            BOUND(arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0, WALK_NOT));
+                            arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
         if (!file_event__wants_found(call, 0))
             return 0;
         linked = walk__found_inode();
@@ -369,7 +369,7 @@ __noinline int link__report(__u64 task_address)
         body->destination.flags &= ~FILE_FLAG_NO_INODE;
         file_info__fill_inode(&body->destination, linked);
     }
-    file_event__send(&builder, task, kind, call);
+    file_event__send_crowded(&builder, task, kind, call);
     return 0;
 }
 

@@ -28,11 +28,12 @@ DEFINE_FORM_OF(bpf, BPF_CALLS)
 #define BPF_LINK_CREATE                28
 #define BPF_LINK_UPDATE                29
 #define BPF_PROG_BIND_MAP              35
-#define BPF_INSTRUCTIONS_PER_READ      BOUND(128, 16)
-#define BPF_READS_PER_CALL             BOUND(64, 8)
-#define BPF_CALLS_PER_PROGRAM          BOUND(8, 4)
-#define BPF_HELPER_CALL                0x85
-#define BPF_INSTRUCTIONS_SEEN_MAX      (BPF_INSTRUCTIONS_PER_READ * BPF_READS_PER_CALL * BPF_CALLS_PER_PROGRAM)
+#define BPF_INSTRUCTIONS_PER_READ      128
+#define BPF_READS_PER_CALL             BOUND(64, 1)
+/* For old kernels, which take no larger programs than 4,096 instructions (before 5.2): runs of the stage. */
+#define BPF_CALLS_PER_PROGRAM     BOUND(8, 32)
+#define BPF_HELPER_CALL           0x85
+#define BPF_INSTRUCTIONS_SEEN_MAX (BPF_INSTRUCTIONS_PER_READ * BPF_READS_PER_CALL * BPF_CALLS_PER_PROGRAM)
 
 /* union bpf_attr, as far as it is read: 32-bit words. A caller may give less, the rest is then zero. */
 #define BPF_ATTR_WORDS 18
@@ -41,6 +42,12 @@ struct bpf_scratch {
     __u64 instructions[BPF_INSTRUCTIONS_PER_READ];
     __u64 helpers[BPF_HELPER_WORDS];
     __u32 attr[BPF_ATTR_WORDS];
+#ifdef CWS_OLD_KERNEL
+    /* Instructions that the stage has still to look at. */
+    __u64 address;
+    __u64 left;
+    __u64 runs;
+#endif
 };
 
 struct {
@@ -88,9 +95,10 @@ __noinline int bpf__scan_some(__u64 address, __u64 count)
 
 _Static_assert(BPF_HELPER_WORDS * 64 == 1 << 8, "helpers are told from others by eight bits");
 
+#ifndef CWS_OLD_KERNEL
+
 __noinline int bpf__scan_more(__u64 address, __u64 count)
 {
-    WRITTEN_OUT
     for (int i = 0; i < BPF_READS_PER_CALL; i++) {
         __u64 done = (__u64)i * BPF_INSTRUCTIONS_PER_READ;
 
@@ -105,7 +113,6 @@ __noinline int bpf__scan_more(__u64 address, __u64 count)
 /* All of a program, up to a limit. Returns 0 unless something could not be read. */
 __noinline int bpf__scan(__u64 address, __u64 count)
 {
-    WRITTEN_OUT
     for (int i = 0; i < BPF_CALLS_PER_PROGRAM; i++) {
         __u64 done = (__u64)i * BPF_READS_PER_CALL * BPF_INSTRUCTIONS_PER_READ;
 
@@ -116,6 +123,8 @@ __noinline int bpf__scan(__u64 address, __u64 count)
     }
     return 0;
 }
+
+#endif
 
 static __always_inline void bpf_body__take_map(struct bpf_body *body, struct bpf_map *map)
 {
@@ -132,7 +141,9 @@ static __always_inline void bpf_body__take_program(struct bpf_body *body, struct
         return;
     body->program_id = BPF_CORE_READ(program, aux, id);
     body->program_type = BPF_CORE_READ(program, type);
-    body->attach_type = BPF_CORE_READ(program, expected_attach_type);
+    /* 4.17 (5e43f899b03a) */
+    if (bpf_core_field_exists(program->expected_attach_type))
+        body->attach_type = BPF_CORE_READ(program, expected_attach_type);
     BPF_CORE_READ_STR_INTO(&body->program_name, program, aux, name);
     BPF_CORE_READ_INTO(&body->program_tag, program, tag);
 }
@@ -213,12 +224,50 @@ static __always_inline void bpf_body__take_helpers(struct bpf_body *body, struct
 
     body->instructions = scratch->attr[1];
     __builtin_memset(scratch->helpers, 0, sizeof(scratch->helpers));
-    if (bpf__scan(address, body->instructions))
-        builder->errors |= ERROR_GIVEN_VALUE;
     if (body->instructions > BPF_INSTRUCTIONS_SEEN_MAX)
         body->flags |= BPF_FLAG_HELPERS_TRUNCATED;
+#ifdef CWS_OLD_KERNEL
+    struct outbox *outbox = outbox__find();
+
+    scratch->address = address;
+    scratch->left = body->instructions;
+    scratch->runs = 0;
+    if (outbox && body->instructions)
+        outbox->work = STAGE_BPF;
+#else
+    if (bpf__scan(address, body->instructions))
+        builder->errors |= ERROR_GIVEN_VALUE;
     __builtin_memcpy(body->helpers, scratch->helpers, sizeof(body->helpers));
+#endif
 }
+
+#ifdef CWS_OLD_KERNEL
+
+/* Looks at the next instructions of the program whose record is complete but for the helpers. */
+static __always_inline void stage__bpf(void)
+{
+    struct bpf_scratch *scratch = bpf__scratch();
+    struct record *record = record__scratch();
+    struct outbox *outbox = outbox__find();
+    __u64 count;
+
+    if (!scratch || !record || !outbox)
+        return;
+    count = scratch->left > BPF_INSTRUCTIONS_PER_READ ? BPF_INSTRUCTIONS_PER_READ : scratch->left;
+    if (bpf__scan_some(scratch->address, count)) {
+        record->header.errors |= ERROR_GIVEN_VALUE;
+        count = scratch->left;
+    }
+    scratch->address += count * sizeof(__u64);
+    scratch->left -= count;
+    scratch->runs++;
+    if (scratch->left && scratch->runs < BPF_CALLS_PER_PROGRAM)
+        return;
+    __builtin_memcpy(record->bpf.helpers, scratch->helpers, sizeof(record->bpf.helpers));
+    outbox->work = 0;
+}
+
+#endif
 
 __noinline int bpf__report(__u64 task_address)
 {

@@ -19,15 +19,19 @@ struct {
     __type(value, struct module_before);
 } modules_before SEC(".maps");
 
-static __always_inline int module__remember(struct module *module)
+static __always_inline int module__remember_name(const void *name)
 {
     __u64 thread = bpf_get_current_pid_tgid();
     struct module_before before = {};
 
-    bpf_probe_read_kernel_str(before.name, sizeof(before.name),
-                              (void *)module + bpf_core_field_offset(struct module, name));
+    bpf_probe_read_kernel_str(before.name, sizeof(before.name), name);
     bpf_map_update_elem(&modules_before, &thread, &before, BPF_ANY);
     return 0;
+}
+
+static __always_inline int module__remember(struct module *module)
+{
+    return module__remember_name((void *)module + bpf_core_field_offset(struct module, name));
 }
 
 AT_TRACEPOINT("module_load")

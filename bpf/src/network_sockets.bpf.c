@@ -79,7 +79,7 @@ static __always_inline void socket__send(struct builder *builder, struct task_st
     if (!socket__is_wanted(builder, call))
         return;
     builder->record->socket.retval = call->ret;
-    file_event__send(builder, task, kind, call);
+    file_event__send_crowded(builder, task, kind, call);
 }
 
 static __always_inline void socket_body__take_socket(struct socket_body *body, struct sock *sock)

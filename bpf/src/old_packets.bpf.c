@@ -59,7 +59,6 @@ struct packet_record {
 struct packet_scratch {
     struct packet_record record;
     struct packet_facts facts;
-    struct conversation_user user;
 };
 
 struct {
@@ -106,11 +105,13 @@ static __always_inline void packet__fill_context(struct packet_scratch *scratch,
                      sizeof(conversation.remote));
     user = bpf_map_lookup_elem(&conversation_users, &conversation);
     if (sender) {
-        context__fill(&scratch->user.context, sender);
-        scratch->user.since_ns = user ? user->since_ns : bpf_ktime_get_ns();
-        record->context = scratch->user.context;
-        record->body.socket = scratch->user.since_ns;
-        bpf_map_update_elem(&conversation_users, &conversation, &scratch->user, BPF_ANY);
+        /* On the stack: before 4.18 (d71962f3e627) maps take values from nowhere else. */
+        struct conversation_user sending = {.since_ns = user ? user->since_ns : bpf_ktime_get_ns()};
+
+        context__fill(&record->context, sender);
+        sending.context = record->context;
+        record->body.socket = sending.since_ns;
+        bpf_map_update_elem(&conversation_users, &conversation, &sending, BPF_ANY);
         return;
     }
     record->header.flags = RECORD_FLAG_REMEMBERED;

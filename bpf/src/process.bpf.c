@@ -31,8 +31,8 @@ static __always_inline int sched_process_fork(struct task_struct *forker, struct
     /* CLONE_INTO_CGROUP */
     cgroup = task__cgroup(child);
     if (cgroup != task__cgroup(forker))
-        body->cgroup_path = tail__append_path(
-            &builder, path__resolve_cgroup((__u64)BPF_CORE_READ(cgroup, kn)), CGROUP_PATH_SIZE_MAX);
+        tail__take_path(&builder, &body->cgroup_path, path__resolve_cgroup((__u64)BPF_CORE_READ(cgroup, kn)),
+                        CGROUP_PATH_SIZE_MAX);
     record->header.errors = builder.errors;
     record__send(record, builder.used);
     return 0;
@@ -48,7 +48,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 /* Sends a piece of at most CHUNK_SIZE_MAX bytes at `address` of the new image, which begins at `offset` of
  * the whole. Returns ERROR_* bits. */
-__noinline int exec__send_chunk(CONTEXT_PARAMETER __u64 address, __u64 size, __u32 offset, __u32 what)
+__noinline int exec__send_chunk(__u64 address, __u64 size, __u32 offset, __u32 what)
 {
     struct record *record = record__scratch();
     struct builder builder = {.record = record, .used = BODY_OFFSET + sizeof(struct exec_chunk_body)};
@@ -66,17 +66,17 @@ __noinline int exec__send_chunk(CONTEXT_PARAMETER __u64 address, __u64 size, __u
     if (builder.errors)
         return builder.errors;
     record__send(record, builder.used);
-    SEND_NOW(ctx);
     return 0;
 }
+
+#ifndef CWS_OLD_KERNEL
 
 /*
  * Sends `size` bytes at `address` of the new image as chunk records. The context is already in the record
  * scratch. Returns ERROR_* bits.
  */
-__noinline int exec__send_chunks(CONTEXT_PARAMETER __u64 address, __u64 size, __u32 what)
+__noinline int exec__send_chunks(__u64 address, __u64 size, __u32 what)
 {
-    WRITTEN_OUT
     for (__u32 i = 0; i < ARGS_SIZE_MAX / CHUNK_SIZE_MAX; i++) {
         __u32 offset = i * CHUNK_SIZE_MAX;
         __u64 left;
@@ -85,17 +85,19 @@ __noinline int exec__send_chunks(CONTEXT_PARAMETER __u64 address, __u64 size, __
         if (offset >= size)
             return 0;
         left = size - offset;
-        errors = exec__send_chunk(CONTEXT_ARGUMENT(ctx) address + offset,
-                                  left > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : left, offset, what);
+        errors =
+            exec__send_chunk(address + offset, left > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : left, offset, what);
         if (errors)
             return errors;
     }
     return 0;
 }
 
-/* Sends arguments and environment that are too large for the exec record. Says so in the script scratch: not
- * in variables, whose values the verifier of old kernels would tell apart in all that follows. */
-__noinline int exec__send_large(CONTEXT_PARAMETER __u64 mm_address)
+#endif
+
+/* Sends arguments and environment that are too large for the exec record, and says so in the script scratch.
+ * For old kernels that is left to a stage. */
+__noinline int exec__send_large(__u64 mm_address)
 {
     struct mm_struct *mm = (void *)mm_address;
     struct script_search *search = script__scratch();
@@ -108,22 +110,29 @@ __noinline int exec__send_large(CONTEXT_PARAMETER __u64 mm_address)
         return 0;
     search->flags = 0;
     search->errors = 0;
-    if (args_size > ARGS_SIZE_MAX)
+    if (args_size > ARGS_SIZE_MAX) {
         search->flags |= EXEC_FLAG_ARGS_TRUNCATED;
-    if (args_size > ARGS_INLINE_MAX) {
+        args_size = ARGS_SIZE_MAX;
+    }
+    if (args_size > ARGS_INLINE_MAX)
         search->flags |= EXEC_FLAG_ARGS_CHUNKED;
-        search->errors |=
-            exec__send_chunks(CONTEXT_ARGUMENT(ctx) args_start,
-                              args_size > ARGS_SIZE_MAX ? ARGS_SIZE_MAX : args_size, CHUNK_ARGS);
-    }
-    if (envs_size > ENVS_SIZE_MAX)
+    if (envs_size > ENVS_SIZE_MAX) {
         search->flags |= EXEC_FLAG_ENVS_TRUNCATED;
-    if (envs_size > ENVS_INLINE_MAX) {
-        search->flags |= EXEC_FLAG_ENVS_CHUNKED;
-        search->errors |=
-            exec__send_chunks(CONTEXT_ARGUMENT(ctx) envs_start,
-                              envs_size > ENVS_SIZE_MAX ? ENVS_SIZE_MAX : envs_size, CHUNK_ENVS);
+        envs_size = ENVS_SIZE_MAX;
     }
+    if (envs_size > ENVS_INLINE_MAX)
+        search->flags |= EXEC_FLAG_ENVS_CHUNKED;
+#ifdef CWS_OLD_KERNEL
+    search->args_left =
+        (struct chunks_left){.address = args_start, .bytes = args_size > ARGS_INLINE_MAX ? args_size : 0};
+    search->envs_left =
+        (struct chunks_left){.address = envs_start, .bytes = envs_size > ENVS_INLINE_MAX ? envs_size : 0};
+#else
+    if (args_size > ARGS_INLINE_MAX)
+        search->errors |= exec__send_chunks(args_start, args_size, CHUNK_ARGS);
+    if (envs_size > ENVS_INLINE_MAX)
+        search->errors |= exec__send_chunks(envs_start, envs_size, CHUNK_ENVS);
+#endif
     return 0;
 }
 
@@ -148,53 +157,94 @@ static __always_inline void exec_body__fill_task(struct exec_body *body, struct 
 
     BPF_CORE_READ_STR_INTO(&body->tty, task, signal, tty, name);
     exec_body__fill_stdio(body, task);
-    body->cgroup_path = tail__append_path(builder, path__resolve_cgroup((__u64)BPF_CORE_READ(cgroup, kn)),
-                                          CGROUP_PATH_SIZE_MAX);
+    tail__take_path(builder, &body->cgroup_path, path__resolve_cgroup((__u64)BPF_CORE_READ(cgroup, kn)),
+                    CGROUP_PATH_SIZE_MAX);
+}
+
+/* What an exec was asked for, as its tracepoint tells it. */
+struct exec_request {
+    int caller_tid;
+    const char *filename;
+    /* The kernel's own notes, if they are at hand: not for perf events (old_events.bpf.c). A constant of each
+     * program, so that it has no part of the other kind. */
+    bool has_bprm;
+    struct linux_binprm *bprm;
+};
+
+static __always_inline struct exec_request exec_request__of(int caller_tid, struct linux_binprm *bprm)
+{
+    return (struct exec_request){caller_tid, BPF_CORE_READ(bprm, filename), true, bprm};
+}
+
+/* The script that an exec was asked for; NULL if it can't be found. */
+static __always_inline struct file *exec__script(struct task_struct *task, struct linux_binprm *bprm)
+{
+    struct file *script = binprm__executable(bprm);
+
+    return script ? script : (struct file *)script__find((__u64)task);
 }
 
 /* Program and interpreter. */
 static __always_inline void exec_body__fill_files(struct exec_body *body, struct builder *builder,
-                                                  struct task_struct *task, struct linux_binprm *bprm)
+                                                  struct task_struct *task,
+                                                  const struct exec_request *request)
 {
     struct file *image = BPF_CORE_READ(task, mm, exe_file);
-    struct file *script;
+    struct file_info *info = &body->file;
+    struct linux_binprm *bprm = request->bprm;
+    struct file *script = NULL;
 
-    file_info__fill(&body->file, builder, image, task);
-    if (BPF_CORE_READ(bprm, interp) == BPF_CORE_READ(bprm, filename))
-        return;
-    body->flags |= EXEC_FLAG_INTERPRETED;
-    body->interpreter = body->file;
-    __builtin_memset(&body->file, 0, sizeof(body->file));
-    script = binprm__executable(bprm);
-    if (!script)
-        script = (struct file *)script__find((__u64)task);
+    if (request->has_bprm) {
+        if (BPF_CORE_READ(bprm, interp) != request->filename) {
+            body->flags |= EXEC_FLAG_INTERPRETED;
+            script = exec__script(task, bprm);
+        }
+    } else {
+        script = exec__supposed_script(task, image);
+        if (script)
+            body->flags |= EXEC_FLAG_INTERPRETED;
+    }
+    if (body->flags & EXEC_FLAG_INTERPRETED)
+        info = &body->interpreter;
+    /* One place for both, as there is no room for two. */
+    barrier_var(info);
+    file_info__fill(info, builder, image, task);
     if (script)
         file_info__fill(&body->file, builder, script, task);
-    else
+    else if (body->flags & EXEC_FLAG_INTERPRETED)
         /* All that is left is what the caller said: exec_body.filename. */
         body->file.flags = FILE_FLAG_VALID | FILE_FLAG_PATH_USER;
 }
 
 static __always_inline void exec_body__fill_filename(struct exec_body *body, struct builder *builder,
-                                                     struct task_struct *task, struct linux_binprm *bprm)
+                                                     struct task_struct *task,
+                                                     const struct exec_request *request)
 {
-    const char *filename = BPF_CORE_READ(bprm, filename);
     struct path pwd = BPF_CORE_READ(task, fs, pwd);
     char first = 0;
 
-    body->filename = tail__append_string(builder, filename, PATH_SIZE_MAX, ERROR_FILENAME);
+    body->filename = tail__append_string(builder, request->filename, PATH_SIZE_MAX, ERROR_FILENAME);
     if (body->filename.length == PATH_SIZE_MAX - 1)
         body->flags |= EXEC_FLAG_FILENAME_TRUNCATED;
-    if (binprm__fdpath(bprm))
+    if (request->has_bprm && binprm__fdpath(request->bprm))
         body->flags |= EXEC_FLAG_BY_DESCRIPTOR;
-    bpf_probe_read_kernel(&first, sizeof(first), filename);
+    bpf_probe_read_kernel(&first, sizeof(first), request->filename);
     if (first != '/')
-        body->cwd = tail__append_path(builder, path__resolve((__u64)pwd.dentry, (__u64)pwd.mnt, (__u64)task),
-                                      PATH_SIZE_MAX);
+        tail__take_path(builder, &body->cwd, path__resolve((__u64)pwd.dentry, (__u64)pwd.mnt, (__u64)task),
+                        PATH_SIZE_MAX);
 }
 
-static __always_inline int sched_process_exec(void *ctx, struct task_struct *task, int old_pid,
-                                              struct linux_binprm *bprm)
+/* What the kernel counted while it copied the strings. */
+static __always_inline void exec_body__fill_counts(struct exec_body *body, struct linux_binprm *bprm)
+{
+    if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+        body->flags |= EXEC_FLAG_SECURE;
+    body->args_count = BPF_CORE_READ(bprm, argc);
+    body->envs_count = BPF_CORE_READ(bprm, envc);
+}
+
+/* Reports the exec of which the context is in the record already, as are the arguments if they are large. */
+static __always_inline int exec__report(struct task_struct *task, const struct exec_request *request)
 {
     struct record *record = record__scratch();
     struct exec_body *body;
@@ -207,48 +257,136 @@ static __always_inline int sched_process_exec(void *ctx, struct task_struct *tas
 
     if (!record || !search)
         return 0;
-#ifndef CWS_OLD_KERNEL
-    /* That was the program before. */
-    capabilities__end(BPF_CORE_READ(task, tgid));
-#endif
     body = &record->exec;
-    context__fill(&record->context, task);
-
-    /* The arguments lie in the new image, where the kernel has just put them and which no one else can
-     * write yet: what is read here is what the program gets. */
-    exec__send_large(CONTEXT_ARGUMENT(ctx)(__u64) BPF_CORE_READ(task, mm));
-
     builder.record = record;
     builder.used = BODY_OFFSET + sizeof(*body);
     header__fill(&record->header, KIND_EXEC, 0);
     __builtin_memset(body, 0, sizeof(*body));
     body->flags = search->flags;
-    body->caller_tid = old_pid;
-    if (old_pid != BPF_CORE_READ(task, pid))
+    body->caller_tid = request->caller_tid;
+    if (request->caller_tid != BPF_CORE_READ(task, pid))
         body->flags |= EXEC_FLAG_NON_LEADER;
-    if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
-        body->flags |= EXEC_FLAG_SECURE;
     body->args_size = args_size;
     body->envs_size = envs_size;
-    body->args_count = BPF_CORE_READ(bprm, argc);
-    body->envs_count = BPF_CORE_READ(bprm, envc);
-    exec_body__fill_files(body, &builder, task, bprm);
+    if (request->has_bprm)
+        exec_body__fill_counts(body, request->bprm);
+    exec_body__fill_files(body, &builder, task, request);
     exec_body__fill_task(body, &builder, task);
     if (args_size <= ARGS_INLINE_MAX)
         body->args = tail__append_user(&builder, args_start, args_size, ARGS_INLINE_MAX, ERROR_ARGS);
     if (envs_size <= ENVS_INLINE_MAX)
         body->envs = tail__append_user(&builder, envs_start, envs_size, ENVS_INLINE_MAX, ERROR_ENVS);
-    exec_body__fill_filename(body, &builder, task, bprm);
+    exec_body__fill_filename(body, &builder, task, request);
     record->header.errors = builder.errors | search->errors;
     record__send(record, builder.used);
     return 0;
 }
 
+/* The arguments lie in the new image, where the kernel has just put them and which no one else can write yet:
+ * what is read here is what the program gets. */
+static __always_inline bool exec__begin(struct task_struct *task)
+{
+    struct record *record = record__scratch();
+
+    if (!record)
+        return false;
+    context__fill(&record->context, task);
+    exec__send_large((__u64)BPF_CORE_READ(task, mm));
+    return true;
+}
+
+#ifdef CWS_OLD_KERNEL
+
+/* The rest is done by stages. */
+static __always_inline int sched_process_exec(struct task_struct *task)
+{
+    struct script_search *search = script__scratch();
+    struct outbox *outbox = outbox__find();
+
+    if (!outbox || !search || !exec__begin(task))
+        return 0;
+    search->runs = 0;
+    outbox->work = script__begin(search, task) ? STAGE_SCRIPT : STAGE_EXEC;
+    if (search->flags & (EXEC_FLAG_ARGS_CHUNKED | EXEC_FLAG_ENVS_CHUNKED))
+        outbox->work = STAGE_EXEC_CHUNK;
+    return 0;
+}
+
+/* Sends the next piece of arguments or environment. The search for the script follows the last one. */
+static __always_inline void stage__exec_chunk(void *ctx)
+{
+    struct script_search *search = script__scratch();
+    struct outbox *outbox = outbox__find();
+    struct chunks_left *chunks;
+    __u64 size;
+    __u32 what = CHUNK_ARGS;
+    int errors;
+
+    if (!search || !outbox)
+        return;
+    chunks = &search->args_left;
+    if (!chunks->bytes) {
+        chunks = &search->envs_left;
+        what = CHUNK_ENVS;
+    }
+    size = chunks->bytes > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : chunks->bytes;
+    errors = exec__send_chunk(chunks->address, size, chunks->offset, what);
+    outbox__send(ctx);
+    search->errors |= errors;
+    chunks->bytes = errors ? 0 : chunks->bytes - size;
+    chunks->address += size;
+    chunks->offset += size;
+    if (!search->args_left.bytes && !search->envs_left.bytes)
+        outbox->work = STAGE_SCRIPT;
+}
+
+/* Looks for the script. */
+static __always_inline void stage__script(void)
+{
+    struct script_search *search = script__scratch();
+    struct outbox *outbox = outbox__find();
+
+    if (!search || !outbox)
+        return;
+    search->runs++;
+    if (!script__find_some() || search->runs >= DEFERRED_RELEASES_MAX / RELEASES_PER_CALL)
+        outbox->work = STAGE_EXEC;
+}
+
+static __always_inline void stage__exec(const struct exec_request *request)
+{
+    struct outbox *outbox = outbox__find();
+
+    if (!outbox)
+        return;
+    outbox->work = 0;
+    exec__report((void *)bpf_get_current_task(), request);
+}
+
+AT_TRACEPOINT("sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+    return SENDING(ctx, KIND_EXEC, sched_process_exec(task));
+}
+
+#else
+
+static __always_inline int sched_process_exec(struct task_struct *task, const struct exec_request *request)
+{
+    /* That was the program before. */
+    capabilities__end(BPF_CORE_READ(task, tgid));
+    return exec__begin(task) ? exec__report(task, request) : 0;
+}
+
 AT_TRACEPOINT("sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-    return SENDING(ctx, KIND_EXEC, sched_process_exec(ctx, task__untyped(task), old_pid, bprm));
+    struct exec_request request = exec_request__of(old_pid, bprm);
+
+    return SENDING(ctx, KIND_EXEC, sched_process_exec(task__untyped(task), &request));
 }
+
+#endif
 
 /* ---- exit ------------------------------------------------------------------------------------------- */
 

@@ -206,7 +206,7 @@ pub fn table(results: &Value) -> String {
         "# Events by kernel\n\n\
          What the tests in guests show (`make test-vm`, which wrote these tables). A plan is what the programs are attached \
          to: `fentry` is functions\ninside the kernel by trampolines, `kprobe` the same by probes, `tracepoint` system calls, \
-         `old` the programs for kernels before 5.8 (system calls as\nwell); without `--plan`, each event is watched by the \
+         `old` the programs for kernels before 5.8 (system calls as\nwell), `oldest` these as they are before 4.17; without `--plan`, each event is watched by the \
          first that works.\n\n\
          - **works**: all of it is seen.\n- **partial**: it is seen, but not in every way that it can come about; \
          the number says what is not.\n- **untested**: its programs \
@@ -249,7 +249,7 @@ pub fn table(results: &Value) -> String {
 }
 
 /// In the order of the columns: best first.
-const PLANS: [&str; 4] = ["fentry", "kprobe", "tracepoint", "old"];
+const PLANS: [&str; 5] = ["fentry", "kprobe", "tracepoint", "old", "oldest"];
 
 #[cfg(test)]
 mod tests {

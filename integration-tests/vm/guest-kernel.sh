@@ -43,7 +43,7 @@ executable() { sed -n "s/^$1 //p" "$dir/executables" | head -1; }
 
 printf 'runtime_security_config:\n  enabled: true\n' >/tmp/probe.yaml
 # What the programs of a plan are attached to. A plan that no observation follows is none of this kernel.
-declare -A hooks=([fentry]='fentry/|fexit/' [kprobe]='kprobe/|kretprobe/' [tracepoint]='tracepoint/' [old]='raw_tp/')
+declare -A hooks=([fentry]='fentry/|fexit/' [kprobe]='kprobe/|kretprobe/' [tracepoint]='tracepoint/' [old]='raw_tp/' [oldest]='tracepoint/sched/')
 plans=()
 for plan in $CWS_VM_PLANS; do
     run "check-$plan" 300 "$profile/system-probe" check --json --config /tmp/probe.yaml --plan "$plan"
@@ -56,7 +56,7 @@ echo "${plans[*]}" >"$dir/plans"
 listed() {
     local which="^\+([^+]*,)?$1(,[^+]*)?\+|^\+[^+]*$"
     # Of the others, those of a plan that sees less have to fail.
-    [[ $CWS_VM_DEPTH != all || $1 == old ]] || which='^[^#]'
+    [[ $CWS_VM_DEPTH != all || $1 == old* ]] || which='^[^#]'
     grep -E "$which" "$vm/tests.list" | sed 's/^.*+//' | awk '$1 !~ /^bpf-/ { print $1, $2 }' | grep -E " .*($CWS_VM_TESTS)"
 }
 

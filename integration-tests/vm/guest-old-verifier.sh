@@ -2,11 +2,11 @@
 # In the guest of test-old-verifier.sh: what cannot be watched without a file of types and with one, and an event of each
 # family, as the agent's signals tell it.
 #
-#   guest-old-verifier.sh DIR PROFILE_DIR TYPES_DIR
+#   guest-old-verifier.sh DIR PROFILE_DIR TYPES_DIR VERSION
 #
-# TYPES_DIR has types.btf, the kernel's, and types-4.18.btf (types_of_4_18.py): with these, programs are loaded and not run.
+# TYPES_DIR has types.btf, the kernel's, and types-VERSION.btf (old_types.py): with these, programs are loaded and not run.
 set -u
-dir=$1 profile=$2 types=$3/types.btf
+dir=$1 profile=$2 types=$3/types.btf version=$4
 exec >"$dir/output" 2>&1
 
 failed() { echo "FAIL $*"; }
@@ -37,15 +37,15 @@ fi
 
 echo "  btf_path: $types" >>"$run/system-probe.yaml"
 "$profile/system-probe" check --json --config "$run/system-probe.yaml" >"$dir/check.json" 2>"$dir/check.err"
-sed "s|btf_path: .*|btf_path: $3/types-4.18.btf|" "$run/system-probe.yaml" >"$run/types-4.18.yaml"
-"$profile/system-probe" check --json --config "$run/types-4.18.yaml" >"$dir/check-4.18.json" 2>"$dir/check-4.18.err"
+sed "s|btf_path: .*|btf_path: $3/types-$version.btf|" "$run/system-probe.yaml" >"$run/types-$version.yaml"
+"$profile/system-probe" check --json --config "$run/types-$version.yaml" >"$dir/check-old-types.json" 2>"$dir/check-old-types.err"
 # Of what cannot be watched there is a list; whatever else cannot is a program that this verifier refuses.
-python3 - "$dir/check.json" "$dir/check-4.18.json" <<'PYTHON'
+python3 - "$dir/check.json" "$dir/check-old-types.json" <<'PYTHON'
 import json
 import sys
 
 known = {"process.capabilities", "network.flows", "kernel.sysctl", "kernel.io_uring_setup"}
-for types, file in zip(("types of 5.10", "types of 4.18"), sys.argv[1:], strict=True):
+for types, file in zip(("types of 5.10", "old types"), sys.argv[1:], strict=True):
     for observation in json.load(open(file))["observations"]:
         refused = "load failed" in observation["reason"]
         missing = observation["state"] == "unavailable" and observation["name"] not in known

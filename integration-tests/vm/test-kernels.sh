@@ -7,8 +7,8 @@
 #
 # CWS_VM_PROFILE=debug takes the debug builds, CWS_VM_JOBS is the number of guests at a time, CWS_VM_SECONDS the time
 # that one may take. CWS_VM_DEPTH=each|all: the tests that show one of each event (the default), or all of tests.list, which
-# takes an hour. CWS_VM_PLANS (of fentry, kprobe, tracepoint and old; the default is all on 5.10, and elsewhere what users
-# have), CWS_VM_UNITS and CWS_VM_TESTS (a pattern) choose the plans, the test files of the programs (bpf/tests) that are run
+# takes an hour. CWS_VM_PLANS (of fentry, kprobe, tracepoint, old and oldest; the default is the first four on 5.10, and
+# elsewhere what users have), CWS_VM_UNITS and CWS_VM_TESTS (a pattern) choose the plans, the test files of the programs (bpf/tests) that are run
 # as well, and the end-to-end tests. CWS_VM_APPEND is more
 # of the kernels' command line; by default SELinux is on, without a policy. CWS_VM_PREFIX is a command that
 # runs each guest, such as nice.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Boots a kernel with the rules of Linux 4.18 for BPF programs, and has both processes work there by the programs for old
-# kernels, with a file of its types. Such a kernel is not to be had as a package, so it is Linux 5.10, built with less
-# (old-verifier/): some ten minutes on two quiet cores, once. Not part of `make test`.
+# Boots a kernel with the rules of Linux 4.18 for BPF programs, and with those of 4.15, and has both processes work there by
+# the programs for old kernels, with a file of its types. Such a kernel is not to be had as a package, so it is Linux 5.10,
+# built with less (old-verifier/): a few minutes on two quiet cores, once. Not part of `make test`.
 #
-#   test-old-verifier.sh
+#   test-old-verifier.sh [VERSION...]      4.18 4.15; default: both
 #
 # CWS_VM_PROFILE=debug takes the debug builds. CWS_OLD_KERNEL_DIR has vmlinuz and types.btf, if they were built before.
 set -euo pipefail
@@ -12,7 +12,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PATH=$PATH:/usr/sbin:/sbin
 profile=${CWS_VM_PROFILE:-release}
 kernel=${CWS_OLD_KERNEL_DIR:-$PWD/target/vm/old-kernel}
-results=$PWD/target/vm/results/old-verifier
 vm=$PWD/integration-tests/vm
 
 build_kernel() {
@@ -37,17 +36,34 @@ for tool in vng qemu-system-x86_64 pahole flex bison bc; do
 done
 [[ -s $kernel/vmlinuz && -s $kernel/types.btf ]] || build_kernel
 
-python3 "$vm/old-verifier/types_of_4_18.py" "$kernel/types.btf" "$kernel/types-4.18.btf"
-
 flags=()
 [[ $profile == debug ]] || flags=(--release)
 cargo build -q --locked "${flags[@]}" -p system-probe -p security-agent
-rm -rf "$results"
-mkdir -p "$results"
-timeout --kill-after=5 900 vng --disable-kvm --run "$kernel/vmlinuz" --force-9p --cpus 2 --memory 2G \
-    --rwdir="$results" --cwd "$PWD" \
-    --exec "bash $vm/guest-old-verifier.sh $results $PWD/target/$profile $kernel" \
-    >"$results/console" 2>&1 </dev/null || true
-cat "$results/output"
-grep -q '^guest: done' "$results/output" || { echo "FAIL the guest came to its end"; exit 1; }
-! grep -q '^FAIL' "$results/output"
+# A build of its own for the guests, which one that goes on meanwhile does not change.
+build=$PWD/target/vm/old-build
+rm -rf "$build"
+mkdir -p "$build"
+cp target/"$profile"/{system-probe,security-agent} "$build"
+
+# boot VERSION
+boot() {
+    local version=$1 results=$PWD/target/vm/results/old-verifier-$1
+    rm -rf "$results"
+    mkdir -p "$results"
+    python3 "$vm/old-verifier/old_types.py" "$version" "$kernel/types.btf" "$kernel/types-$version.btf"
+    timeout --kill-after=5 900 vng --disable-kvm --run "$kernel/vmlinuz" --force-9p --cpus 2 --memory 2G \
+        --rwdir="$results" --cwd "$PWD" --append "bpf_rules=$version" \
+        --exec "bash $vm/guest-old-verifier.sh $results $build $kernel $version" \
+        >"$results/console" 2>&1 </dev/null || true
+    sed "s/^/$version: /" "$results/output"
+    grep -q '^guest: done' "$results/output" || { echo "FAIL $version: the guest did not come to its end"; return 1; }
+    ! grep -q '^FAIL' "$results/output"
+}
+
+versions=("$@")
+((${#versions[@]})) || versions=(4.18 4.15)
+status=0
+for version in "${versions[@]}"; do
+    boot "$version" || status=1
+done
+exit "$status"

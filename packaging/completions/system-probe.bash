@@ -76,7 +76,7 @@ _system__probe() {
                     return 0
                     ;;
                 --plan)
-                    COMPREPLY=($(compgen -W "fentry kprobe tracepoint old" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "fentry kprobe tracepoint old oldest" -- "${cur}"))
                     return 0
                     ;;
                 --events)
@@ -176,7 +176,7 @@ _system__probe() {
                     return 0
                     ;;
                 --plan)
-                    COMPREPLY=($(compgen -W "fentry kprobe tracepoint old" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "fentry kprobe tracepoint old oldest" -- "${cur}"))
                     return 0
                     ;;
                 --pid)

@@ -34,14 +34,16 @@ complete -c system-probe -n "__fish_system_probe_using_subcommand run" -s c -l c
 complete -c system-probe -n "__fish_system_probe_using_subcommand run" -l plan -d 'Watches by programs of this kind alone, where there is a choice; for tests. Without it, the best that works' -r -f -a "fentry\t'Entry and return of functions inside the kernel'
 kprobe\t'The same by probes (kprobe, kretprobe)'
 tracepoint\t'Tracepoints of system calls'
-old\t'The programs for kernels before 5.8, all of them'"
+old\t'The programs for kernels before 5.8, all of them'
+oldest\t'The same as they are for kernels before 4.17'"
 complete -c system-probe -n "__fish_system_probe_using_subcommand run" -s p -l pid -l pid-file -d 'File to write the process id to' -r -F
 complete -c system-probe -n "__fish_system_probe_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c system-probe -n "__fish_system_probe_using_subcommand check" -s c -l config -d 'Configuration file, or the directory that holds system-probe.yaml' -r -F
 complete -c system-probe -n "__fish_system_probe_using_subcommand check" -l plan -d 'Watches by programs of this kind alone, where there is a choice; for tests. Without it, the best that works' -r -f -a "fentry\t'Entry and return of functions inside the kernel'
 kprobe\t'The same by probes (kprobe, kretprobe)'
 tracepoint\t'Tracepoints of system calls'
-old\t'The programs for kernels before 5.8, all of them'"
+old\t'The programs for kernels before 5.8, all of them'
+oldest\t'The same as they are for kernels before 4.17'"
 complete -c system-probe -n "__fish_system_probe_using_subcommand check" -l events -d 'Watches for so many seconds and counts the events by kind' -r
 complete -c system-probe -n "__fish_system_probe_using_subcommand check" -l json -d 'Prints JSON'
 complete -c system-probe -n "__fish_system_probe_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'

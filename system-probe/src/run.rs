@@ -183,7 +183,7 @@ pub(crate) fn watcher(
 ) -> anyhow::Result<Watcher> {
     let mut facts = Facts::probe(&host.proc, &plan::functions());
     let types = types::find(settings.event_stream.btf_path.as_deref(), &Release::of_this_machine(&host.root));
-    facts.choose_object(only == Some(Family::Old), types);
+    facts.choose_object(only.and_then(Family::of_old_kernels), types);
     // Not one program can be loaded, or tells anything.
     for (capability, what) in [
         (Capability::Btf, "the types of this kernel are not known"),
@@ -203,7 +203,7 @@ pub(crate) fn watcher(
         compat: stream.compat_syscalls,
         packets: settings.network.enabled,
         packets_in: settings.packets.ingress,
-        only: only.filter(|only| *only != Family::Old),
+        only: only.filter(|only| only.of_old_kernels().is_none()),
     };
     let plan = Plan::new(&facts, allowed);
     let symbols = Symbols::read(&host.proc).unwrap_or_default();

@@ -98,6 +98,20 @@ impl Tracefs {
         Event::open(self.id("syscalls", tracepoint)?)
     }
 
+    /// A perf event for the first of these tracepoints (`GROUP/NAME`) that the kernel has.
+    ///
+    /// # Errors
+    ///
+    /// Not found: it has none of them.
+    pub(crate) fn event(&self, tracepoints: &[&str]) -> io::Result<Event> {
+        let id = tracepoints
+            .iter()
+            .filter_map(|tracepoint| tracepoint.split_once('/'))
+            .map(|(group, name)| self.id(group, name))
+            .find(|id| !matches!(id, Err(error) if error.kind() == io::ErrorKind::NotFound));
+        Event::open(id.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))?)
+    }
+
     /// A new probe at a function, and a perf event for it.
     ///
     /// # Errors
@@ -162,6 +176,9 @@ mod tests {
             println!("{}", tracefs.place());
             tracefs.syscall_event("sys_enter_setuid").unwrap();
             let missing = tracefs.syscall_event("sys_enter_no_such_call").unwrap_err();
+            assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+            tracefs.event(&["tcp/no_such_tracepoint", "sched/sched_process_exec"]).unwrap();
+            let missing = tracefs.event(&["sched/no_such_tracepoint"]).unwrap_err();
             assert_eq!(missing.kind(), io::ErrorKind::NotFound);
         }
         assert_eq!(

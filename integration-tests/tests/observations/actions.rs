@@ -292,7 +292,10 @@ fn sockets(pair: &Pair, call: &Trigger, expected: &mut Vec<Seen>, unseen: &mut V
 
 /// Whether the programs are those for kernels before 5.8.
 fn is_old(pair: &Pair) -> Result<bool> {
-    Ok(pair.status()?.to_string().contains("raw_tp/sched_process_exec"))
+    let status = pair.status()?.to_string();
+    Ok(["raw_tp/sched_process_exec", "tracepoint/sched/sched_process_exec"]
+        .iter()
+        .any(|hook| status.contains(hook)))
 }
 
 /// A port that was just given back.

@@ -105,6 +105,12 @@ fn each_shows_it_with_the_programs_for_old_kernels() -> Result<()> {
     if can_run() { all(Setup::new().plan("old")) } else { Ok(()) }
 }
 
+/// The same as before 4.17, without raw tracepoints.
+#[test]
+fn each_shows_it_with_the_programs_for_the_oldest_kernels() -> Result<()> {
+    if can_run() { all(Setup::new().plan("oldest")) } else { Ok(()) }
+}
+
 fn all(setup: Setup) -> Result<()> {
     let setup = setup
         .agent_line("event_monitoring_config.capabilities_monitoring.enabled: true")

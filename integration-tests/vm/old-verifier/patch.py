@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Gives the source of Linux 5.10 in the current directory the rules of 4.18, as far as BPF programs and what loads them meet them.
+"""Gives the source of Linux 5.10 in the current directory the rules of 4.18, as far as BPF programs and what loads them meet them,
+and with bpf_rules=4.15 among the kernel's parameters those of 4.15.
 
 The verifier of 4.18 goes through fewer instructions, follows no jump backwards, keeps nothing about numbers on the stack,
 compares states by all numbers, and knows neither later helpers, types of maps and programs, nor commands and attributes
-of bpf(2). System calls since 5.1, capabilities since 5.8 and types of BTF since 5.0 are taken away as well. Each edit must
+of bpf(2). That of 4.15 takes no calls between functions, either, and no keys and values for maps that do not lie on the stack. System calls since 5.1, capabilities since 5.8 and types of BTF since 5.0 are taken away as well. Each edit must
 find its place: a source that has changed is an error, not a kernel that forgives more.
 """
 
@@ -13,13 +14,30 @@ import sys
 VERIFIER = "kernel/bpf/verifier.c"
 SYSCALL = "kernel/bpf/syscall.c"
 CAPABILITY = "include/linux/capability.h"
-# bpf_get_current_cgroup_id, the last helper; BPF_MAP_TYPE_SOCKHASH; BPF_PROG_TYPE_LIRC_MODE2; BPF_TASK_FD_QUERY.
-HELPER_MAX, MAP_TYPE_MAX, PROGRAM_TYPE_MAX, COMMAND_MAX = 80, 18, 20, 20
+
+
+def newest(of_4_15, of_4_18):
+    """The number of the youngest one that is known."""
+    return f"(bpf_rules_of_4_15 ? {of_4_15} : {of_4_18})"
+
+
+HELPER_MAX = newest("BPF_FUNC_getsockopt", "BPF_FUNC_get_current_cgroup_id")
+MAP_TYPE_MAX = newest("BPF_MAP_TYPE_CPUMAP", "BPF_MAP_TYPE_SOCKHASH")
+PROGRAM_TYPE_MAX = newest("BPF_PROG_TYPE_CGROUP_DEVICE", "BPF_PROG_TYPE_LIRC_MODE2")
+COMMAND_MAX = newest("BPF_PROG_QUERY", "BPF_TASK_FD_QUERY")
 
 REFUSE_STACK = 'verbose(env, "variable offset on the stack\\n"); return -EACCES;'
 
 # File, what is looked for (a regular expression that matches once), what takes its place.
 EDITS = [
+    # Which rules.
+    ("include/linux/bpf.h", r"^struct bpf_verifier_env;\n", "extern bool bpf_rules_of_4_15;\n\\g<0>"),
+    (
+        SYSCALL,
+        r"^DEFINE_PER_CPU\(int, bpf_prog_active\);\n",
+        '\\g<0>bool bpf_rules_of_4_15;\nstatic int __init set_bpf_rules(char *version)\n'
+        '{\n\tbpf_rules_of_4_15 = !strcmp(version, "4.15");\n\treturn 1;\n}\n__setup("bpf_rules=", set_bpf_rules);\n',
+    ),
     # How much is looked at.
     ("include/linux/bpf.h", r"(#define BPF_COMPLEXITY_LIMIT_INSNS\s+)1000000", r"\g<1>131072"),
     (SYSCALL, r"\(bpf_capable\(\) \? BPF_COMPLEXITY_LIMIT_INSNS : BPF_MAXINSNS\)", "BPF_MAXINSNS"),
@@ -36,7 +54,8 @@ EDITS = [
         r"\tif \(BPF_SRC\(insn->code\) == BPF_K\) \{(\n\t\tpred = is_branch_taken\(dst_reg, insn->imm, opcode, is_jmp32\);\n)\t\} else if",
         "\tif (is_jmp32)\n\t\treturn -EINVAL;\n"
         "\tif (BPF_SRC(insn->code) == BPF_K && (opcode == BPF_JEQ || opcode == BPF_JNE) &&\n"
-        "\t    dst_reg->type == SCALAR_VALUE && tnum_is_const(dst_reg->var_off)) {\\1\t} else if (1) {\n\t} else if",
+        "\t    dst_reg->type == SCALAR_VALUE && tnum_is_const(dst_reg->var_off) &&\n"
+        "\t    (!bpf_rules_of_4_15 || tnum_equals_const(dst_reg->var_off, insn->imm))) {\\1\t} else if (1) {\n\t} else if",
     ),
     # Numbers on the stack are forgotten, and it is reached at known places alone.
     (VERIFIER, r"register_is_bounded\(reg\) &&\s+!register_is_null\(reg\) && env->bpf_capable", "0"),
@@ -50,6 +69,15 @@ EDITS = [
     (VERIFIER, r"if \(env->subprog_cnt > 1 && !allow_tail_call_in_subprogs\(env\)\)", "if (env->subprog_cnt > 1)"),
     (VERIFIER, r"if \(insn->src_reg == BPF_PSEUDO_MAP_VALUE\) \{", "if (insn->src_reg > BPF_PSEUDO_MAP_FD)\n\t\treturn -EINVAL;\n\tif (insn->src_reg == BPF_PSEUDO_MAP_VALUE) {"),
     (VERIFIER, r"(\t/\* find function prototype \*/\n)", rf'\tif (func_id > {HELPER_MAX}) {{ verbose(env, "unknown func\\n"); return -EINVAL; }}\n\1'),
+    # Of 4.15: no calls, and what maps are given lies on the stack.
+    (VERIFIER, r"(insn\[i\]\.src_reg != BPF_PSEUDO_CALL\)\n\t\t\tcontinue;\n\t\tif \()(!env->bpf_capable)", r"\1bpf_rules_of_4_15 || \2"),
+    (
+        VERIFIER,
+        r"^found:\n(?=\tif \(type == PTR_TO_BTF_ID\))",
+        "\\g<0>\tif (bpf_rules_of_4_15 && type == PTR_TO_MAP_VALUE &&\n"
+        "\t    (arg_type == ARG_PTR_TO_MAP_KEY || arg_type == ARG_PTR_TO_MAP_VALUE)) {\n"
+        '\t\tverbose(env, "R%d type=map_value expected=fp\\\\n", regno);\n\t\treturn -EACCES;\n\t}\n',
+    ),
     # bpf(2).
     (SYSCALL, r"(#define BPF_MAP_CREATE_LAST_FIELD )\w+", r"\1btf_value_type_id"),
     (SYSCALL, r"(#define\s+BPF_PROG_LOAD_LAST_FIELD )\w+", r"\1expected_attach_type"),

@@ -137,6 +137,15 @@ pub(crate) struct Fact {
     pub(crate) detail: String,
 }
 
+/// How the programs of the object for old kernels get to tracepoints of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OldPrograms {
+    /// At raw tracepoints (4.17), with what the tracepoint is given.
+    RawTracepoints,
+    /// By perf events, with what the tracepoint tells.
+    PerfEvents,
+}
+
 /// What was found out about a kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
@@ -144,7 +153,7 @@ pub(crate) struct Facts {
     /// The functions that hooks can be at.
     pub(crate) functions: Functions,
     /// The object for old kernels is loaded.
-    pub(crate) old: bool,
+    pub(crate) old: Option<OldPrograms>,
     /// The file that describes the kernel's types, if it is not the kernel's own.
     pub(crate) types: Option<&'static Path>,
 }
@@ -186,9 +195,13 @@ impl Facts {
         facts
     }
 
-    /// Decides which of the two objects is loaded, and by which description of the kernel's types: `types` is the
-    /// file that settings give, or why there is none.
-    pub(crate) fn choose_object(&mut self, forced: bool, types: Result<Option<PathBuf>, String>) {
+    /// Decides which of the two objects is loaded, the one for old kernels in any case if it is `forced`, and by which
+    /// description of the kernel's types: `types` is the file that settings give, or why there is none.
+    pub(crate) fn choose_object(
+        &mut self,
+        forced: Option<OldPrograms>,
+        types: Result<Option<PathBuf>, String>,
+    ) {
         match types {
             Ok(Some(file)) => {
                 self.set(Capability::Btf, Ok(file.display().to_string()));
@@ -205,7 +218,13 @@ impl Facts {
             }
             Err(error) => self.set(Capability::Btf, Err(format!("{error}; {}", types::ADVICE))),
         }
-        self.old = forced || !self.has(Capability::RingBuffer) || !self.has(Capability::TpBtf);
+        let young = self.has(Capability::RingBuffer) && self.has(Capability::TpBtf);
+        self.old = match forced {
+            None if young => None,
+            Some(OldPrograms::PerfEvents) => forced,
+            _ if self.has(Capability::RawTp) => Some(OldPrograms::RawTracepoints),
+            _ => Some(OldPrograms::PerfEvents),
+        };
     }
 
     /// Records one: how it works, or why not.

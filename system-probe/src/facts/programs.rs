@@ -74,11 +74,24 @@ const TRIALS: [Trial; 10] = [
     },
 ];
 
+/// The same as at a raw tracepoint, for kernels without.
+const PROBE_READ_BY_EVENT: Trial = Trial {
+    capability: Capability::ProbeRead,
+    program: "fact_probe_read_by_event",
+    attach: attach_syscall,
+    trigger: call_getppid,
+};
+
 /// Tries all of them.
 pub(super) fn try_all() -> Vec<(Capability, Outcome)> {
     // What libbpf prints about a program that is expected to fail would only frighten.
-    let (outcomes, _) =
-        libbpf_log::capture(|| TRIALS.iter().map(|trial| (trial.capability, trial.run())).collect());
+    let (outcomes, _) = libbpf_log::capture(|| {
+        let mut outcomes: Vec<_> = TRIALS.iter().map(|trial| (trial.capability, trial.run())).collect();
+        if outcomes.iter().any(|(capability, outcome)| *capability == Capability::RawTp && outcome.is_err()) {
+            outcomes.push((PROBE_READ_BY_EVENT.capability, PROBE_READ_BY_EVENT.run()));
+        }
+        outcomes
+    });
     outcomes
 }
 

@@ -26,7 +26,10 @@ use libbpf_rs::skel::Skel as _;
 use libbpf_rs::skel::SkelBuilder as _;
 
 use super::Maps;
+use super::branches;
 use super::old_settings;
+use super::stages;
+use crate::facts::OldPrograms;
 use crate::libbpf_log;
 
 /// What is set before loading.
@@ -53,7 +56,7 @@ pub(crate) struct Options {
     /// Programs see requests of rings, so that these need memory.
     pub(crate) file_requests: bool,
     /// The object for old kernels.
-    pub(crate) old: bool,
+    pub(crate) old: Option<OldPrograms>,
     /// A file that describes the kernel's types, if the kernel does not.
     pub(crate) types: Option<&'static Path>,
 }
@@ -84,7 +87,7 @@ impl Options {
             by_probes: false,
             max_active: 16,
             file_requests: false,
-            old: false,
+            old: None,
             types: None,
         }
     }
@@ -150,9 +153,13 @@ impl Opened {
     fn load(self) -> anyhow::Result<Loaded> {
         match self {
             Self::Young(skeleton) => Ok(Loaded::Young(Box::new(skeleton.load()?))),
-            Self::Old(object, options) => {
+            Self::Old(mut object, options) => {
+                if options.old == Some(OldPrograms::PerfEvents) {
+                    branches::settle(&mut object)?;
+                }
                 let object = object.load()?;
                 old_settings::write(&object, &options)?;
+                stages::put(&object)?;
                 Ok(Loaded::Old(object))
             }
         }
@@ -272,13 +279,23 @@ fn load_what_the_kernel_takes<Open, Loaded>(
             Err(error) => error,
         };
         // Each turn leaves one program out, so this ends.
+        for message in &messages {
+            tracing::trace!("{message}");
+        }
         match libbpf_log::refused_program(&messages) {
             Some((program, reason)) if wanted.remove(program.as_str()) => {
                 tracing::debug!(program, reason, "the kernel refused a program");
                 refused.insert(program, reason);
             }
-            _ => {
-                let said = messages.last().cloned().unwrap_or_default();
+            // One of those that the others do not work without.
+            Some((program, reason)) => {
+                return Err(error
+                    .context(format!("{program}: {reason}"))
+                    .context("cannot load the BPF object"));
+            }
+            None => {
+                // What went wrong, and what that led to.
+                let said = messages.get(messages.len().saturating_sub(3)..).unwrap_or_default().join("; ");
                 return Err(error.context(said).context("cannot load the BPF object"));
             }
         }
@@ -287,7 +304,7 @@ fn load_what_the_kernel_takes<Open, Loaded>(
 
 /// Opens the object as it is.
 pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Result<Opened> {
-    let mut opened = if maps.options().old {
+    let mut opened = if maps.options().old.is_some() {
         open_old(maps.options())?
     } else {
         Opened::Young(Box::new(open_young(maps)?))
@@ -296,8 +313,10 @@ pub(super) fn open(wanted: &BTreeSet<&str>, maps: MapSource<'_>) -> anyhow::Resu
     if maps.options().by_probes {
         make_probes(opened.object_mut());
     }
-    if let MapSource::Shared(other) = maps {
-        share(opened.object_mut(), other)?;
+    match maps {
+        MapSource::Shared(other) => share(opened.object_mut(), other)?,
+        MapSource::New(Options { old: Some(form), .. }) => stages::choose(opened.object_mut(), form),
+        MapSource::New(_) => {}
     }
     Ok(opened)
 }

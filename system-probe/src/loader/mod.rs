@@ -6,6 +6,7 @@
 //!
 //! A program that the kernel refuses fails alone: it is left out, and the rest is loaded.
 
+mod branches;
 mod counters;
 mod detacher;
 mod flusher;
@@ -16,6 +17,7 @@ mod perf_source;
 mod programs;
 mod ring_source;
 mod skips;
+mod stages;
 mod watcher;
 
 pub(crate) use self::flusher::Flusher;

@@ -109,8 +109,9 @@ impl Watcher {
     ///
     /// If the maps can't be used.
     pub(crate) fn new(facts: Facts, plan: Plan, programs: Programs, proc: &Path) -> anyhow::Result<Self> {
-        let needs_tracefs =
-            plan.programs().any(|program| matches!(program.hook, Hook::Syscall(_) | Hook::Probe(_)));
+        let needs_tracefs = plan
+            .programs()
+            .any(|program| matches!(program.hook, Hook::Syscall(_) | Hook::Event(_) | Hook::Probe(_)));
         let tracefs = needs_tracefs
             .then(Tracefs::open)
             .and_then(|tracefs| tracefs.inspect_err(|error| tracing::warn!(%error, "no tracefs")).ok());
@@ -277,7 +278,7 @@ impl Watcher {
     /// is told all the same, and it says that earlier values are unknown.
     fn count_skips(&self, attachments: &mut Attachments, program: &Program) {
         let reports = match program.hook {
-            Hook::TpBtf(_) | Hook::RawTp(_) => true,
+            Hook::TpBtf(_) | Hook::RawTp(_) | Hook::Event(_) => true,
             Hook::Syscall(tracepoint) => tracepoint.starts_with("sys_exit_"),
             Hook::Function(function) | Hook::Probe(function) => function.side == Side::Return,
             Hook::Iter(_) | Hook::Elements(_) | Hook::Cgroup(_) => false,
@@ -318,6 +319,11 @@ impl Watcher {
             Hook::Syscall(tracepoint) => {
                 let tracefs = self.tracefs.as_ref().context("no tracefs")?;
                 let event = tracefs.syscall_event(tracepoint).context("cannot open the tracepoint")?;
+                event.attach(program).context("cannot attach")
+            }
+            Hook::Event(tracepoints) => {
+                let tracefs = self.tracefs.as_ref().context("no tracefs")?;
+                let event = tracefs.event(tracepoints).context("cannot open the tracepoint")?;
                 event.attach(program).context("cannot attach")
             }
             Hook::Probe(function) => return self.attach_probe(planned.name, function, program),

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::table::Way;
 use crate::facts::Capability;
+use crate::facts::OldPrograms;
 
 /// What the programs of a way are attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -16,9 +17,20 @@ pub(crate) enum Family {
     Tracepoint,
     /// The programs for kernels before 5.8, all of them.
     Old,
+    /// The same as they are for kernels before 4.17.
+    Oldest,
 }
 
 impl Family {
+    /// The form of the programs for old kernels that this is, if it is one.
+    pub(crate) const fn of_old_kernels(self) -> Option<OldPrograms> {
+        match self {
+            Self::Old => Some(OldPrograms::RawTracepoints),
+            Self::Oldest => Some(OldPrograms::PerfEvents),
+            Self::Fentry | Self::Kprobe | Self::Tracepoint => None,
+        }
+    }
+
     /// As on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -26,6 +38,7 @@ impl Family {
             Self::Kprobe => "kprobe",
             Self::Tracepoint => "tracepoint",
             Self::Old => "old",
+            Self::Oldest => "oldest",
         }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) use self::table::functions;
 use self::table::observations;
 use crate::facts::Capability;
 use crate::facts::Facts;
+use crate::facts::OldPrograms;
 
 /// Why something cannot be used with the object for old kernels.
 const NOT_FOR_OLD_KERNELS: &str = "not among the programs for kernels before 5.8";
@@ -188,9 +189,12 @@ impl Plan {
 
 impl Program {
     /// The same in the object that is loaded, as it is put there.
-    fn for_kernel(&self, old: bool, by_probes: bool) -> Self {
-        let hook = if old { self.hook.of_old_kernel() } else { self.hook };
-        Self { hook: if by_probes { hook.by_probe() } else { hook }, ..*self }
+    fn for_kernel(self, old: Option<OldPrograms>, by_probes: bool) -> Self {
+        match old {
+            Some(form) => old::program(self, form),
+            None if by_probes => Self { hook: self.hook.by_probe(), ..self },
+            None => self,
+        }
     }
 }
 
@@ -208,7 +212,7 @@ impl Observation {
 impl Cure {
     fn works(&self, facts: &Facts, allowed: Allowed) -> bool {
         // There is no room for all families in one program for old kernels.
-        !facts.old
+        facts.old.is_none()
             && match self.needs {
                 CureNeeds::CompatSetting => allowed.compat,
                 CureNeeds::Kernel(capability) => facts.has(capability),
@@ -245,7 +249,8 @@ fn decide(
         let needs = way.needs.iter().chain(reads);
         let mut obstacles: Vec<_> =
             needs.filter_map(|need| obstacle(*need, facts, allowed, by_probes)).collect();
-        if facts.old && way.programs.iter().any(|program| matches!(program.hook, Hook::Elements(_))) {
+        if facts.old.is_some() && way.programs.iter().any(|program| matches!(program.hook, Hook::Elements(_)))
+        {
             obstacles.push(format!("what is summed up: {NOT_FOR_OLD_KERNELS}"));
         }
         if forced.is_some() && family(way) != forced {
@@ -276,7 +281,7 @@ fn decide(
                     .into_iter()
                     .map(|blind| blind.text)
                     .chain(chosen.blind)
-                    .chain(facts.old.then(|| old::limits(observation)).into_iter().flatten())
+                    .chain(facts.old.map(|form| old::limits(observation, form)).into_iter().flatten())
                     .collect(),
             };
         }
@@ -360,9 +365,12 @@ fn obstacle(mut need: Capability, facts: &Facts, allowed: Allowed, by_probes: bo
     if let Some(key) = allowed.forbids(need) {
         return Some(format!("{}: off by {key}", need.name()));
     }
-    if facts.old {
+    if let Some(form) = facts.old {
         need = match need {
-            Capability::TpBtf | Capability::CgroupSkb => Capability::RawTp,
+            Capability::TpBtf | Capability::CgroupSkb => match form {
+                OldPrograms::RawTracepoints => Capability::RawTp,
+                OldPrograms::PerfEvents => Capability::SyscallTracepoint,
+            },
             // Each CPU has a buffer of its own.
             Capability::RingBuffer => return None,
             Capability::Btf | Capability::SyscallTracepoint | Capability::Modules | Capability::ProbeRead => {

@@ -96,6 +96,8 @@ pub(crate) enum Hook {
     RawTp(&'static str),
     /// A tracepoint of the group `syscalls`.
     Syscall(&'static str),
+    /// Another one, by perf event, for old kernels: the first of these (GROUP/NAME) that there is.
+    Event(&'static [&'static str]),
     /// An iterator.
     Iter(&'static str),
     /// The iterator over the elements of this map of the object; read once in a period.
@@ -186,7 +188,7 @@ impl Hook {
     }
 
     /// Where the object for old kernels has the same program.
-    pub(crate) fn of_old_kernel(self) -> Self {
+    pub(super) fn of_old_kernel(self) -> Self {
         match self {
             Self::TpBtf(name) => Self::RawTp(name),
             Self::Cgroup("cgroup_skb/egress") => Self::RawTp("net_dev_queue"),
@@ -202,6 +204,7 @@ impl fmt::Display for Hook {
             Self::TpBtf(name) => write!(f, "tp_btf/{name}"),
             Self::RawTp(name) => write!(f, "raw_tp/{name}"),
             Self::Syscall(name) => write!(f, "tracepoint/syscalls/{name}"),
+            Self::Event(names) => write!(f, "tracepoint/{}", names.join(" or ")),
             Self::Iter(name) => write!(f, "iter/{name}"),
             Self::Elements(map) => write!(f, "iter/bpf_map_elem:{map}"),
             Self::Cgroup(name) => f.write_str(name),

@@ -483,7 +483,7 @@ fn probes_are_used_only_where_settings_and_object_allow_it() {
     assert!(open.way.is_none());
     assert_eq!(open.reason, "kprobe: refused; tracepoint: off by --plan");
     let mut old = kernel_with_probes();
-    old.choose_object(true, Ok(None));
+    old.choose_object(Some(OldPrograms::RawTracepoints), Ok(None));
     assert!(!is_by_probes(&old, ALLOWED), "the object for old kernels has no such programs");
 }
 
@@ -566,7 +566,7 @@ fn the_functions_of_calls_are_those_of_their_tracepoints() {
 /// A lockdown: programs load and fire, but what they report would be empty.
 #[test]
 fn where_programs_cannot_read_the_kernel_nothing_is_watched() {
-    for old in [false, true] {
+    for old in [None, Some(OldPrograms::RawTracepoints), Some(OldPrograms::PerfEvents)] {
         let mut facts = kernel_without(&[Capability::ProbeRead]);
         facts.choose_object(old, Ok(None));
         let plan = Plan::new(&facts, ALLOWED);
@@ -581,8 +581,8 @@ fn where_programs_cannot_read_the_kernel_nothing_is_watched() {
 fn old_kernels_get_programs_of_their_own() {
     let mut facts = kernel_without(&[Capability::RingBuffer, Capability::TpBtf]);
     facts.set(Capability::CompatSyscalls, Ok(String::new()));
-    facts.choose_object(false, Ok(None));
-    assert!(facts.old);
+    facts.choose_object(None, Ok(None));
+    assert_eq!(facts.old, Some(OldPrograms::RawTracepoints));
     let plan = Plan::new(&facts, Allowed { compat: true, ..Allowed::everything_but_compat() });
     let exec = planned(&plan, "process.exec");
     assert_eq!(exec.programs, [Program { name: "on_exec", hook: Hook::RawTp("sched_process_exec") }]);
@@ -606,15 +606,41 @@ fn old_kernels_get_programs_of_their_own() {
     assert!(planned(&plan, "process.snapshot").programs.is_empty(), "from /proc");
 }
 
+/// Before 4.17 there are no raw tracepoints: what is at one has another form. None is left without.
+#[test]
+fn without_raw_tracepoints_their_programs_are_put_there_by_perf_events() {
+    let without = [Capability::RingBuffer, Capability::TpBtf, Capability::RawTp];
+    let mut facts = kernel_without(&without);
+    facts.choose_object(None, Ok(None));
+    assert_eq!(facts.old, Some(OldPrograms::PerfEvents));
+    let plan = Plan::new(&facts, Allowed::everything_but_compat());
+    for program in plan.programs() {
+        assert!(matches!(program.hook, Hook::Syscall(_) | Hook::Event(_)), "{program:?}");
+    }
+    let exec = planned(&plan, "process.exec");
+    let by_event = Program { name: "on_exec_event", hook: Hook::Event(&["sched/sched_process_exec"]) };
+    assert_eq!(exec.programs, [by_event]);
+    assert!(exec.blind.iter().any(|text| text.contains("script")), "{:?}", exec.blind);
+    let old = Plan::new(
+        &{
+            let mut facts = kernel_without(&without[..2]);
+            facts.choose_object(None, Ok(None));
+            facts
+        },
+        Allowed::everything_but_compat(),
+    );
+    assert_eq!(plan.programs().count(), old.programs().count());
+}
+
 /// Types come from the kernel, or from the file that is given; without either, it is said what to do.
 #[test]
 fn without_types_nothing_is_planned_and_the_reason_says_what_to_do() {
     let mut facts = kernel_without(&[Capability::Btf]);
-    facts.choose_object(false, Ok(None));
+    facts.choose_object(None, Ok(None));
     let plan = Plan::new(&facts, Allowed::everything_but_compat());
     let exec = planned(&plan, "process.exec");
     assert!(exec.way.is_none() && exec.reason.contains("system_probe_config.btf_path"), "{}", exec.reason);
-    facts.choose_object(false, Ok(Some("/types.btf".into())));
+    facts.choose_object(None, Ok(Some("/types.btf".into())));
     let plan = Plan::new(&facts, Allowed::everything_but_compat());
     assert!(planned(&plan, "process.exec").way.is_some());
     assert_eq!(facts.types, Some(std::path::Path::new("/types.btf")));

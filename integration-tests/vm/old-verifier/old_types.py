@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Gives a file of the types of Linux 5.10 (BTF) the names and shapes that 4.18 has where the programs meet them.
+"""Gives a file of the types of Linux 5.10 (BTF) the names and shapes that 4.18 or 4.15 has where the programs meet them.
 
-Offsets stay as they are, so with the result programs can be loaded, which shows that each finds the members of 4.18, but
-not run: what they read there is something else.
+Offsets stay as they are, so with the result programs can be loaded, which shows that each finds the members that there are,
+but not run: what they read there is something else.
 
-    types_of_4_18.py FROM TO
+    old_types.py 4.18|4.15 FROM TO
 """
 
 import struct
@@ -23,10 +23,17 @@ MEMBERS = {
     "pipe_inode_info": {"head": "nrbufs", "tail": "curbuf", "ring_size": "buffers", "max_usage": "not_yet_4"},
     "linux_binprm": {"executable": "not_yet_5"},
 }
+# What came between the two.
+MEMBERS_SINCE_4_15 = {
+    "idr": {"idr_base": "not_yet_6"},
+    "bpf_prog": {"expected_attach_type": "not_yet_7"},
+}
 STRUCTS = {"xarray": "radix_tree_root", "xa_node": "radix_tree_node", "bpf_link": "not_yet_link", "bpf_link_ops": "not_yet_link_ops"}
 
 
-def main(source, target):
+def main(version, source, target):
+    if version == "4.15":
+        MEMBERS.update(MEMBERS_SINCE_4_15)
     with open(source, "rb") as file:
         data = bytearray(file.read())
     header, = struct.unpack_from("<I", data, 4)
