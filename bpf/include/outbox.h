@@ -64,6 +64,9 @@ static __always_inline void outbox__go_on(void *ctx, void *stages)
     stage = outbox__next_stage(outbox);
     if (stage)
         bpf_tail_call(ctx, stages, stage);
+    /* The context is that of another record still. */
+    if (outbox->work == STAGE_CONTEXT)
+        return;
     outbox__send(ctx);
 }
 

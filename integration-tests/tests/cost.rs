@@ -7,7 +7,12 @@ use integration_tests::harness::{Pair, Setup, Trigger, can_run};
 
 /// So many calls are timed at a time, on one CPU.
 const CALLS: &str = "200000";
-const CPU: &str = "1";
+/// Not the first one, which is busier, if there is another.
+fn cpu() -> String {
+    let last = std::thread::available_parallelism().map_or(0, |count| count.get() - 1);
+    last.min(1).to_string()
+}
+
 const ROUNDS: usize = 3;
 
 /// The policy that users run, if it is here, or that of the project.
@@ -59,7 +64,7 @@ fn with_programs_at_functions_no_system_call_is_traced() -> Result<()> {
     let setup = Setup::new().policy_file(&policy());
     let directory = tempfile::tempdir()?;
     let load = Trigger::compile("load", directory.path())?;
-    let time = || -> Result<f64> { load.run(["getppid", CALLS, CPU])?["ns"].as_f64().context("a time") };
+    let time = || -> Result<f64> { load.run(["getppid", CALLS, &cpu()])?["ns"].as_f64().context("a time") };
     let mut ratios = Vec::new();
     let mut without = None;
     for round in 0..ROUNDS {

@@ -10,8 +10,9 @@
 # takes an hour. CWS_VM_PLANS (of fentry, kprobe, tracepoint, old and oldest; the default is the first four on 5.10, and
 # elsewhere what users have), CWS_VM_UNITS and CWS_VM_TESTS (a pattern) choose the plans, the test files of the programs (bpf/tests) that are run
 # as well, and the end-to-end tests. CWS_VM_APPEND is more
-# of the kernels' command line; by default SELinux is on, without a policy. CWS_VM_PREFIX is a command that
-# runs each guest, such as nice.
+# of the kernels' command line; by default SELinux is on, without a policy. CWS_VM_QEMU is more of QEMU's: with
+# "-icount shift=0,sleep=off" an instruction takes a nanosecond in the guest, so that times mean something. CWS_VM_PREFIX is a
+# command that runs each guest, such as nice.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
@@ -64,7 +65,7 @@ boot() {
     # away (where a program is put at a function), for ever. The prefix is words.
     # shellcheck disable=SC2086
     ${CWS_VM_PREFIX:-} timeout --kill-after=5 "$seconds" vng --disable-kvm --run "$image" --force-9p --cpus 2 --memory 2G \
-        --qemu-opts="-accel tcg,thread=single" \
+        --qemu-opts="-accel tcg,thread=single ${CWS_VM_QEMU-}" \
         --rwdir="$out/results" --cwd "$PWD" --append "${CWS_VM_APPEND-security=selinux selinux=1}" \
         --exec "bash $PWD/integration-tests/vm/guest-kernel.sh $results $out/build" \
         >"$results/console" 2>&1 </dev/null
