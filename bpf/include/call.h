@@ -29,6 +29,9 @@ struct call {
     struct judgement judgement;
     /* What was opened is not at hand: its text tells. */
     bool by_text;
+    /* The call has done what it was to do, and no hook saw with what: its texts are told as they are.
+     * Whatever they lead to now, it need not be what they led to then. */
+    bool as_given;
     /* What is acted on, and the destination of rename and link. */
     struct object objects[2];
     /* Address of the struct file that was opened or is acted on, where a hook saw it; else 0. */
@@ -171,6 +174,7 @@ __noinline int call__load(__u32 form, __s64 ret, __u32 record_flags)
     call->objects[0].status = 0;
     call->objects[1].status = 0;
     call->by_text = false;
+    call->as_given = false;
     call->file = 0;
     call->second_file = 0;
     call->texts[0] = 0;

@@ -135,6 +135,10 @@ static __always_inline int file_event__look_up(const struct call *call, const __
         walk->status = WALK_FAILED;
         return WALK_FAILED;
     }
+#ifndef CWS_OLD_KERNEL
+    if (call->as_given)
+        return walk__as_given(given->offset, given->length, dirfd);
+#endif
     return walk__path(given->offset, given->length, dirfd, how);
 }
 
@@ -259,25 +263,26 @@ static __always_inline void file_info__take_before(struct file_info *info, const
     info->flags |= before->flags & FILE_FLAG_UPPER_LAYER;
 }
 
-/* Sends the record with its header, and the context that it has. */
-static __always_inline void file_event__send_with_context(struct builder *builder, __u16 kind,
-                                                          const struct call *call)
+static __always_inline void file_event__fill_header(struct builder *builder, __u16 kind,
+                                                    const struct call *call)
 {
     struct record *record = builder->record;
 
     header__fill(&record->header, kind, 0);
     record->header.flags = call->record_flags;
     record->header.errors = builder->errors;
-    record->file_call.retval = call->ret;
-    record__send(record, builder->used);
 }
 
 /* Sends the record with its header and context. */
 static __always_inline void file_event__send(struct builder *builder, struct task_struct *task, __u16 kind,
                                              const struct call *call)
 {
-    context__fill(&builder->record->context, task);
-    file_event__send_with_context(builder, kind, call);
+    struct record *record = builder->record;
+
+    file_event__fill_header(builder, kind, call);
+    context__fill(&record->context, task);
+    record->file_call.retval = call->ret;
+    record__send(record, builder->used);
 }
 
 /* The same in a program that has no room left on old kernels: there a stage fills the context. */
@@ -289,7 +294,9 @@ static __always_inline void file_event__send_crowded(struct builder *builder, st
 
     if (outbox)
         outbox->work = STAGE_CONTEXT;
-    file_event__send_with_context(builder, kind, call);
+    file_event__fill_header(builder, kind, call);
+    builder->record->file_call.retval = call->ret;
+    record__send(builder->record, builder->used);
 #else
     file_event__send(builder, task, kind, call);
 #endif

@@ -17,8 +17,9 @@ struct operation {
     __u64 dentry;
     /* Of rename and link: the new name. */
     __u64 destination;
-    /* The directory of the name; of rename: of the old one. */
+    /* The directory of the name; of rename: of the old one, and that of the new one. */
     __u64 parent;
+    __u64 destination_parent;
     /* What the hook was told beside: a mode, flags, the address of a string. */
     __u64 argument;
     /* FORM_*, RECORD_FLAG_*, OPERATION_* */
@@ -110,8 +111,9 @@ static __always_inline struct operation *operation__find(void)
 
 /*
  * The name of an operation that is done although no outcome was seen: some compilers have put the function of
- * the file system layer into the one around it, where no program can be. 0 if it was seen, or if the name is
- * no longer what it was: nothing holds it any more.
+ * the file system layer into the one around it, where no program can be; and a kernel that can be preempted
+ * leaves out a program that is in the middle of another run on the same processor. 0 if it was seen, or if
+ * the name is no longer what it was: nothing holds it any more.
  */
 static __always_inline __u64 operation__untold(__s64 ret)
 {

@@ -184,11 +184,8 @@ static __always_inline bool walk__begin(struct walk *walk, __u64 offset, __u64 l
     return true;
 }
 
-#ifdef CWS_OLD_KERNEL
-
-/* In place of a walk: there is no room for one. The text is what is told, behind the directory that it starts
- * from. */
-static __always_inline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
+/* In place of a walk: the text is what is told, behind the directory that it starts from. */
+__noinline int walk__as_given(__u64 offset, __u64 length, __u64 dirfd)
 {
     struct walk *walk = walk__scratch();
 
@@ -196,6 +193,14 @@ static __always_inline int walk__path(__u64 offset, __u64 length, __u64 dirfd, _
         return WALK_FAILED;
     walk->status = length ? WALK_PARTIAL : WALK_FOUND;
     return walk->status;
+}
+
+#ifdef CWS_OLD_KERNEL
+
+/* There is no room for it. */
+static __always_inline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
+{
+    return walk__as_given(offset, length, dirfd);
 }
 
 #else

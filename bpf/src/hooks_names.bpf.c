@@ -93,6 +93,7 @@ static __always_inline int mkdir__end(__u64 *arguments, __s64 ret)
     call = call__scratch();
     if (!call)
         return 0;
+    call->as_given = ret >= 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
         call->args[0] = arguments[0];
         call->args[1] = filename__text(address_of((void *)arguments[1]));
@@ -184,6 +185,7 @@ static __always_inline int remove__end_of(__u64 *arguments, __s64 ret, __u32 kin
     call = call__scratch();
     if (!call)
         return 0;
+    call->as_given = ret >= 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
         call->args[0] = arguments[0];
         call->args[1] = filename__text(address_of((void *)arguments[1]));
@@ -251,6 +253,7 @@ static __always_inline int see_security_path_rename(const struct path *old_dir, 
     operation.dentry = address_of(old_dentry);
     operation.destination = address_of(new_dentry);
     operation.parent = (__u64)BPF_CORE_READ(old_dentry, d_parent);
+    operation.destination_parent = (__u64)BPF_CORE_READ(new_dentry, d_parent);
     operation__keep_name(&operation, old_dentry);
     operation__begin(&operation);
     operation__remember(&operation, operation.dentry);
@@ -263,9 +266,8 @@ AT_ENTRY("security_path_rename", hook_path_rename, 5,
                                                             (const struct path *)arguments[2],
                                                             (struct dentry *)arguments[3], arguments[4])))
 
-static __always_inline int rename__outcome(__u64 renamedata, __s64 ret)
+static __always_inline int rename__outcome_of(__u64 dentry, __s64 ret)
 {
-    __u64 dentry = (__u64)BPF_CORE_READ((struct renamedata *)renamedata, old_dentry);
     __u64 thread = bpf_get_current_pid_tgid();
     struct operation *operation = operation__find();
     struct call *call;
@@ -298,14 +300,34 @@ static __always_inline int rename__outcome(__u64 renamedata, __s64 ret)
     return 0;
 }
 
+static __always_inline int rename__outcome(__u64 renamedata, __s64 ret)
+{
+    return rename__outcome_of((__u64)BPF_CORE_READ((struct renamedata *)renamedata, old_dentry), ret);
+}
+
 VFS_EXIT(KIND_RENAME, rename, vfs_rename, since_5_12, 0, 1)
+
+/* As operation__untold(): what has been renamed lies where it was meant to. */
+static __always_inline __u64 rename__untold(__s64 ret)
+{
+    struct operation *operation = operation__find();
+    struct dentry *moved;
+
+    if (ret < 0 || !operation)
+        return 0;
+    moved = (void *)operation->dentry;
+    return (__u64)BPF_CORE_READ(moved, d_parent) == operation->destination_parent ? (__u64)moved : 0;
+}
 
 static __always_inline int rename__end(__u64 *arguments, __s64 ret)
 {
+    __u64 untold = rename__untold(ret);
     struct caller caller;
     struct call *call;
     __u32 form;
 
+    if (untold)
+        rename__outcome_of(untold, ret);
     if (!operation__end(ret) || filter__keeps(KIND_RENAME) == FILTER_KEEP_NONE || !caller__find(&caller))
         return 0;
     form = CALLER_FORM(&caller, rename, FORM_RENAMEAT2);
@@ -314,6 +336,7 @@ static __always_inline int rename__end(__u64 *arguments, __s64 ret)
     call = call__scratch();
     if (!call)
         return 0;
+    call->as_given = ret >= 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
         call->args[0] = arguments[0];
         call->args[1] = filename__text(address_of((void *)arguments[1]));
@@ -424,6 +447,7 @@ static __always_inline int link__end(__u64 *arguments, __s64 ret)
     call = call__scratch();
     if (!call)
         return 0;
+    call->as_given = ret >= 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
         call->args[0] = arguments[0];
         call->args[1] = filename__text(address_of((void *)arguments[1]));
@@ -451,6 +475,7 @@ static __always_inline int symlink__end(__u64 *arguments, __s64 ret)
     call = call__scratch();
     if (!call)
         return 0;
+    call->as_given = ret >= 0;
     if (caller.record_flags & RECORD_FLAG_ASYNC) {
         call->args[0] = filename__text(address_of((void *)arguments[0]));
         call->args[1] = arguments[1];

@@ -38,6 +38,10 @@ const TRIES: usize = 1_000;
 /// An emulated machine may not come to the other thread in so few tries: then twice as many follow, so often.
 const ROUNDS: u32 = 6;
 
+/// Of so many tries, those that may be told with the path as it was given, and said to be so: where the kernel can be preempted
+/// it leaves out a program that is in the middle of another run, and then nobody has seen the object.
+const AS_GIVEN_MAX: usize = 3;
+
 /// What the probe watches an event with.
 fn programs(status: &Value, event: &str) -> String {
     let name = format!("file.{event}");
@@ -58,7 +62,12 @@ fn names_that_are_swapped_and_rewritten() -> Result<()> {
         // The links are elsewhere: the kernel drops what swaps them.
         // Only of paths of files `*` is one segment.
         let below = if *member == "file.path" || *event == "link" { "**" } else { "*" };
-        let path = format!("{event}.{member} =~ \"{}/{below}\"", objects.display());
+        let given = directory.path().join("swap/link");
+        let path = format!(
+            "({event}.{member} =~ \"{}/{below}\" || {event}.{member} =~ \"{}/*\")",
+            objects.display(),
+            given.display()
+        );
         let more = if *event == "open" { " && open.flags & O_TRUNC > 0" } else { "" };
         setup.rule(event, &format!("{path} && process.file.name == \"race-names\"{more}"))
     });
@@ -132,7 +141,11 @@ impl Race {
             "mountpoint.path" => signal.0[event][member].clone(),
             _ => signal.at(member).clone(),
         };
-        let seen: Vec<Value> = by_it.map(path).collect();
+        let as_given = |signal: &'_ Signal| {
+            let said = signal.at(&format!("{member}_resolution_error"));
+            said.as_str().is_some_and(|error| error.starts_with("as given by the process"))
+        };
+        let seen: Vec<(Value, bool)> = by_it.map(|signal| (path(signal), as_given(signal))).collect();
         // The trigger makes its two directories first, and tidies up after each try: removing is removing, too.
         let (before, each) = match operation {
             "mkdir" => (2, 1),
@@ -143,7 +156,19 @@ impl Race {
         for (number, which) in used.iter().enumerate() {
             let which = which.as_str().context("a letter")?;
             let wanted = json!(objects.join(which).join(number.to_string()));
-            assert_eq!(seen[before + number * each], wanted, "{operation} by {disturbance}: try {number}");
+            let (path, is_as_given) = &seen[before + number * each];
+            assert!(
+                *is_as_given || *path == wanted,
+                "{operation} by {disturbance}: try {number}: {path}, not {wanted}"
+            );
+        }
+        let as_given = seen.iter().filter(|(_, as_given)| *as_given).count();
+        ensure!(
+            as_given <= AS_GIVEN_MAX,
+            "{operation} by {disturbance}: {as_given} paths as they were given"
+        );
+        if as_given > 0 {
+            println!("{operation} by {disturbance}: {as_given} told as it was given");
         }
         pair.signals.forget(event);
         Ok(used.iter().map(Value::to_string).collect())
