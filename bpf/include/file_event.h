@@ -115,11 +115,13 @@ static __always_inline void file_event__take_object_or_descriptor(const struct c
 }
 
 /* Appends the path at `address`, as the caller gave it, and looks it up if no hook saw the object. Sets
- * `given` to its text, and `truncated_flag` in `flags` if it was cut. */
-static __always_inline int file_event__look_up(const struct call *call, const __u32 side,
-                                               struct builder *builder, struct span *given, __u32 *flags,
-                                               const __u32 truncated_flag, __s32 dirfd, __u64 address,
-                                               __u64 how)
+ * `given` to its text, and `truncated_flag` in `flags` if it was cut. That of an operation on names may have
+ * to be told as it was given: see struct call. */
+static __always_inline int file_event__look_up_as(const bool is_name, const struct call *call,
+                                                  const __u32 side, struct builder *builder,
+                                                  struct span *given, __u32 *flags,
+                                                  const __u32 truncated_flag, __s32 dirfd, __u64 address,
+                                                  __u64 how)
 {
     struct walk *walk = walk__scratch();
     __u32 errors = builder->errors;
@@ -136,11 +138,14 @@ static __always_inline int file_event__look_up(const struct call *call, const __
         return WALK_FAILED;
     }
 #ifndef CWS_OLD_KERNEL
-    if (call->as_given)
+    if (is_name && call->as_given)
         return walk__as_given(given->offset, given->length, dirfd);
 #endif
     return walk__path(given->offset, given->length, dirfd, how);
 }
+
+#define file_event__look_up(...)      file_event__look_up_as(false, __VA_ARGS__)
+#define file_event__look_up_name(...) file_event__look_up_as(true, __VA_ARGS__)
 
 /* Whether what the walk has found may be wanted, by its name. */
 static __always_inline bool file_event__wants_found(struct call *call, const __u32 side)

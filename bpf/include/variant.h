@@ -30,14 +30,13 @@
 #define POSSIBLE_OFFSET(offset) asm volatile("%0 &= %1" : "+r"(offset) : "i"(RECORD_SIZE_MAX - 1))
 _Static_assert((RECORD_SIZE_MAX & (RECORD_SIZE_MAX - 1)) == 0, "offsets in records are masked");
 
-/* Keeps the two comparisons between which it stands apart. What the compiler makes of both together is a
- * number to the verifier of 4.15, which then does not know that a pointer has been looked at. */
-#define APART() asm volatile("")
-
 #ifdef CWS_OLD_KERNEL
 
 /* Of a bound: for young kernels, for old ones. */
 #define BOUND(young, old) (old)
+/* Keeps the two comparisons between which it stands apart. What the compiler makes of both together is a
+ * number to the verifier of 4.15, which then does not know that a pointer has been looked at. */
+#define APART() asm volatile("")
 /* In front of a loop. */
 #define WRITTEN_OUT _Pragma("clang loop unroll(full)")
 /* Ends it. The two conditions of a turn must stay apart, or the compiler no longer knows the number of turns.
@@ -63,6 +62,7 @@ _Static_assert((RECORD_SIZE_MAX & (RECORD_SIZE_MAX - 1)) == 0, "offsets in recor
 #else
 
 #define BOUND(young, old) (young)
+#define APART()
 #define WRITTEN_OUT
 #define STOP_IF(condition)                                                                                   \
     if (condition)                                                                                           \

@@ -31,8 +31,8 @@ __noinline int mkdir__report(__u64 task_address)
         mode = call->args[2];
     }
     body->mode = mode & 0xffff;
-    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        body->call.dirfd, path, 0);
+    file_event__look_up_name(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                             body->call.dirfd, path, 0);
     if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
@@ -77,8 +77,8 @@ static __always_inline void remove__find(struct path_body *body, struct builder 
         body->flags = call->args[2];
         path = call->args[1];
     }
-    file_event__look_up(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        body->call.dirfd, path, how);
+    file_event__look_up_name(call, 0, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                             body->call.dirfd, path, how);
 }
 
 __noinline int remove__remember(void)
@@ -179,8 +179,8 @@ __noinline int rename__remember(void)
         return 0;
     body = &record->link;
     arguments = rename__arguments(call);
-    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        arguments.dirfd, arguments.path, 0);
+    file_event__look_up_name(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                             arguments.dirfd, arguments.path, 0);
     file_before__remember(walk, call->form, 0);
     return 0;
 }
@@ -205,16 +205,16 @@ __noinline int rename__report(__u64 task_address)
     body->flags = arguments.flags;
 
     /* Under the old name there is nothing now, or with RENAME_EXCHANGE the other file. */
-    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        arguments.dirfd, arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
+    file_event__look_up_name(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                             arguments.dirfd, arguments.path, call->ret < 0 ? 0 : WALK_PARENT);
     if (!file_event__wants_found(call, 0))
         return 0;
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
     if (!judgement__by_file(&call->judgement, 0, &body->file))
         return 0;
-    file_event__look_up(call, 1, &builder, &body->destination_path, &body->call.flags,
-                        CALL_FLAG_DESTINATION_TRUNCATED, arguments.destination_dirfd, arguments.destination,
-                        0);
+    file_event__look_up_name(call, 1, &builder, &body->destination_path, &body->call.flags,
+                             CALL_FLAG_DESTINATION_TRUNCATED, arguments.destination_dirfd,
+                             arguments.destination, 0);
     if (!file_event__wants_found(call, 1))
         return 0;
     file_info__fill_found(&body->destination, &builder, task, ERROR_DESTINATION);
@@ -302,9 +302,9 @@ __noinline int link__remember(void)
         return 0;
     body = &record->link;
     arguments = link__arguments(call);
-    file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                        arguments.dirfd, arguments.path,
-                        arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
+    file_event__look_up_name(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
+                             arguments.dirfd, arguments.path,
+                             arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
     file_before__remember(walk, call->form, 0);
     return 0;
 }
@@ -338,9 +338,9 @@ __noinline int link__report(__u64 task_address)
         body->call.path =
             call__append_string(call, &builder, arguments.path, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
     } else {
-        file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
-                            arguments.dirfd, arguments.path,
-                            arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
+        file_event__look_up_name(call, 0, &builder, &body->call.path, &body->call.flags,
+                                 CALL_FLAG_PATH_TRUNCATED, arguments.dirfd, arguments.path,
+                                 arguments.flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0);
         if (!file_event__wants_found(call, 0))
             return 0;
         linked = walk__found_inode();
@@ -356,9 +356,9 @@ __noinline int link__report(__u64 task_address)
         else
             builder.errors |= ERROR_OLD_VALUES;
     }
-    file_event__look_up(call, 1, &builder, &body->destination_path, &body->call.flags,
-                        CALL_FLAG_DESTINATION_TRUNCATED, arguments.destination_dirfd, arguments.destination,
-                        0);
+    file_event__look_up_name(call, 1, &builder, &body->destination_path, &body->call.flags,
+                             CALL_FLAG_DESTINATION_TRUNCATED, arguments.destination_dirfd,
+                             arguments.destination, 0);
     if (!file_event__wants_found(call, 1))
         return 0;
     file_info__fill_found(&body->destination, &builder, task, ERROR_DESTINATION);
