@@ -78,6 +78,9 @@ struct {
 
 #endif
 
+/* Where it cannot be told what was lost. */
+#define KIND_UNKNOWN 0
+
 /*
  * Scratch memory is per CPU, and so is a program: but where the kernel is preemptible another one may run in
  * the middle of it. Programs at functions can be preempted wherever there are any, those at typed tracepoints
@@ -88,9 +91,6 @@ struct {
  * An iterator can be preempted on any kernel, in the middle of a record, by a fork or exec that would write
  * over it; it runs in the probe's own read(2), so whatever runs there has a slot of its own.
  */
-/* Where it cannot be told what was lost. */
-#define KIND_UNKNOWN 0
-
 #define SLOT_COMMON 0
 #define SLOT_OWN    1
 #define SLOT_FIRST  2
