@@ -7,6 +7,7 @@ mod docker;
 mod file_truth;
 mod live;
 mod pair;
+mod probe;
 mod requirements;
 mod setup;
 mod signals;

@@ -14,10 +14,6 @@ fn setup(lines: &[&str]) -> Setup {
     lines.iter().fold(Setup::new(), |setup, line| setup.probe_line(line).agent_line(line))
 }
 
-fn files(pair: &Pair) -> [PathBuf; 2] {
-    [pair.path("probe/system-probe.log"), pair.path("agent/security-agent.log")]
-}
-
 fn rolled(file: &Path, number: u32) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".{number}"));
@@ -38,7 +34,7 @@ fn each_logs_to_its_file_and_not_to_the_console() -> Result<()> {
     let mut pair = Pair::start(&setup(&["log_to_console: false", "log_format_json: true", "log_levle: 1"]))?;
     pair.stop()?;
     assert_eq!(console(&pair), "");
-    for file in files(&pair) {
+    for file in pair.log_files() {
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         let lines: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
         let message = |line: &Value| line["fields"]["message"].as_str().unwrap_or_default().to_owned();
@@ -64,7 +60,7 @@ fn a_file_that_is_full_is_rolled_and_the_oldest_goes() -> Result<()> {
     let lines = ["log_level: debug", "log_file_max_size: 200", "log_file_max_rolls: 2"];
     let mut pair = Pair::start(&setup(&lines))?;
     pair.stop()?;
-    for file in files(&pair) {
+    for file in pair.log_files() {
         let length = |path: &Path| fs::metadata(path).map(|metadata| metadata.len());
         for path in [&file, &rolled(&file, 1), &rolled(&file, 2)] {
             let length = length(path).with_context(|| path.display().to_string())?;

@@ -94,7 +94,7 @@ fn both_end_in_peace_and_leave_no_socket() -> Result<()> {
         return Ok(());
     }
     let mut pair = Pair::start(&setup())?;
-    let sockets = [pair.path("probe/events.sock"), pair.path("agent/command.sock")];
+    let sockets = [pair.socket(), pair.path("agent/command.sock")];
     for socket in &sockets {
         let info = fs::symlink_metadata(socket)?;
         assert!(info.file_type().is_socket(), "{}", socket.display());
@@ -135,15 +135,16 @@ fn another_user_is_not_served() -> Result<()> {
     if !can_run() {
         return Ok(());
     }
-    let pair = Pair::start(&setup())?;
-    let socket = pair.path("probe/events.sock");
+    let pair = Pair::start(&setup().own_probe())?;
+    let socket = pair.socket();
+    let directory = socket.parent().context("a directory")?;
     let greeting = pair.trigger("greeting")?;
     let root = greeting.run([&socket])?;
     assert!(root["bytes"].as_u64() > Some(0), "root is answered: {root}");
     let closed = greeting.run_as(1, [&socket])?;
     assert_eq!(closed, json!({"connected": false, "bytes": 0}), "the directory is closed to others");
     // With the files wide open, it is the probe's own check that refuses.
-    for path in [pair.path("probe"), socket.clone()] {
+    for path in [directory, &socket] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
     }
     let refused = greeting.run_as(1, [&socket])?;

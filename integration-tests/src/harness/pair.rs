@@ -1,6 +1,5 @@
 //! The two processes, started together on one configuration.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use serde_json::Value;
 
 use super::binaries::built;
 use super::child::{Running, patient};
+use super::probe::Probe;
 use super::setup::{Files, MARK_RULE, Setup};
 use super::signals::{Signal, Signals};
 use super::trigger::{Trigger, ordinary_program};
@@ -25,9 +25,10 @@ const BACKLOG: Duration = Duration::from_secs(600);
 /// A running system-probe and security-agent.
 #[derive(Debug)]
 pub struct Pair {
-    // Dropped in this order: the agent, the probe, their files.
+    // Dropped in this order: the agent, the probe, the files.
     agent: Running,
-    probe: Running,
+    /// There until the pair is dropped.
+    probe: Option<Probe>,
     /// The signals so far.
     pub signals: Signals,
     files: Files,
@@ -40,11 +41,11 @@ impl Pair {
     /// # Errors
     /// If one of them ends, is not ready in time or refuses a rule; the error holds its log.
     pub fn start(setup: &Setup) -> Result<Self> {
-        let files = setup.write()?;
-        let probe = start_probe(&files)?;
+        let probe = setup.start_probe()?;
+        let files = setup.write(&probe.socket())?;
         let agent = start_agent(&files)?;
         let signals = Signals::of(&files.signals());
-        let mut pair = Self { agent, probe, signals, files, marks: 0 };
+        let mut pair = Self { agent, probe: Some(probe), signals, files, marks: 0 };
         pair.settle()?;
         // What a refused rule does not match is no finding.
         let status = pair.status()?;
@@ -71,7 +72,7 @@ impl Pair {
             let next = Instant::now() + Duration::from_millis(300);
             while Instant::now() < next {
                 self.agent.check()?;
-                self.probe.check()?;
+                self.probe()?.check()?;
                 self.signals.update()?;
                 if self.signals.of_rule(MARK_RULE).any(|signal| mark_of(signal) > Some(first)) {
                     return Ok(());
@@ -181,7 +182,7 @@ impl Pair {
     /// # Errors
     /// If that is not possible.
     pub fn kill_probe(&mut self) -> Result<()> {
-        self.probe.kill()
+        self.probe()?.process().kill()
     }
 
     /// Starts the probe again.
@@ -189,14 +190,13 @@ impl Pair {
     /// # Errors
     /// If that is not possible.
     pub fn restart_probe(&mut self) -> Result<()> {
-        self.probe = start_probe(&self.files)?;
-        Ok(())
+        self.probe()?.restart()
     }
 
     /// Process ids of the probe and the agent.
     #[must_use]
     pub fn pids(&self) -> (u32, u32) {
-        (self.probe.pid(), self.agent.pid())
+        (self.probe.as_ref().map_or(0, Probe::pid), self.agent.pid())
     }
 
     /// Compiles `triggers/NAME.c` into the directory of this pair.
@@ -221,10 +221,23 @@ impl Pair {
         self.files.path(name)
     }
 
+    /// Where the agent finds the probe.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.probe.as_ref().map(Probe::socket).unwrap_or_default()
+    }
+
+    /// The files that the probe and the agent log to.
+    #[must_use]
+    pub fn log_files(&self) -> [PathBuf; 2] {
+        [self.probe.as_ref().map(Probe::log_file).unwrap_or_default(), self.files.agent_log()]
+    }
+
     /// What both have logged.
     #[must_use]
     pub fn logs(&self) -> String {
-        format!("== system-probe\n{}\n== security-agent\n{}", self.probe.log(), self.agent.log())
+        let probe = self.probe.as_ref().map(Probe::log).unwrap_or_default();
+        format!("== system-probe\n{probe}\n== security-agent\n{}", self.agent.log())
     }
 
     /// Stops both as a service manager does. Returns how the probe and the agent ended.
@@ -233,24 +246,28 @@ impl Pair {
     /// If one of them does not end.
     pub fn stop(&mut self) -> Result<(ExitStatus, ExitStatus)> {
         let agent = self.agent.stop()?;
-        let probe = self.probe.stop()?;
+        let probe = self.probe()?.process().stop()?;
         Ok((probe, agent))
+    }
+
+    fn probe(&mut self) -> Result<&mut Probe> {
+        self.probe.as_mut().context("the pair has no probe")
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        // The next test has an agent of its own. This one may have ended already.
+        let _killed = self.agent.kill();
+        if let Some(probe) = self.probe.take() {
+            probe.leave();
+        }
     }
 }
 
 /// The number of the harness' own signal.
 fn mark_of(signal: &Signal) -> Option<u64> {
     signal.args().iter().find_map(|arg| arg.strip_prefix("mark-")?.parse().ok())
-}
-
-fn start_probe(files: &Files) -> Result<Running> {
-    let mut command = Command::new(built("system-probe")?);
-    command.arg("run").arg(format!("--config={}", files.probe_configuration().display()));
-    // Where the same tests are to hold whatever the programs are attached to.
-    if let Some(plan) = files.plan().map(OsString::from).or_else(|| std::env::var_os("CWS_PLAN")) {
-        command.arg("--plan").arg(plan);
-    }
-    Running::start("system-probe", &mut command, &files.path("system-probe.log"))
 }
 
 fn start_agent(files: &Files) -> Result<Running> {

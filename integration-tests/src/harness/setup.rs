@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use super::probe::Probe;
+
 /// An unprivileged user that every machine has. The agent under test becomes it.
 pub(crate) const USER: &str = "nobody";
 
@@ -63,6 +65,12 @@ impl Setup {
         self
     }
 
+    /// Has a system-probe that no other test has used or will use.
+    #[must_use]
+    pub fn own_probe(self) -> Self {
+        self.probe_line("# of one test alone")
+    }
+
     /// Appends a line to the configuration of security-agent.
     #[must_use]
     pub fn agent_line(mut self, line: &str) -> Self {
@@ -71,18 +79,18 @@ impl Setup {
         self
     }
 
-    /// Writes all files into a new directory.
-    pub(crate) fn write(&self) -> Result<Files> {
+    /// Starts system-probe as the test wants it.
+    pub(crate) fn start_probe(&self) -> Result<Probe> {
+        Probe::start(&self.probe, self.plan.as_deref())
+    }
+
+    /// Writes the files of an agent for the probe behind `socket` into a new directory.
+    pub(crate) fn write(&self, socket: &Path) -> Result<Files> {
         let directory = tempfile::Builder::new().prefix("cws-test.").tempdir()?;
         // The agent's user must reach its files here.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o711))?;
-        let files = Files { directory, plan: self.plan.clone() };
+        let files = Files { directory };
         let (uid, gid) = ids(USER)?;
-
-        let sockets = files.path("probe");
-        fs::create_dir(&sockets)?;
-        fs::set_permissions(&sockets, fs::Permissions::from_mode(0o750))?;
-        chown(&sockets, Some(0), Some(gid))?;
 
         let own = files.path("agent");
         fs::create_dir(&own)?;
@@ -96,17 +104,8 @@ impl Setup {
                 .with_context(|| policy.display().to_string())?;
         }
 
-        let socket = files.path("probe/events.sock");
-        let both = format!(
-            "runtime_security_config:\n  enabled: true\n  socket: {}\nsecurity_agent.user: {USER}\n",
-            socket.display()
-        );
-        fs::write(
-            files.probe_configuration(),
-            format!("{both}system_probe_config.log_file: {}\n{}", files.probe_log().display(), self.probe),
-        )?;
         let agent = format!(
-            "{both}\
+            "runtime_security_config:\n  enabled: true\n  socket: {socket}\nsecurity_agent.user: {USER}\n\
              runtime_security_config.policies.dir: {policies}\n\
              runtime_security_config.outputs.file.path: {signals}\n\
              runtime_security_config.outputs.file.max_size: 0\n\
@@ -117,6 +116,7 @@ impl Setup {
              security_agent.cmd_socket: {commands}\n\
              security_agent.log_file: {log}\n\
              {more}",
+            socket = socket.display(),
             policies = files.path("policies").display(),
             signals = files.signals().display(),
             run = files.path("agent").display(),
@@ -134,25 +134,15 @@ impl Setup {
     }
 }
 
-/// The directory of a pair. It is removed with this value.
+/// The directory of an agent and of what a test makes. It is removed with this value.
 #[derive(Debug)]
 pub(crate) struct Files {
     directory: TempDir,
-    plan: Option<String>,
 }
 
 impl Files {
-    /// The plan that the probe is to follow, if the setup says.
-    pub(crate) fn plan(&self) -> Option<&str> {
-        self.plan.as_deref()
-    }
-
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
-    }
-
-    pub(crate) fn probe_configuration(&self) -> PathBuf {
-        self.path("system-probe.yaml")
     }
 
     pub(crate) fn agent_configuration(&self) -> PathBuf {
@@ -161,11 +151,6 @@ impl Files {
 
     pub(crate) fn signals(&self) -> PathBuf {
         self.path("agent/signals.jsonl")
-    }
-
-    /// The file that system-probe logs to.
-    pub(crate) fn probe_log(&self) -> PathBuf {
-        self.path("probe/system-probe.log")
     }
 
     /// The file that security-agent logs to.
