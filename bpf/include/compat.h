@@ -138,6 +138,14 @@ struct mount___up_to_6_7 {
     struct list_head mnt_list;
 };
 
+/* The hash of a name, below its length. */
+struct qstr___hashed {
+    __u64 hash_len;
+};
+struct dentry___hashed {
+    struct qstr___hashed d_name;
+};
+
 /* Children of a dentry: list d_subdirs, linked by d_child, up to 6.7; hlist d_children by d_sib from 6.8
  * (da549bdd15c2). New ones come first in both. */
 struct dentry___before_6_8 {

@@ -26,6 +26,13 @@ struct outbox {
     /* Paths that have been left to be found, and the one that is looked at. */
     __u32 paths;
     __u32 path;
+    /* Programs that have followed the first one. */
+    __u32 follows;
+    /* Texts that have been looked up: a bit for each side of the call, and the side that is looked at. */
+    __u32 walked;
+    __u32 side;
+    /* AGAIN_*: the program that wants to know. */
+    __u32 again;
     __u32 _pad;
 };
 
@@ -45,7 +52,14 @@ struct {
 #define STAGE_BPF                 6
 #define STAGE_CONTEXT             7
 #define STAGE_SCRIPT              8
-#define STAGES                    9
+/* All that there are at tracepoints of the kernel. */
+#define STAGES_EVERYWHERE 9
+#define STAGE_WALK        9
+#define STAGE_WALK_NAME   10
+#define STAGE_WALK_SEARCH 11
+#define STAGE_WALK_LINK   12
+#define STAGE_WALK_PLACE  13
+#define STAGES            14
 
 /* Paths of one record. */
 #define PATHS_LEFT_MAX 4
@@ -356,6 +370,14 @@ static __always_inline void record__submit(void *record)
     })
 /* The whole of one that remembers something. */
 #define REMEMBERING(call) (call)
+/* The same of programs of which a text may have to be looked up: see AGAIN_*. */
+#define WALKING(ctx, again, call)                                                                            \
+    ({                                                                                                       \
+        outbox__begin_walking(again);                                                                        \
+        call;                                                                                                \
+        outbox__finish(ctx, STAGES_OF(ctx));                                                                 \
+        0;                                                                                                   \
+    })
 
 #else
 

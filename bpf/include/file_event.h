@@ -123,7 +123,7 @@ static __always_inline int file_event__look_up_as(const bool is_name, const stru
                                                   const __u32 truncated_flag, __s32 dirfd, __u64 address,
                                                   __u64 how)
 {
-    struct walk *walk = walk__scratch();
+    struct walk *walk = walk__scratch_of_side(side);
     __u32 errors = builder->errors;
 
     if (!walk)
@@ -131,17 +131,21 @@ static __always_inline int file_event__look_up_as(const bool is_name, const stru
     *given = call__append_string(call, builder, address, PATH_SIZE_MAX, ERROR_GIVEN_PATH);
     if (given->length == PATH_SIZE_MAX - 1)
         *flags |= truncated_flag;
+#ifndef CWS_OLD_KERNEL
     if (file_event__take_object(call, side))
         return walk->status;
+#endif
     if ((builder->errors & ~errors) & (ERROR_GIVEN_PATH | ERROR_NO_SPACE)) {
         walk->status = WALK_FAILED;
         return WALK_FAILED;
     }
-#ifndef CWS_OLD_KERNEL
+#ifdef CWS_OLD_KERNEL
+    return walk__by_stages(side, given->offset, given->length, dirfd, how);
+#else
     if (is_name && call->as_given)
         return walk__as_given(given->offset, given->length, dirfd);
-#endif
     return walk__path(given->offset, given->length, dirfd, how);
+#endif
 }
 
 #define file_event__look_up(...)      file_event__look_up_as(false, __VA_ARGS__)
@@ -154,6 +158,11 @@ static __always_inline bool file_event__wants_found(struct call *call, const __u
     struct walk *walk = walk__scratch();
     __u64 allowed;
 
+#ifdef CWS_OLD_KERNEL
+    /* Not yet. */
+    if (outbox__waits())
+        return false;
+#endif
     if (!filter || !walk)
         return true;
     /* Otherwise its name is not known. */
@@ -237,10 +246,16 @@ static __always_inline void file_before__remember(struct walk *walk, __u32 form,
     bpf_map_update_elem(&files_before, &thread, &before, BPF_ANY);
 }
 
+/* At the end of the call. */
 static __always_inline void file_before__forget(void)
 {
     __u64 thread = bpf_get_current_pid_tgid();
 
+#ifdef CWS_OLD_KERNEL
+    /* The program is run again. */
+    if (outbox__waits())
+        return;
+#endif
     bpf_map_delete_elem(&files_before, &thread);
 }
 
@@ -322,5 +337,25 @@ static __always_inline void file_event__send_crowded(struct builder *builder, st
     {                                                                                                        \
         return SENDING(ctx, KIND_UNKNOWN, family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0));      \
     }
+
+/* The same of families that may have to look up a text. */
+#ifdef CWS_OLD_KERNEL
+#define WALKING_SECTION(number) SEC("tracepoint/again/" #number)
+#define WALKING_PROGRAM(type, name, number, call)                                                            \
+    WALKING_SECTION(number)                                                                                  \
+    int name(struct trace_event_raw_##type *ctx)                                                             \
+    {                                                                                                        \
+        return WALKING(ctx, number, call);                                                                   \
+    }
+#define WALKING_ENTER(family, tracepoint)                                                                    \
+    WALKING_PROGRAM(sys_enter, enter_##family, AGAIN_enter_##family,                                         \
+                    family##__enter(family##__form((__s32)ctx->id), 0))
+#define WALKING_EXIT(family, tracepoint)                                                                     \
+    WALKING_PROGRAM(sys_exit, exit_##family, AGAIN_exit_##family,                                            \
+                    family##__exit(family##__form((__s32)ctx->id), ctx->ret, 0))
+#else
+#define WALKING_ENTER(family, tracepoint) FILE_ENTER(family, tracepoint)
+#define WALKING_EXIT(family, tracepoint)  FILE_EXIT(family, tracepoint)
+#endif
 
 #endif /* FILE_EVENT_H */

@@ -9,18 +9,43 @@
 #ifndef OUTBOX_H
 #define OUTBOX_H
 
+/* Programs that have to know what a text leads to are run again when stages have looked it up (walk_old.h),
+ * and find what these have found. To be followed they have their places behind those of the stages. */
+#define AGAIN_enter_remove 14
+#define AGAIN_exit_remove  15
+#define AGAIN_enter_rename 16
+#define AGAIN_exit_rename  17
+#define AGAIN_enter_link   18
+#define AGAIN_exit_link    19
+#define AGAIN_enter_chmod  20
+#define AGAIN_exit_chmod   21
+#define AGAIN_enter_chown  22
+#define AGAIN_exit_chown   23
+#define AGAIN_enter_utimes 24
+#define AGAIN_exit_utimes  25
+#define AGAIN_enter_xattr  26
+#define AGAIN_exit_xattr   27
+#define AGAIN_enter_umount 28
+#define AGAIN_exit_umount  29
+#define AGAIN_exit_mkdir   30
+#define AGAIN_exit_chdir   31
+#define AGAIN_exit_open    32
+#define AGAIN_exit_mount   33
+#define AGAIN_END          34
+_Static_assert(AGAIN_enter_remove == STAGES, "behind the stages");
+
 /* The stages, of each type of programs; filled by user space. A program can be followed by one of its own
  * type alone. */
-#define STAGE_MAP(name)                                                                                      \
+#define STAGE_MAP(name, size)                                                                                \
     struct {                                                                                                 \
         __uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                                               \
-        __uint(max_entries, STAGES);                                                                         \
+        __uint(max_entries, size);                                                                           \
         __type(key, __u32);                                                                                  \
         __type(value, __u32);                                                                                \
     } name SEC(".maps")
 
-STAGE_MAP(stages_of_tracepoints);
-STAGE_MAP(stages_of_raw_tracepoints);
+STAGE_MAP(stages_of_tracepoints, AGAIN_END);
+STAGE_MAP(stages_of_raw_tracepoints, STAGES_EVERYWHERE);
 
 /* Those that can follow the program with this context. */
 #define STAGES_OF(ctx)                                                                                       \
@@ -33,10 +58,34 @@ static __always_inline void outbox__begin(void)
 
     if (!outbox)
         return;
+    /* Otherwise it is run once more. */
+    if (outbox->work < STAGES) {
+        outbox->follows = 0;
+        outbox->walked = 0;
+    }
     outbox->used = 0;
     outbox->work = 0;
     outbox->paths = 0;
     outbox->path = 0;
+    outbox->side = 0;
+}
+
+/* The same, of one that may have to be run again. */
+static __always_inline void outbox__begin_walking(__u32 again)
+{
+    struct outbox *outbox = outbox__find();
+
+    outbox__begin();
+    if (outbox)
+        outbox->again = again;
+}
+
+/* Whether the program has to wait for what a text leads to. */
+static __always_inline bool outbox__waits(void)
+{
+    struct outbox *outbox = outbox__find();
+
+    return outbox && outbox->work == STAGE_WALK;
 }
 
 /* What has to be done next; 0: nothing. */
@@ -62,11 +111,14 @@ static __always_inline void outbox__go_on(void *ctx, void *stages)
     if (!outbox)
         return;
     stage = outbox__next_stage(outbox);
-    if (stage)
+    if (stage) {
+        outbox->follows++;
         bpf_tail_call(ctx, stages, stage);
+    }
     /* The context is that of another record still. */
     if (outbox->work == STAGE_CONTEXT)
         return;
+    outbox->work = 0;
     outbox__send(ctx);
 }
 

@@ -39,6 +39,8 @@
 #define WALK_FAILED 4
 /* Internal: not finished. */
 #define WALK_GOES_ON 0
+/* On old kernels: a stage has to look it up first. */
+#define WALK_WAITS 5
 
 struct walk {
     /* What is left of the text lies at [position, WALK_TEXT_SIZE), so that the text of a link fits in front.
@@ -63,20 +65,59 @@ struct walk {
     bool exact;
     /* Of a search that goes on: addresses of the next child, or of the next link of a list of mounts. */
     __u64 next;
+#ifdef CWS_OLD_KERNEL
+    /* What the stages are told: where the text lies in the record scratch, its length, and as openat(2) and
+     * the WALK_* above have it. */
+    __u64 offset;
+    __u64 length;
+    __u64 dirfd;
+    __u64 how;
+    /* How many programs may have followed when it ends. */
+    __u32 follows;
+    /* And tell each other: the kernel's hash and length of the name, the child that has it, ... */
+    __u64 hash_and_length;
+    __u64 child;
+    /* ... that it is the last one, and whether a slash follows, ... */
+    bool is_last;
+    bool has_slash;
+    /* ... that it leads up, and that the walk has begun. */
+    bool goes_up;
+    bool has_begun;
+#endif
 };
+
+/* The two sides of a call have to wait for each other on old kernels. */
+#define SIDES 2
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, SCRATCH_SLOTS);
+    __uint(max_entries, BOUND(SCRATCH_SLOTS, SIDES));
     __type(key, __u32);
     __type(value, struct walk);
 } walk_scratch SEC(".maps");
 
 static __always_inline struct walk *walk__scratch(void)
 {
+#ifdef CWS_OLD_KERNEL
+    struct outbox *outbox = outbox__find();
+    __u32 slot = outbox ? outbox->side : 0;
+#else
     __u32 slot = scratch__slot();
+#endif
 
     return bpf_map_lookup_elem(&walk_scratch, &slot);
+}
+
+/* The walk, which from here on is that of a side of the call. */
+static __always_inline struct walk *walk__scratch_of_side(const __u32 side)
+{
+#ifdef CWS_OLD_KERNEL
+    struct outbox *outbox = outbox__find();
+
+    if (outbox)
+        outbox->side = side;
+#endif
+    return walk__scratch();
 }
 
 static __always_inline struct dentry *walk__dentry(const struct walk *walk)
@@ -195,17 +236,13 @@ __noinline int walk__as_given(__u64 offset, __u64 length, __u64 dirfd)
     return walk->status;
 }
 
+#include "walk_steps.h"
+
 #ifdef CWS_OLD_KERNEL
 
-/* There is no room for it. */
-static __always_inline int walk__path(__u64 offset, __u64 length, __u64 dirfd, __u64 how)
-{
-    return walk__as_given(offset, length, dirfd);
-}
+#include "walk_old.h"
 
 #else
-
-#include "walk_steps.h"
 
 /*
  * Walks the `length` bytes at `offset` of the record scratch from the directory `dirfd` of the current task.

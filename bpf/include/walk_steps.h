@@ -172,6 +172,7 @@ __noinline int walk__up(void)
 
     if (!walk)
         return 0;
+    WRITTEN_OUT
     for (int i = 0; i < WALK_MOUNT_STACK_MAX; i++) {
         struct mount *mount = walk__mount(walk);
         struct mount *above = BPF_CORE_READ(mount, mnt_parent);
@@ -197,6 +198,7 @@ static __always_inline bool walk__prepend_own_pid(struct walk *walk, struct task
 
     context__fill_pid_namespace(&context, leader);
     number = context.ns_pid;
+    WRITTEN_OUT
     for (int i = 0; i < 10; i++) {
         at = 9 - i;
         walk->link[at] = '0' + number % 10;
@@ -300,6 +302,7 @@ static __always_inline bool walk__is_end(struct walk *walk, __u64 position)
     word = *(__u64 *)&walk->text[position];
 
     /* More than seven slashes in a row at the end are taken for a component that is missing. */
+    WRITTEN_OUT
     for (int i = 0; i < 8; i++) {
         if ((word & 0xff) != '/')
             return !(word & 0xff);

@@ -76,6 +76,7 @@
 #include "hooks_calls.bpf.c"
 #else
 #include "stages.bpf.c"
+#include "stages_walk.bpf.c"
 #include "old_events.bpf.c"
 #endif
 

@@ -42,8 +42,6 @@ static __always_inline void mount_body__fill_device_name(struct mount_body *body
                                            PATH_SIZE_MAX, ERROR_DESTINATION);
 }
 
-#ifndef CWS_OLD_KERNEL
-
 /* The directory that a bind mount or a move starts from: what the walk has found, and its mount. */
 static __always_inline void mount_body__fill_source(struct mount_body *body, struct builder *builder,
                                                     struct task_struct *task)
@@ -70,8 +68,6 @@ static __always_inline void mount_body__correct_source(struct mount_body *body, 
     body->source = body->root;
     body->bind_source_mount_id = 0;
 }
-
-#endif
 
 /* What mount(2) does. */
 enum mount_deed {
@@ -139,21 +135,18 @@ static __always_inline bool mount__go_to_newest(struct task_struct *task, __u64 
     return true;
 }
 
-/* Of the mount that the call has made; or its type as it was given, if it can't be told which that is. */
+/* Of the mount that the call has made, if the caches did not reach it; or its type as it was given, if it
+ * can't be told which that is. */
 static __always_inline void mount_body__fill_newest(struct mount_body *body, struct builder *builder,
                                                     const struct call *call, struct task_struct *task,
                                                     enum mount_deed deed)
 {
     __u64 type = deed == MOUNT_NEW ? call->args[2] : 0;
 
-    if (call->ret >= 0 && (deed == MOUNT_NEW || deed == MOUNT_BIND) && mount__go_to_newest(task, type)) {
+    if (call->ret >= 0 && (deed == MOUNT_NEW || deed == MOUNT_BIND) && mount__go_to_newest(task, type))
         mount_body__fill_mount(body, builder);
-        if (deed == MOUNT_NEW)
-            mount_body__fill_device_name(body, builder);
-    } else if (type) {
+    else if (type)
         bpf_probe_read_user_str(body->filesystem, sizeof(body->filesystem), (void *)type);
-        body->source = body->source_given;
-    }
 }
 
 #else
@@ -181,11 +174,9 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     __u64 source = call->args[0], type = call->args[2];
     enum mount_deed deed = mount__deed(call->args[3]);
     bool has_source_path = deed == MOUNT_BIND || deed == MOUNT_MOVE;
-#ifndef CWS_OLD_KERNEL
     struct walk *walk = walk__scratch();
     __u64 source_dentry = 0;
     __u32 ignored = 0;
-#endif
 
     body->what = deed == MOUNT_REMOUNT ? MOUNT_CALL_REMOUNT : MOUNT_CALL_MOUNT;
     body->flags = call->args[3];
@@ -193,37 +184,37 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     body->call.flags = CALL_FLAG_NO_DIRFD;
     if (type)
         body->type_given = call__append_text(call, builder, 1, type, MOUNT_TYPE_SIZE, ERROR_GIVEN_VALUE);
-#ifdef CWS_OLD_KERNEL
-    /* There is no room for a second walk. */
-    if (source) {
-        body->source_given = tail__append_user_string(builder, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
-        if (has_source_path)
-            body->source = body->source_given;
-    }
-#else
     if (has_source_path) {
         /* After a move nothing is left there but the mount point: the path is that of before all the same. */
         file_event__look_up(call, 0, builder, &body->source_given, &ignored, 0, AT_FDCWD, source,
                             WALK_FOLLOW);
+#ifdef CWS_OLD_KERNEL
+        if (outbox__waits())
+            return;
+#endif
         if (walk && walk->status == WALK_FOUND)
             source_dentry = walk->dentry;
         mount_body__fill_source(body, builder, task);
     } else if (source) {
         body->source_given = call__append_text(call, builder, 0, source, PATH_SIZE_MAX, ERROR_GIVEN_VALUE);
     }
-#endif
     file_event__look_up(call, 1, builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                         AT_FDCWD, call->args[1], WALK_FOLLOW);
 #ifdef CWS_OLD_KERNEL
-    mount_body__fill_newest(body, builder, call, task, deed);
+    if (outbox__waits())
+        return;
+    if (walk__found_inode())
+        mount_body__fill_mount(body, builder);
+    else
+        mount_body__fill_newest(body, builder, call, task, deed);
 #else
     mount__go_upon(call);
     mount_body__fill_mount(body, builder);
+#endif
     if (call->objects[1].status && call->ret >= 0 && deed == MOUNT_BIND)
         mount_body__correct_source(body, source_dentry);
     if (!has_source_path)
         mount_body__fill_device_name(body, builder);
-#endif
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
 
@@ -373,6 +364,8 @@ __noinline int mount__report(__u64 task_address)
         mount__find_mount(&record->mount, &builder, call, task);
     else
         mount__find_pivot_root(&record->mount, &builder, call, task);
+    if (outbox__waits())
+        return 0;
     file_event__send_crowded(&builder, task, KIND_MOUNT, call);
     return 0;
 }
@@ -453,7 +446,7 @@ static __always_inline int mount__exit(__u32 form, __s64 ret, __u32 record_flags
     return 0;
 }
 
-FILE_EXIT(mount, mount)
+WALKING_EXIT(mount, mount)
 
 /* ---- umount ----------------------------------------------------------------------------------------- */
 
@@ -495,6 +488,10 @@ __noinline int umount__report(__u64 task_address)
         return 0;
     body = &record->path;
     umount__find(body, &builder, call);
+#ifdef CWS_OLD_KERNEL
+    if (outbox__waits())
+        return 0;
+#endif
     file_info__fill_found(&body->file, &builder, task, ERROR_FILE);
     before = file_before__find(call->form);
     if (before && call->ret >= 0) {
@@ -529,5 +526,5 @@ static __always_inline int umount__exit(__u32 form, __s64 ret, __u32 record_flag
     return 0;
 }
 
-FILE_ENTER(umount, umount)
-FILE_EXIT(umount, umount)
+WALKING_ENTER(umount, umount)
+WALKING_EXIT(umount, umount)

@@ -50,7 +50,7 @@ static __always_inline int mkdir__exit(__u32 form, __s64 ret, __u32 record_flags
     return mkdir__report(bpf_get_current_task());
 }
 
-FILE_EXIT(mkdir, mkdirat)
+WALKING_EXIT(mkdir, mkdirat)
 
 /* ---- rmdir, unlink ---------------------------------------------------------------------------------- */
 
@@ -144,8 +144,8 @@ static __always_inline int remove__exit(__u32 form, __s64 ret, __u32 record_flag
     return 0;
 }
 
-FILE_ENTER(remove, unlinkat)
-FILE_EXIT(remove, unlinkat)
+WALKING_ENTER(remove, unlinkat)
+WALKING_EXIT(remove, unlinkat)
 
 /* ---- rename ----------------------------------------------------------------------------------------- */
 
@@ -257,8 +257,8 @@ static __always_inline int rename__exit(__u32 form, __s64 ret, __u32 record_flag
     return 0;
 }
 
-FILE_ENTER(rename, renameat2)
-FILE_EXIT(rename, renameat2)
+WALKING_ENTER(rename, renameat2)
+WALKING_EXIT(rename, renameat2)
 
 /* ---- link, symlink ---------------------------------------------------------------------------------- */
 
@@ -390,8 +390,8 @@ static __always_inline int link__exit(__u32 form, __s64 ret, __u32 record_flags)
     return 0;
 }
 
-FILE_ENTER(link, linkat)
-FILE_EXIT(link, linkat)
+WALKING_ENTER(link, linkat)
+WALKING_EXIT(link, linkat)
 
 /* ---- chdir ------------------------------------------------------------------------------------------ */
 
@@ -414,6 +414,11 @@ __noinline int chdir__report(__u64 task_address)
         body->call.flags |= CALL_FLAG_BY_DESCRIPTOR;
         body->call.dirfd = call->args[0];
         file_event__take_object_or_descriptor(call, 0, task, call->args[0]);
+    } else if (BOUND(false, call->ret >= 0)) {
+        /* What it leads to need not be looked up: see below. */
+        body->call.path = call__append_string(call, &builder, call->args[0], PATH_SIZE_MAX, ERROR_GIVEN_PATH);
+        if (body->call.path.length == PATH_SIZE_MAX - 1)
+            body->call.flags |= CALL_FLAG_PATH_TRUNCATED;
     } else {
         file_event__look_up(call, 0, &builder, &body->call.path, &body->call.flags, CALL_FLAG_PATH_TRUNCATED,
                             AT_FDCWD, call->args[0], WALK_FOLLOW);
@@ -438,4 +443,4 @@ static __always_inline int chdir__exit(__u32 form, __s64 ret, __u32 record_flags
     return chdir__report(bpf_get_current_task());
 }
 
-FILE_EXIT(chdir, chdir)
+WALKING_EXIT(chdir, chdir)

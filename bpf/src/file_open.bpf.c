@@ -253,4 +253,4 @@ static __always_inline int open__exit(__u32 form, __s64 ret, __u32 record_flags)
     return open__report(bpf_get_current_task());
 }
 
-FILE_EXIT(open, openat)
+WALKING_EXIT(open, openat)

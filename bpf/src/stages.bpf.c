@@ -157,6 +157,16 @@ static __always_inline void stage__climb_cgroup(void)
         return 0;                                                                                            \
     }
 
+/* The same of what only programs at system calls are followed by. */
+#define WALK_STAGE(number, name, call)                                                                       \
+    STAGE_SECTION("tracepoint", number)                                                                      \
+    int stage_##name(void *ctx)                                                                              \
+    {                                                                                                        \
+        call;                                                                                                \
+        outbox__go_on(ctx, &stages_of_tracepoints);                                                          \
+        return 0;                                                                                            \
+    }
+
 STAGE(STAGE_CONTEXT, context, stage__context())
 STAGE(STAGE_CLIMB, climb, stage__climb())
 STAGE(STAGE_CLIMB_IN_FILESYSTEM, climb_in_filesystem, stage__climb_in_filesystem())

@@ -16,18 +16,32 @@ use crate::facts::OldPrograms;
 const TRACEPOINTS: (&str, &str) = ("tracepoint", "stages_of_tracepoints");
 const RAW_TRACEPOINTS: (&str, &str) = ("raw_tp", "stages_of_raw_tracepoints");
 
-/// Which stage a program is, and of which map, by its section.
-fn place(section: &str) -> Option<(&'static str, u32)> {
+/// Where a program is to be found by others, by its section.
+#[derive(Debug, Eq, PartialEq)]
+struct Place {
+    map: &'static str,
+    number: u32,
+    /// It is there for others alone. Otherwise it is attached as well, and run again by what has followed it.
+    is_stage: bool,
+}
+
+fn place(section: &str) -> Option<Place> {
     [TRACEPOINTS, RAW_TRACEPOINTS].into_iter().find_map(|(kind, map)| {
-        let number = section.strip_prefix(kind)?.strip_prefix("/stage/")?;
-        Some((map, number.parse().ok()?))
+        let (what, number) = section.strip_prefix(kind)?.strip_prefix('/')?.split_once('/')?;
+        let is_stage = match what {
+            "stage" => true,
+            "again" => false,
+            _ => return None,
+        };
+        Some(Place { map, number: number.parse().ok()?, is_stage })
     })
 }
 
 /// Has those loaded that programs of this form can be followed by.
 pub(super) fn choose(object: &mut OpenObject, form: OldPrograms) {
     for mut program in object.progs_mut() {
-        let map = program.section().to_str().and_then(place).map(|(map, _)| map);
+        let place = program.section().to_str().and_then(place);
+        let map = place.filter(|place| place.is_stage).map(|place| place.map);
         let wanted = match form {
             OldPrograms::RawTracepoints => map.is_some(),
             OldPrograms::PerfEvents => map == Some(TRACEPOINTS.1),
@@ -45,7 +59,7 @@ pub(super) fn choose(object: &mut OpenObject, form: OldPrograms) {
 /// Those of the kernel.
 pub(super) fn put(object: &Object) -> anyhow::Result<()> {
     for program in object.progs_mut().filter(|program| program.autoload()) {
-        let Some((map, number)) = program.section().to_str().and_then(place) else { continue };
+        let Some(Place { map, number, .. }) = program.section().to_str().and_then(place) else { continue };
         let map = object.maps().find(|found| found.name() == map).context("the BPF object has no stages")?;
         let descriptor = program.as_fd().as_raw_fd().to_ne_bytes();
         map.update(&number.to_ne_bytes(), &descriptor, MapFlags::ANY)
@@ -69,7 +83,7 @@ mod tests {
         let object = ObjectBuilder::default().open_file(bpf::OLD_OBJECT_PATH).unwrap();
         let mut stages = BTreeMap::<_, BTreeSet<u32>>::new();
         for program in object.progs() {
-            if let Some((map, number)) = program.section().to_str().and_then(place) {
+            if let Some(Place { map, number, .. }) = program.section().to_str().and_then(place) {
                 assert!(stages.entry(map).or_default().insert(number), "{}", program.name().display());
             }
         }
@@ -78,5 +92,7 @@ mod tests {
             assert_eq!(stages[map], (1..room).collect(), "{map}");
         }
         assert_eq!(place("tracepoint/syscalls/sys_enter_open"), None);
+        assert!(place("tracepoint/stage/1").is_some_and(|place| place.is_stage));
+        assert!(place("tracepoint/again/14").is_some_and(|place| !place.is_stage));
     }
 }

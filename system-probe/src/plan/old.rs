@@ -5,9 +5,6 @@ use super::table::Observation;
 use super::table::Program;
 use crate::facts::OldPrograms;
 
-/// Looking up a path takes more instructions than a program may have there.
-const TEXT: &str =
-    "links in paths that are given as text are not followed, and nothing is known of the file behind";
 /// Only the head of a segment is where a tracepoint of network devices finds it.
 const SEGMENTS: &str = "not seen: what TCP carries behind the first bytes of a segment";
 /// They take the rest of what one program may have.
@@ -49,14 +46,11 @@ pub(super) fn program(program: Program, form: OldPrograms) -> Program {
 pub(super) fn limits(observation: &Observation, form: OldPrograms) -> Vec<&'static str> {
     let by_event = form == OldPrograms::PerfEvents;
     match observation.name {
-        "file.mount" => vec![TEXT, NEW_MOUNTS],
+        "file.mount" => vec![NEW_MOUNTS],
         "network.dns" | "network.imds" if by_event => vec![SEGMENTS, PACKETS],
         "network.dns" | "network.imds" => vec![SEGMENTS],
         "network.packet" if by_event => vec![PACKETS],
         "process.exec" if by_event => vec![SCRIPTS],
-        // By descriptor, or by objects of the kernel.
-        "file.splice" => Vec::new(),
-        name if name.starts_with("file.") => vec![TEXT],
         _ => Vec::new(),
     }
 }
