@@ -9,6 +9,8 @@
 
 struct ring {
     int descriptor;
+    /* IORING_FEAT_* */
+    unsigned features;
     unsigned *submission_tail, *submission_mask, *submission_array;
     unsigned *completion_head, *completion_tail, *completion_mask;
     struct io_uring_sqe *requests;
@@ -29,6 +31,7 @@ static inline struct ring ring_open_for(unsigned requests)
     char *submission, *completion;
 
     ring.descriptor = (int)CHECK(syscall(SYS_io_uring_setup, requests, &parameters));
+    ring.features = parameters.features;
     submission = map(ring.descriptor, parameters.sq_off.array + parameters.sq_entries * sizeof(unsigned),
                      IORING_OFF_SQ_RING);
     completion =

@@ -237,6 +237,47 @@ fn nest<'a>(top: &Path, names: impl Iterator<Item = &'a str>) -> Result<()> {
     Ok(())
 }
 
+/// What is looked up as a string is compared to what the kernel has in its caches: by each length of a name, in each place
+/// of a list.
+#[test]
+fn names_are_told_apart_by_every_byte_and_found_among_many() -> Result<()> {
+    let Some(mut watch) = Watch::of(&["chmod"])? else { return Ok(()) };
+    let place = watch.place()?;
+    let mut paths: Vec<PathBuf> = (0..300).map(|number| place.join(format!("among-{number}"))).collect();
+    for path in &paths {
+        fs::write(path, "")?;
+    }
+    // The oldest, some in the middle, the newest.
+    let mut asked: Vec<PathBuf> = [0, 1, 100, 200, 299].map(|index| paths[index].clone()).into();
+    paths.clear();
+    let names = watch.place()?;
+    for length in [1, 7, 8, 9, 15, 16, 56, 63, 64, 65, 128, 247, 248, 255] {
+        for last in ["a", "b"] {
+            let path = names.join(format!("{}{last}", "n".repeat(length - 1)));
+            fs::write(&path, "")?;
+            paths.push(path);
+        }
+    }
+    // A directory by its long name, up again, and by another one.
+    let (long, other) = (names.join("d".repeat(255)), names.join("e".repeat(254)));
+    fs::create_dir(&long)?;
+    fs::create_dir(&other)?;
+    fs::write(other.join("inside"), "")?;
+    asked.append(&mut paths);
+    let roundabout = long.join("..//.").join(other.file_name().context("a name")?).join("inside");
+    for (given, path) in asked.iter().map(|path| (path, path)).chain([(&roundabout, &other.join("inside"))]) {
+        let made = watch.make(&Calls::new().then(libc::SYS_chmod, [s(given), n(0o640)]))?;
+        let signal = watch.signals("chmod", &made)?.pop().with_context(|| given.display().to_string())?;
+        let mut expected = FileTruth::of(path)?.file(path);
+        expected.insert("mode".into(), signal.at("file.mode").clone());
+        expected.insert("change_time".into(), signal.at("file.change_time").clone());
+        let mut seen = signal.at("file").as_object().context("no file")?.clone();
+        seen.remove("destination");
+        assert_eq!(seen, expected, "{}", given.display());
+    }
+    Ok(())
+}
+
 #[test]
 fn deep_and_long_paths_are_whole_or_said_to_be_cut() -> Result<()> {
     let Some(mut watch) = Watch::of(&["open", "chmod"])? else { return Ok(()) };
