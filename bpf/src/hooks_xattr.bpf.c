@@ -2,8 +2,9 @@
 /*
  * Changes of extended attributes, seen inside the kernel. The function of the file system layer is not told
  * by which mount the file was reached. Whoever changes a file asks for write access to the mount before, in
- * the same thread: the hook there keeps it. What an overlay does for its own layers goes by mounts that are
- * in no namespace, or by files of another file system than that of the mount that was asked for.
+ * the same thread: the hook there keeps it. What an overlay does for its own layers, in the middle of that,
+ * goes by mounts that it has made for itself, or by files of another file system than that of the mount that
+ * was asked for.
  */
 
 struct xattr_operation {
@@ -27,6 +28,7 @@ static __always_inline int xattr__see_mount(struct vfsmount *mnt, __u32 for_ring
 {
     __u64 thread = bpf_get_current_pid_tgid();
     struct xattr_operation operation = {};
+    struct xattr_operation *under_way;
     struct mount *mount;
     struct caller caller;
 
@@ -40,6 +42,9 @@ static __always_inline int xattr__see_mount(struct vfsmount *mnt, __u32 for_ring
         return 0;
     mount = vfsmount__mount(mnt);
     if (!BPF_CORE_READ(mount, mnt_ns))
+        return 0;
+    under_way = bpf_map_lookup_elem(&xattr_operations, &thread);
+    if (under_way && under_way->dentry && mount__is_internal(mount))
         return 0;
     operation.record_flags = caller.record_flags;
     operation.mount = (__u64)mount;

@@ -143,12 +143,27 @@ impl Pair {
     /// # Errors
     /// If there is no status.
     pub fn is_at(&self, function: &str) -> Result<bool> {
+        Ok(self.functions()?.iter().any(|name| name == function))
+    }
+
+    /// Whether programs are at functions of the kernel at all: of those that watch what the rules are about.
+    ///
+    /// # Errors
+    /// If there is no status.
+    pub fn is_at_functions(&self) -> Result<bool> {
+        Ok(!self.functions()?.is_empty())
+    }
+
+    /// The functions at whose return programs are.
+    fn functions(&self) -> Result<Vec<String>> {
         let status = self.status()?;
         let observations = status["probe"]["observations"].as_array().cloned().unwrap_or_default();
         let programs = observations.iter().flat_map(|seen| seen["programs"].as_array().into_iter().flatten());
-        Ok(programs.filter_map(Value::as_str).any(|program| {
-            program.strip_prefix("fexit/").or(program.strip_prefix("kretprobe/")) == Some(function)
-        }))
+        let functions = programs.filter_map(|program| {
+            let program = program.as_str()?;
+            program.strip_prefix("fexit/").or(program.strip_prefix("kretprobe/"))
+        });
+        Ok(functions.map(str::to_owned).collect())
     }
 
     /// Replaces the rules, written as items of a policy's `rules:`, and lets the agent load them.

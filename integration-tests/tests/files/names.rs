@@ -278,8 +278,10 @@ fn a_file_without_a_name_gets_one() -> Result<()> {
         let made =
             watch.make(&open.then(libc::SYS_linkat, [dirfd, name, n(AT_FDCWD), s(&path), n(flags)]))?;
         let after = FileTruth::of(&path)?;
-        // Below /proc the kernel has nothing cached of a new process, so that only what comes after the call is known.
-        let before = if by_proc { after.clone() } else { made.stat(1, &after.filesystem)? };
+        // Below /proc the kernel has nothing cached of a new process, so that only what comes after the call is known
+        // where no function shows the object.
+        let is_known_late = by_proc && !watch.pair.is_at_functions()?;
+        let before = if is_known_late { after.clone() } else { made.stat(1, &after.filesystem)? };
         // The name of what has none is made of its inode number.
         let nameless = place.join(format!("#{}", before.inode));
         let mut syscall = json!({"destination_path": &path});
