@@ -107,7 +107,7 @@ fn is_skipped(log: &str, test: &str) -> bool {
 /// The lines of the list of tests: file, test, observations.
 fn lines() -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static str>)> {
     let lines = TESTS.lines().filter(|line| !line.starts_with('#'));
-    let lines = lines.map(|line| line.rsplit('+').next().unwrap_or(line));
+    let lines = lines.map(|line| line.rsplit('+').next().unwrap_or(line).trim_start_matches('-'));
     lines.filter_map(|line| {
         let mut words = line.split_whitespace();
         Some((words.next()?, words.next()?, words.collect()))
