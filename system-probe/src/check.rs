@@ -111,7 +111,7 @@ impl Report {
         text.push_str("\nHow it is watched\n");
         for seen in &self.observations {
             let (state, programs) = (state_name(seen), summary(&seen.programs));
-            line(&mut text, &[("", 2), (state, 13), (&seen.name, 18), (&programs, 0)]);
+            line(&mut text, &[("", 2), (state, 13), (&seen.name, 26), (&programs, 0)]);
             if !seen.reason.is_empty() {
                 line(&mut text, &[("", 15), (&seen.reason, 0)]);
             }
@@ -204,7 +204,7 @@ mod tests {
     fn the_text_says_what_works_and_why_not() {
         let expected = format!(
             "system-probe {VERSION} on Linux 1.2.3\n\nThis kernel\n  yes  btf                 detail\n  \
-             no   lsm                 detail\n\nHow it is watched\n  unavailable  process.exec      a, b and 1 more\n\
+             no   lsm                 detail\n\nHow it is watched\n  unavailable  process.exec              a, b and 1 more\n\
              {}because\n\nEvents\n  exec              3\n\nCan be watched: 0 in full, 0 in part, 1 not.\n\
              Can't be watched here: process.exec.\n",
             " ".repeat(15)
