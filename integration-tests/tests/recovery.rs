@@ -48,6 +48,42 @@ fn an_agent_that_comes_back_knows_what_runs() -> Result<()> {
     Ok(())
 }
 
+/// What is at functions of the kernel leaves them with the agent: before 5.13 no program can go back to where it was.
+#[test]
+fn the_next_agents_see_as_much_as_the_first() -> Result<()> {
+    if !can_run() {
+        return Ok(());
+    }
+    const EVENTS: [&str; 6] = ["open", "chmod", "link", "rename", "unlink", "mkdir"];
+    let setup = EVENTS.iter().fold(Setup::new(), |setup, event| {
+        setup.rule(event, &format!("{event}.file.name == \"cws-again\" && {event}.retval >= 0"))
+    });
+    let mut pair = Pair::start(&setup)?;
+    let mut first = None;
+    for round in 0..3 {
+        let place = pair.path(&format!("round-{round}"));
+        fs::create_dir(&place)?;
+        let file = place.join("cws-again");
+        fs::write(&file, "")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        fs::hard_link(&file, place.join("other"))?;
+        fs::rename(&file, place.join("moved"))?;
+        fs::rename(place.join("moved"), &file)?;
+        fs::remove_file(&file)?;
+        fs::create_dir(&file)?;
+        for event in EVENTS {
+            let signal = pair.expect(event, |signal| *signal.at("file.path") == json!(file))?;
+            assert_eq!(signal.at("process.pid"), &json!(std::process::id()), "{event} in round {round}");
+        }
+        let observations = pair.status()?["probe"]["observations"].clone();
+        assert_eq!(*first.get_or_insert(observations.clone()), observations, "round {round}");
+        pair.kill_agent()?;
+        pair.restart_agent()?;
+        pair.settle()?;
+    }
+    Ok(())
+}
+
 #[test]
 fn the_agent_outlives_the_probe_and_reconnects() -> Result<()> {
     if !can_run() {

@@ -183,7 +183,7 @@ pub(super) struct Instance {
     loaded: Loaded,
     /// Those that it was first loaded with.
     options: Options,
-    /// The programs that were loaded; the object has more.
+    /// The programs that were loaded and are of use; the object has more.
     programs: BTreeSet<String>,
 }
 
@@ -217,7 +217,12 @@ impl Instance {
         self.programs.contains(program)
     }
 
-    /// Whether it was loaded with no program at all.
+    /// Takes some of its programs for not loaded.
+    pub(super) fn forget(&mut self, programs: &BTreeSet<&str>) {
+        self.programs.retain(|program| !programs.contains(program.as_str()));
+    }
+
+    /// Whether no program of it is left, or it was loaded with none at all.
     pub(super) fn is_empty(&self) -> bool {
         self.programs.is_empty()
     }

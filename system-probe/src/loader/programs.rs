@@ -70,6 +70,15 @@ impl Programs {
         true
     }
 
+    /// Takes programs for not loaded, so that they are loaded anew when they are needed. What nobody needs any more leaves the
+    /// kernel, but for those of the first load, which has the maps.
+    pub(super) fn forget(&mut self, programs: &BTreeSet<&str>) {
+        for instance in std::iter::once(&mut self.first).chain(&mut self.later) {
+            instance.forget(programs);
+        }
+        self.later.retain(|instance| !instance.is_empty());
+    }
+
     /// Why a program was asked for and could not be loaded, if so.
     pub(super) fn refusal(&self, program: &str) -> Option<&str> {
         self.refused.get(program).or_else(|| self.unloaded.get(program)).map(String::as_str)

@@ -35,18 +35,34 @@ struct Probes {
 
 #[derive(Debug)]
 struct Counted {
+    name: &'static str,
     program: OwnedFd,
     /// Of the events that it reports; 0: of several.
     kind: u32,
     /// At the last look.
     seen: u64,
+    /// Those of one of the same name that it replaces, which nobody has been told of.
+    inherited: u64,
+}
+
+impl Counted {
+    /// Since the last call.
+    fn take(&mut self) -> u64 {
+        let total = misses(&self.program);
+        let new = total.saturating_sub(self.seen);
+        self.seen = self.seen.max(total);
+        new + std::mem::take(&mut self.inherited)
+    }
 }
 
 impl Skips {
-    /// Counts those of one more program from now on.
-    pub(super) fn add(&self, program: OwnedFd, kind: u32) {
+    /// Counts those of one more program from now on, or of one in place of the program of the same name.
+    pub(super) fn add(&self, name: &'static str, program: OwnedFd, kind: u32) {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = programs.iter().position(|counted| counted.name == name);
+        let inherited = before.map(|index| programs.swap_remove(index).take()).unwrap_or_default();
         let seen = misses(&program);
-        self.programs.lock().unwrap_or_else(PoisonError::into_inner).push(Counted { program, kind, seen });
+        programs.push(Counted { name, program, kind, seen, inherited });
     }
 
     /// Counts the returns that the probe of a program misses, too.
@@ -62,9 +78,7 @@ impl Skips {
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         let missed = probes.as_mut().map(Probes::take).unwrap_or_default();
         let new = programs.iter_mut().filter_map(|counted| {
-            let total = misses(&counted.program);
-            let new = total.saturating_sub(counted.seen);
-            counted.seen = counted.seen.max(total);
+            let new = counted.take();
             (new > 0).then_some((counted.kind, new))
         });
         new.chain(missed).collect()

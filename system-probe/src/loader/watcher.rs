@@ -76,6 +76,8 @@ struct Attachments {
     filters: Store,
     /// Those whose skipped runs are counted.
     counted: BTreeSet<&'static str>,
+    /// Those at functions that have been attached since they were loaded.
+    used: BTreeSet<&'static str>,
     /// There is a subscriber.
     active: bool,
     /// Kinds that its rules need.
@@ -99,6 +101,16 @@ struct Attachment {
 impl From<Link> for Attachment {
     fn from(link: Link) -> Self {
         Self { link, _probe: None }
+    }
+}
+
+impl Attachments {
+    /// Has programs loaded anew, to be attached once more.
+    fn renew(&mut self, spent: &BTreeSet<&'static str>) {
+        tracing::debug!(programs = spent.len(), "this kernel attaches a program at a function but once");
+        self.programs.forget(spent);
+        self.used.retain(|program| !spent.contains(program));
+        self.counted.retain(|program| !spent.contains(program));
     }
 }
 
@@ -133,6 +145,7 @@ impl Watcher {
             programs,
             filters: maps.filters()?,
             counted: BTreeSet::new(),
+            used: BTreeSet::new(),
             active: false,
             wanted: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -225,6 +238,23 @@ impl Watcher {
         let unneeded = unneeded.into_iter();
         self.detacher
             .detach(unneeded.filter_map(|program| Some((program, attachments.links.remove(&program)?))));
+        let spent = self.attach_needed(attachments, needed);
+        if !spent.is_empty() {
+            // They go where they have just been asked to go, so they are not spent once more.
+            attachments.renew(&spent);
+            self.load(attachments);
+            self.apply_plan(attachments);
+        }
+    }
+
+    /// Attaches what is needed and is not attached. Gives the programs at functions of which this is not the first time, if the
+    /// kernel attaches such but once: before 5.13 (f3a95075549e) it does not let a program go back to its function.
+    fn attach_needed(
+        &self,
+        attachments: &mut Attachments,
+        needed: BTreeSet<Program>,
+    ) -> BTreeSet<&'static str> {
+        let mut spent = BTreeSet::new();
         // What keeps arguments goes before what looks for them.
         let (keepers, others): (Vec<_>, Vec<_>) =
             needed.into_iter().partition(|program| program.name == KEEP_ARGUMENTS);
@@ -239,8 +269,14 @@ impl Watcher {
             match attached {
                 Ok(link) => {
                     attachments.failures.remove(&program);
+                    if matches!(program.hook, Hook::Function(_)) {
+                        attachments.used.insert(program.name);
+                    }
                     self.count_skips(attachments, &program);
                     attachments.links.insert(program, link);
+                }
+                Err(_) if attachments.used.contains(program.name) => {
+                    spent.insert(program.name);
                 }
                 Err(error) if is_absent(&error) => {
                     attachments.absent.insert(program);
@@ -254,6 +290,7 @@ impl Watcher {
                 }
             }
         }
+        spent
     }
 
     /// Tells the programs, of which one may serve several kinds, which of these are wanted and what of them.
@@ -295,7 +332,7 @@ impl Watcher {
             _ => 0,
         };
         if let Some(descriptor) = attachments.programs.descriptor(program.name) {
-            self.maps.skips().add(descriptor, kind);
+            self.maps.skips().add(program.name, descriptor, kind);
         }
         if let (Hook::Probe(_), Some(tracefs)) = (program.hook, &self.tracefs) {
             self.maps.skips().add_probe(tracefs, program.name, kind);
