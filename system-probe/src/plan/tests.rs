@@ -592,8 +592,7 @@ fn old_kernels_get_programs_of_their_own() {
     assert!(chmod.blind.iter().any(|text| text.contains("32-bit")), "nothing cures that here");
     let dns = planned(&plan, "network.dns");
     assert!(dns.programs.iter().any(|program| program.hook == Hook::RawTp("net_dev_queue")));
-    for (name, limit) in [("file.chmod", "links"), ("file.mount", "move_mount"), ("network.imds", "segment")]
-    {
+    for (name, limit) in [("file.mount", "move_mount"), ("network.imds", "segment")] {
         let planned = planned(&plan, name);
         assert!(planned.blind.iter().any(|text| text.contains(limit)), "{planned:?}");
     }
