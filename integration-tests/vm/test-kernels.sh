@@ -6,8 +6,8 @@
 #   test-kernels.sh [KERNEL...]      5.10 6.1 6.12 newest; default: all
 #
 # CWS_VM_PROFILE=debug takes the debug builds, CWS_VM_JOBS is the number of guests at a time, CWS_VM_SECONDS the time
-# that one may take. CWS_VM_DEPTH=each|all: the tests that show one of each event (the default), or all of tests.list, which
-# takes an hour. CWS_VM_PLANS (of fentry, kprobe, tracepoint, old and oldest; the default is the first four on 5.10, and
+# that one may take. CWS_VM_DEPTH=each|all: the tests that show one of each event (the default), or all of tests.list under
+# all plans, which takes hours. CWS_VM_PLANS (of fentry, kprobe, tracepoint, old and oldest; the default is the first four on 5.10, and
 # elsewhere what users have), CWS_VM_UNITS and CWS_VM_TESTS (a pattern) choose the plans, the test files of the programs (bpf/tests) that are run
 # as well, and the end-to-end tests. CWS_VM_APPEND is more
 # of the kernels' command line; by default SELinux is on, without a policy. CWS_VM_QEMU is more of QEMU's: with
@@ -52,12 +52,16 @@ done
 
 # boot NAME IMAGE VERSION
 boot() {
-    local name=$1 image=$2 results=$out/results/$1
+    local name=$1 image=$2 results=$out/results/$1 plans
     rm -rf "$results"
     mkdir -p "$results"
     cp "$out/executables.copied" "$results/executables"
     # Plans that no young kernel follows by itself are tried on the oldest: all of them everywhere take half as long again.
-    [[ $name == 5.10 ]] || echo "export CWS_VM_PLANS='fentry tracepoint'" >"$results/settings"
+    plans='fentry tracepoint'
+    [[ ${CWS_VM_DEPTH-} != all ]] || plans='fentry kprobe tracepoint'
+    [[ $name != 5.10 ]] || plans='fentry kprobe tracepoint old'
+    [[ ${CWS_VM_DEPTH-} != all || $name != 5.10 ]] || plans+=' oldest'
+    echo "export CWS_VM_PLANS='$plans'" >"$results/settings"
     for setting in CWS_VM_PLANS CWS_VM_UNITS CWS_VM_TESTS CWS_VM_DEPTH CWS_RACE_TRIES; do
         [[ -z ${!setting+set} ]] || echo "export $setting='${!setting}'"
     done >>"$results/settings"
