@@ -8,21 +8,19 @@ use std::path::PathBuf;
 
 use libbpf_cargo::SkeletonBuilder;
 
-/// Instructions that kernels before 5.1 know, and no tables of constants, for which they have no place. Two comparisons are
-/// not made one number: the verifiers before 4.16 would no longer know that a pointer has been looked at.
-const OLD_KERNELS: &[&str] =
-    &["-mcpu=v2", "-fno-jump-tables", "-mllvm", "-simplifycfg-branch-fold-threshold=0"];
+include!("flags.rs");
 
 fn main() -> Result<(), Box<dyn Error>> {
     let source_dir = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
     let skeleton = out_dir.join("cws.skel.rs");
-    build(&source_dir.join("src/cws.bpf.c"), &source_dir, &skeleton, &["-mcpu=v3"])?;
+    build(&source_dir.join("src/cws.bpf.c"), &source_dir, &skeleton, YOUNG_KERNELS)?;
     println!("cargo:rustc-env=OBJECT_PATH={}", skeleton.with_extension("o").display());
     let old = out_dir.join("cws_old.skel.rs");
     build(&source_dir.join("src/cws_old.bpf.c"), &source_dir, &old, OLD_KERNELS)?;
     println!("cargo:rustc-env=OLD_OBJECT_PATH={}", old.with_extension("o").display());
     build(&source_dir.join("src/facts.bpf.c"), &source_dir, &out_dir.join("facts.skel.rs"), OLD_KERNELS)?;
+    println!("cargo:rerun-if-changed=flags.rs");
     println!("cargo:rerun-if-changed=src");
     println!("cargo:rerun-if-changed=include");
     Ok(())

@@ -7,6 +7,8 @@ use std::path::Path;
 use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::ObjectBuilder;
 
+include!("../flags.rs");
+
 /// As the kernel's `Makefile`s name them.
 const ARCHITECTURES: [&str; 2] = ["x86", "arm64"];
 
@@ -29,9 +31,8 @@ fn programs(source: &str, architecture: &str, options: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_object_has_its_programs_on_each_architecture() {
-    let old = ["-mcpu=v2", "-fno-jump-tables"];
     for (source, options) in
-        [("cws.bpf.c", &["-mcpu=v3"][..]), ("cws_old.bpf.c", &old[..]), ("facts.bpf.c", &old[..])]
+        [("cws.bpf.c", YOUNG_KERNELS), ("cws_old.bpf.c", OLD_KERNELS), ("facts.bpf.c", OLD_KERNELS)]
     {
         let [here, there] = ARCHITECTURES.map(|architecture| programs(source, architecture, options));
         // What 32-bit programs call are functions of x86 alone; all else is on both.

@@ -83,6 +83,7 @@ impl Pair {
                 (last_came, came) = (Instant::now(), self.signals.all().len());
             }
             if last_came.elapsed() > patient(READY) || started.elapsed() > BACKLOG {
+                self.probe()?.process();
                 bail!("no event came through within {:?}\n{}", started.elapsed(), self.logs());
             }
         }
@@ -98,6 +99,10 @@ impl Pair {
             self.settle()?;
         }
         let found = self.signals.of_rule(rule).find(|signal| wanted(signal)).cloned();
+        if found.is_none() {
+            // Whatever it is that it does not see, the next test is not to suffer from it.
+            self.probe()?.process();
+        }
         found.with_context(|| {
             let others: Vec<String> = self.signals.of_rule(rule).map(|signal| signal.0.to_string()).collect();
             format!(
