@@ -20,7 +20,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 profile=${CWS_VM_PROFILE:-release} jobs=${CWS_VM_JOBS:-2} seconds=${CWS_VM_SECONDS:-1100}
 kernels=("$@")
 # The slowest first, so that two at a time end together.
-((${#kernels[@]})) || kernels=(newest 6.12 6.1 5.10)
+((${#kernels[@]})) || kernels=(newest 5.10 6.12 6.1)
 out=$PWD/target/vm
 mkdir -p "$out/results" "$out/triggers"
 
