@@ -2,7 +2,7 @@
 /*
  * How a record gets from the program that builds it to user space on old kernels. The program notes what it
  * has no room for (emit.h, path.h); programs that follow it (stages.bpf.c) by tail calls, of which the kernel
- * follows 32 in a row, do it one by one, and the last one sends.
+ * follows 33 in a row, do it one by one, and the last one sends.
  *
  * All of them run without being preempted, and none that uses the scratch memory fires inside another one.
  */

@@ -10,11 +10,16 @@
 #ifndef WALK_OLD_H
 #define WALK_OLD_H
 
-/* Of the 32 programs that the kernel lets follow the first one, those that may have followed when a walk
- * ends: that of the first side of two, and the last one. What is left is for the program itself, which is run
- * again, for its context, and for the climbs of its paths. */
-#define WALK_FOLLOWS_FIRST 12
-#define WALK_FOLLOWS_LAST  22
+/*
+ * The kernel lets 33 programs follow the first one (MAX_TAIL_CALL_CNT). What a walk may not use: the program
+ * itself is run again for each side, a stage fills the context, and each path is climbed by up to
+ * PATH_CLIMB_MAX / TURNS_PER_CALL; and a walk may go beyond its bound by one. The first side of two leaves
+ * some to the other.
+ */
+#define FOLLOWS_MAX    33
+#define WALK_LEFT_OVER 7
+#define WALK_FOLLOWS_MAX(sides, paths)                                                                       \
+    (FOLLOWS_MAX - (sides)-1 - (paths) * (PATH_CLIMB_MAX / TURNS_PER_CALL) - 1)
 
 /* Words of a name in one run: of those that most names have, and of any. */
 #define WALK_WORDS     8
@@ -25,6 +30,20 @@
 #define WALK_MOUNTS_BY_STAGE     100
 /* Components of one run. */
 #define WALK_COMPONENTS_PER_RUN 2
+
+/* How many programs may have followed when the walk of a side ends. */
+static __always_inline __u32 walk__follows_max(__u32 again, const __u32 side)
+{
+    switch (again) {
+    case AGAIN_exit_rename:
+    case AGAIN_exit_link:
+        return WALK_FOLLOWS_MAX(2, 2) - (side ? 0 : WALK_LEFT_OVER);
+    case AGAIN_exit_mount:
+        return WALK_FOLLOWS_MAX(2, 3) - (side ? 0 : WALK_LEFT_OVER);
+    default:
+        return WALK_FOLLOWS_MAX(1, 1);
+    }
+}
 
 /*
  * Has the stages look up the `length` bytes at `offset` of the record scratch, or, if they have done so,
@@ -44,10 +63,7 @@ static __always_inline int walk__by_stages(const __u32 side, __u64 offset, __u64
     walk->length = length;
     walk->dirfd = dirfd;
     walk->how = how;
-    walk->follows = WALK_FOLLOWS_LAST;
-    if (!side && (outbox->again == AGAIN_exit_rename || outbox->again == AGAIN_exit_link ||
-                  outbox->again == AGAIN_exit_mount))
-        walk->follows = WALK_FOLLOWS_FIRST;
+    walk->follows = walk__follows_max(outbox->again, side);
     walk->goes_up = false;
     walk->has_begun = false;
     walk->status = WALK_WAITS;
@@ -191,6 +207,7 @@ static __always_inline bool walk__is_child(struct walk *walk, const int words)
         return false;
     if (bpf_probe_read_kernel(walk->name, CUT(length, NAME_SIZE_MAX), BPF_CORE_READ(child, d_name.name)))
         return false;
+    /* As walk__names_equal(), of fewer words and by an address that is reckoned once. */
     WRITTEN_OUT
     for (int i = 0; i < words; i++) {
         __u64 difference = *(const __u64 *)(text + i * 8) ^ *(__u64 *)&walk->name[i * 8];
@@ -209,6 +226,21 @@ static __always_inline bool walk__is_child(struct walk *walk, const int words)
 static __always_inline void walk__end_without(struct walk *walk, struct outbox *outbox)
 {
     walk__end(walk, outbox, walk->is_last ? WALK_NAMED : WALK_PARTIAL);
+}
+
+/* Looks at what follows the name that has been measured. False if the walk ends with it. */
+static __always_inline bool walk__wants_child(struct walk *walk, struct outbox *outbox)
+{
+    __u64 end = walk->position + FORGOTTEN(walk->name_length);
+
+    walk->has_slash = walk__byte(walk, end) == '/';
+    walk->is_last = walk__is_end(walk, end);
+    if (walk->is_last && walk->how & WALK_PARENT) {
+        walk__end(walk, outbox, WALK_NAMED);
+        return false;
+    }
+    walk__search_from_first(walk);
+    return true;
 }
 
 /* Goes on to the child that has been found. True if the next component can follow at once. */
@@ -285,13 +317,8 @@ static __always_inline bool walk__component(struct walk *walk, struct outbox *ou
         outbox->work = STAGE_WALK_PLACE;
         return false;
     }
-    walk->has_slash = walk__byte(walk, position + length) == '/';
-    walk->is_last = walk__is_end(walk, position + length);
-    if (walk->is_last && walk->how & WALK_PARENT) {
-        walk__end(walk, outbox, WALK_NAMED);
+    if (!walk__wants_child(walk, outbox))
         return false;
-    }
-    walk__search_from_first(walk);
     walk__search(walk, WALK_CHILDREN_IN_PASSING);
     if (FORGOTTEN(walk->child)) {
         if (walk__is_child(walk, WALK_WORDS))

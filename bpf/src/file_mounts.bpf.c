@@ -135,18 +135,20 @@ static __always_inline bool mount__go_to_newest(struct task_struct *task, __u64 
     return true;
 }
 
-/* Of the mount that the call has made, if the caches did not reach it; or its type as it was given, if it
- * can't be told which that is. */
-static __always_inline void mount_body__fill_newest(struct mount_body *body, struct builder *builder,
-                                                    const struct call *call, struct task_struct *task,
-                                                    enum mount_deed deed)
+/* Goes to the mount that the call has made, if the caches did not reach it. If it can't be told which that
+ * is, type and source are told as they were given. */
+static __always_inline bool mount_body__find_newest(struct mount_body *body, const struct call *call,
+                                                    struct task_struct *task, enum mount_deed deed)
 {
     __u64 type = deed == MOUNT_NEW ? call->args[2] : 0;
 
     if (call->ret >= 0 && (deed == MOUNT_NEW || deed == MOUNT_BIND) && mount__go_to_newest(task, type))
-        mount_body__fill_mount(body, builder);
-    else if (type)
+        return true;
+    if (type) {
         bpf_probe_read_user_str(body->filesystem, sizeof(body->filesystem), (void *)type);
+        body->source = body->source_given;
+    }
+    return false;
 }
 
 #else
@@ -174,6 +176,7 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
     __u64 source = call->args[0], type = call->args[2];
     enum mount_deed deed = mount__deed(call->args[3]);
     bool has_source_path = deed == MOUNT_BIND || deed == MOUNT_MOVE;
+    bool is_found = true;
     struct walk *walk = walk__scratch();
     __u64 source_dentry = 0;
     __u32 ignored = 0;
@@ -203,18 +206,17 @@ static __always_inline void mount__find_mount(struct mount_body *body, struct bu
 #ifdef CWS_OLD_KERNEL
     if (outbox__waits())
         return;
-    if (walk__found_inode())
-        mount_body__fill_mount(body, builder);
-    else
-        mount_body__fill_newest(body, builder, call, task, deed);
+    is_found = walk__found_inode() || mount_body__find_newest(body, call, task, deed);
 #else
     mount__go_upon(call);
-    mount_body__fill_mount(body, builder);
 #endif
-    if (call->objects[1].status && call->ret >= 0 && deed == MOUNT_BIND)
-        mount_body__correct_source(body, source_dentry);
-    if (!has_source_path)
-        mount_body__fill_device_name(body, builder);
+    if (is_found) {
+        mount_body__fill_mount(body, builder);
+        if (call->objects[1].status && call->ret >= 0 && deed == MOUNT_BIND)
+            mount_body__correct_source(body, source_dentry);
+        if (!has_source_path)
+            mount_body__fill_device_name(body, builder);
+    }
     file_info__fill_found(&body->mountpoint, builder, task, ERROR_FILE);
 }
 

@@ -140,32 +140,25 @@ static __always_inline void stage__climb_cgroup(void)
 #define STAGE_NUMBER(number)        #number
 #define STAGE_SECTION(type, number) SEC(type "/stage/" STAGE_NUMBER(number))
 
-/* A stage, for both types of programs. */
-#define STAGE(number, name, call)                                                                            \
-    STAGE_SECTION("tracepoint", number)                                                                      \
-    int stage_##name(void *ctx)                                                                              \
+/* A stage of one type of programs. */
+#define STAGE_OF_TYPE(type, name, call)                                                                      \
+    int name(void *ctx)                                                                                      \
     {                                                                                                        \
         call;                                                                                                \
-        outbox__go_on(ctx, &stages_of_tracepoints);                                                          \
-        return 0;                                                                                            \
-    }                                                                                                        \
-    STAGE_SECTION("raw_tp", number)                                                                          \
-    int stage_##name##_raw(void *ctx)                                                                        \
-    {                                                                                                        \
-        call;                                                                                                \
-        outbox__go_on(ctx, &stages_of_raw_tracepoints);                                                      \
+        outbox__go_on(ctx, &stages_of_##type);                                                               \
         return 0;                                                                                            \
     }
 
-/* The same of what only programs at system calls are followed by. */
-#define WALK_STAGE(number, name, call)                                                                       \
+/* One that only programs at calls are followed by. */
+#define STAGE_AT_CALLS(number, name, call)                                                                   \
     STAGE_SECTION("tracepoint", number)                                                                      \
-    int stage_##name(void *ctx)                                                                              \
-    {                                                                                                        \
-        call;                                                                                                \
-        outbox__go_on(ctx, &stages_of_tracepoints);                                                          \
-        return 0;                                                                                            \
-    }
+    STAGE_OF_TYPE(tracepoints, stage_##name, call)
+
+/* One for both types. */
+#define STAGE(number, name, call)                                                                            \
+    STAGE_AT_CALLS(number, name, call)                                                                       \
+    STAGE_SECTION("raw_tp", number)                                                                          \
+    STAGE_OF_TYPE(raw_tracepoints, stage_##name##_raw, call)
 
 STAGE(STAGE_CONTEXT, context, stage__context())
 STAGE(STAGE_CLIMB, climb, stage__climb())

@@ -25,7 +25,8 @@ static __always_inline void stage__walk(void)
             return;
         }
     }
-    if (!walk__may_go_on(walk, outbox))
+    /* At the end of the text it is done. */
+    if (walk->position < WALK_TEXT_SIZE && !walk__may_go_on(walk, outbox))
         return;
     WRITTEN_OUT
     for (int i = 0; i < WALK_COMPONENTS_PER_RUN; i++)
@@ -38,23 +39,13 @@ static __always_inline void stage__walk_name(void)
 {
     struct outbox *outbox = outbox__find();
     struct walk *walk = walk__scratch();
-    __u64 end;
 
     if (!outbox || !walk)
         return;
-    if (!walk__measure(walk, WALK_WORDS_MAX)) {
+    if (!walk__measure(walk, WALK_WORDS_MAX))
         walk__end(walk, outbox, WALK_PARTIAL);
-        return;
-    }
-    end = walk->position + FORGOTTEN(walk->name_length);
-    walk->has_slash = walk__byte(walk, end) == '/';
-    walk->is_last = walk__is_end(walk, end);
-    if (walk->is_last && walk->how & WALK_PARENT) {
-        walk__end(walk, outbox, WALK_NAMED);
-        return;
-    }
-    walk__search_from_first(walk);
-    outbox->work = STAGE_WALK_SEARCH;
+    else if (walk__wants_child(walk, outbox))
+        outbox->work = STAGE_WALK_SEARCH;
 }
 
 /* A directory with many children. */
@@ -143,8 +134,8 @@ static __always_inline void stage__walk_place(void)
         outbox->work = STAGE_WALK;
 }
 
-WALK_STAGE(STAGE_WALK, walk, stage__walk())
-WALK_STAGE(STAGE_WALK_NAME, walk_name, stage__walk_name())
-WALK_STAGE(STAGE_WALK_SEARCH, walk_search, stage__walk_search())
-WALK_STAGE(STAGE_WALK_LINK, walk_link, stage__walk_link())
-WALK_STAGE(STAGE_WALK_PLACE, walk_place, stage__walk_place())
+STAGE_AT_CALLS(STAGE_WALK, walk, stage__walk())
+STAGE_AT_CALLS(STAGE_WALK_NAME, walk_name, stage__walk_name())
+STAGE_AT_CALLS(STAGE_WALK_SEARCH, walk_search, stage__walk_search())
+STAGE_AT_CALLS(STAGE_WALK_LINK, walk_link, stage__walk_link())
+STAGE_AT_CALLS(STAGE_WALK_PLACE, walk_place, stage__walk_place())
